@@ -1,0 +1,26 @@
+//! The stored model: identifiers, streams, events, what follows from them, and state rows.
+//!
+//! Nothing in here does I/O. `advance` and `project` are pure functions used by every store and by every
+//! store's overlay, so that all of them agree on what an event does.
+
+mod event;
+mod head;
+mod ids;
+mod project;
+mod records;
+mod rows;
+mod state;
+mod stream;
+mod time;
+
+pub use event::{Commit, Draft, Event, Fact, Sealed};
+pub use head::{Head, advance};
+pub use ids::{Epoch, EventId, GuildId, InvalidId, Nonce, NonceAge, RoomId, SessionId, UserId};
+pub use project::{MAX_CHANGES_PER_EVENT, ProjectError, RowChange, project, rows_needed};
+pub use records::{
+    Deletion, Guild, Instance, Marker, Member, MessageRecord, Reaction, ReactionCount, Room, User,
+};
+pub use rows::{Row, RowKey, RowPrefix, Rows};
+pub use state::{StateKey, StateOutcome, StateRow, StateTable, StateWrite, StateWriteKind};
+pub use stream::{StreamId, StreamKind};
+pub use time::Timestamp;
