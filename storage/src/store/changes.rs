@@ -37,7 +37,9 @@ pub enum Changed {
 pub struct Change {
     /// What changed.
     pub what: Changed,
-    /// The stream's `rev`, or the number of writes of the state table, at the time of reading or before.
+    /// The stream's `rev` at the time of reading or before. For a state table a number that a later write never
+    /// lowers on purpose, and no more: a store without a counter per table answers a time. Whether a row changed is
+    /// told by its version only.
     pub head: u64,
 }
 
