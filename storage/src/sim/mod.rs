@@ -8,6 +8,7 @@
 mod cluster;
 mod database;
 mod faults;
+pub mod history;
 mod node;
 mod quiet;
 mod random;
