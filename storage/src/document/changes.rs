@@ -17,49 +17,50 @@ use crate::store::record::{decode, encode};
 /// read again: something with an earlier time may still appear.
 const OVERLAP_MS: u64 = 60_000;
 
-/// What a cursor's bytes say. The indexes are read in passes, events first; a pass ends at what was newest when it
-/// began, and the next one starts an overlap before that end.
+/// What a cursor's bytes say: a place in each of the two indexes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Place {
-    /// Where the next pass over events starts.
-    events_from: Timestamp,
-    /// Where the next pass over state rows starts.
-    state_from: Timestamp,
-    /// Whether events are done in this round.
-    in_state: bool,
+    events: Track,
+    state: Track,
+    round: Round,
+}
+
+/// A round ends where both indexes do. What was stored while it took several pages may have been put in front of its
+/// place, so such a round is followed by another one before the end is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Round {
+    /// Nothing is read yet.
+    #[default]
+    New,
+    /// Some pages are read.
+    Long,
+    /// Reads again what a long round may have missed.
+    Closing,
+}
+
+/// How far one index is read. It is read in passes, each of which starts an overlap before what was newest when the
+/// pass before began: whatever was there to be read then has been read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Track {
+    /// Where the next pass starts.
+    from: Timestamp,
     /// The pass under way.
     pass: Option<Pass>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Pass {
+    /// What was read last.
     after: Position,
-    until: Timestamp,
+    /// Where the pass after this one starts.
+    next_from: Timestamp,
 }
 
-impl Place {
-    /// Goes on with the other index; answers whether both are done.
-    fn next_index(&mut self) -> bool {
-        self.in_state = !self.in_state;
-        !self.in_state
-    }
-
-    fn from(&self) -> Timestamp {
-        if self.in_state {
-            self.state_from
-        } else {
-            self.events_from
+impl Track {
+    fn end_pass(&mut self) {
+        if let Some(pass) = self.pass.take() {
+            self.from = pass.next_from.max(self.from);
         }
-    }
-
-    fn end_pass(&mut self, until: Timestamp, overlap: u64) {
-        let from = Timestamp::from_millis(until.as_millis().saturating_sub(overlap));
-        let place = if self.in_state {
-            &mut self.state_from
-        } else {
-            &mut self.events_from
-        };
-        *place = from.max(*place);
     }
 }
 
@@ -67,53 +68,71 @@ impl DocumentStore {
     pub(super) async fn read_changes(&self, cursor: &Cursor, limit: usize) -> Result<Changes> {
         // Bytes that this store did not make say nothing: everything is answered.
         let mut place: Place = decode(cursor.as_bytes()).unwrap_or_default();
-        let overlap = if self.has(Defect::SkipOverlap) {
-            0
-        } else {
-            OVERLAP_MS
-        };
         let mut left = limit.clamp(1, MAX_ROWS_PER_PAGE);
         let mut entries = Vec::new();
-        loop {
-            let collection = if place.in_state {
-                Collection::State
-            } else {
-                Collection::Events
-            };
-            if let Some(pass) = self.pass(&mut place, collection).await? {
-                let wanted = left + 1;
-                let mut positions = read!(self.documents.stored(collection, &pass.after, pass.until, wanted));
-                let more = positions.len() > left;
-                positions.truncate(left);
-                left -= positions.len();
-                self.note(collection, &positions, &mut entries).await?;
-                if more {
-                    let after = positions.pop().unwrap_or(pass.after);
-                    place.pass = Some(Pass {
-                        after,
-                        until: pass.until,
-                    });
-                    return answer(entries, &place, true);
-                }
-                place.end_pass(pass.until, overlap);
-            }
-            if place.next_index() {
-                return answer(entries, &place, false);
-            }
+        let tracks = [
+            (Collection::Events, &mut place.events),
+            (Collection::State, &mut place.state),
+        ];
+        let mut more = false;
+        for (collection, track) in tracks {
+            let (found, goes_on) = self.read_track(collection, track, left).await?;
+            left -= found.len();
+            more |= goes_on;
+            self.note(collection, &found, &mut entries).await?;
         }
+        if more && place.round == Round::New {
+            place.round = Round::Long;
+        }
+        if !more {
+            more = place.round == Round::Long;
+            place.round = if more { Round::Closing } else { Round::New };
+            // Only now, when both indexes came to their ends: otherwise one would be read again and again while the
+            // other goes on.
+            place.events.end_pass();
+            place.state.end_pass();
+        }
+        Ok(Changes {
+            entries,
+            cursor: Cursor::from_bytes(encode(&place)?),
+            more,
+        })
     }
 
-    /// The pass under way, or a new one; `None` when the collection is empty.
-    async fn pass(&self, place: &mut Place, collection: Collection) -> Result<Option<Pass>> {
-        if let Some(pass) = place.pass.take() {
-            return Ok(Some(pass));
-        }
-        let newest = read!(self.documents.newest(collection));
-        let after = Position {
-            stored_at: place.from(),
-            id: String::new(),
+    /// Goes on with a pass, or begins one; answers what it found and whether there is more.
+    async fn read_track(
+        &self,
+        collection: Collection,
+        track: &mut Track,
+        limit: usize,
+    ) -> Result<(Vec<Position>, bool)> {
+        let mut pass = match track.pass.take() {
+            Some(pass) => pass,
+            None => {
+                let overlap = if self.has(Defect::SkipOverlap) {
+                    0
+                } else {
+                    OVERLAP_MS
+                };
+                let newest = read!(self.documents.newest(collection)).unwrap_or_default();
+                let next_from = Timestamp::from_millis(newest.as_millis().saturating_sub(overlap));
+                Pass {
+                    after: Position {
+                        stored_at: track.from,
+                        id: String::new(),
+                    },
+                    next_from,
+                }
+            }
         };
-        Ok(newest.map(|until| Pass { after, until }))
+        let mut found = read!(self.documents.stored(collection, &pass.after, limit + 1));
+        let more = found.len() > limit;
+        found.truncate(limit);
+        if let Some(last) = found.last() {
+            pass.after = last.clone();
+        }
+        track.pass = Some(pass);
+        Ok((found, more))
     }
 
     async fn note(
@@ -166,12 +185,4 @@ impl DocumentStore {
         }
         Ok(changes)
     }
-}
-
-fn answer(entries: Vec<Change>, place: &Place, more: bool) -> Result<Changes> {
-    Ok(Changes {
-        entries,
-        cursor: Cursor::from_bytes(encode(place)?),
-        more,
-    })
 }

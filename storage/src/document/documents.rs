@@ -217,15 +217,8 @@ pub trait Documents: Send + Sync + 'static {
     /// Up to `limit` documents whose `expires_at` is before `now`.
     async fn expired(&self, collection: Collection, now: Timestamp, limit: usize) -> Answer<Vec<Document>>;
 
-    /// Up to `limit` places after `after` and with a `stored_at` of at most `until`, ascending. The index alone
-    /// answers this.
-    async fn stored(
-        &self,
-        collection: Collection,
-        after: &Position,
-        until: Timestamp,
-        limit: usize,
-    ) -> Answer<Vec<Position>>;
+    /// Up to `limit` places after `after`, ascending. The index alone answers this.
+    async fn stored(&self, collection: Collection, after: &Position, limit: usize) -> Answer<Vec<Position>>;
 
     /// The highest `stored_at` in the collection.
     async fn newest(&self, collection: Collection) -> Answer<Option<Timestamp>>;

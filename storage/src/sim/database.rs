@@ -219,7 +219,6 @@ impl Database {
         local: bool,
         collection: Collection,
         after: &Position,
-        until: Timestamp,
         limit: usize,
     ) -> Vec<Position> {
         let position = |document: &Document| Position {
@@ -227,10 +226,7 @@ impl Database {
             id: document.id.clone(),
         };
         let documents = self.data(local).of(collection).values();
-        let mut found: Vec<Position> = documents
-            .map(position)
-            .filter(|place| place > after && place.stored_at <= until)
-            .collect();
+        let mut found: Vec<Position> = documents.map(position).filter(|place| place > after).collect();
         found.sort_unstable();
         found.truncate(limit);
         found

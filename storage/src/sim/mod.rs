@@ -12,12 +12,18 @@ pub mod history;
 mod node;
 mod quiet;
 mod random;
+mod recorder;
+mod run;
+mod state_work;
 mod surroundings;
 mod trace;
+mod workload;
 
 pub use cluster::{Cluster, ClusterOptions};
 pub use faults::Faults;
 pub use quiet::{QuietDatabase, open_quiet};
 pub use random::Random;
+pub use recorder::{Invoked, Recorder};
+pub use run::{Run, RunOptions, run};
 pub use surroundings::{SimClock, SimIds};
 pub use trace::Trace;

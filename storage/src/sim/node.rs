@@ -266,16 +266,10 @@ impl Documents for NodeDocuments {
         .await
     }
 
-    async fn stored(
-        &self,
-        collection: Collection,
-        after: &Position,
-        until: Timestamp,
-        limit: usize,
-    ) -> Answer<Vec<Position>> {
+    async fn stored(&self, collection: Collection, after: &Position, limit: usize) -> Answer<Vec<Position>> {
         let local = self.local_reads;
         self.read("stored", |database| {
-            database.stored(local, collection, after, until, limit)
+            database.stored(local, collection, after, limit)
         })
         .await
     }

@@ -84,17 +84,8 @@ impl Documents for QuietDocuments {
         Ok(self.database.lock().expired(false, collection, now, limit))
     }
 
-    async fn stored(
-        &self,
-        collection: Collection,
-        after: &Position,
-        until: Timestamp,
-        limit: usize,
-    ) -> Answer<Vec<Position>> {
-        Ok(self
-            .database
-            .lock()
-            .stored(false, collection, after, until, limit))
+    async fn stored(&self, collection: Collection, after: &Position, limit: usize) -> Answer<Vec<Position>> {
+        Ok(self.database.lock().stored(false, collection, after, limit))
     }
 
     async fn newest(&self, collection: Collection) -> Answer<Option<Timestamp>> {

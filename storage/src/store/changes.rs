@@ -50,6 +50,7 @@ pub struct Changes {
     pub entries: Vec<Change>,
     /// Where to go on.
     pub cursor: Cursor,
-    /// Whether a further page would have entries already.
+    /// Whether to ask for the next page at once. Otherwise later, even where it would repeat something already: what is
+    /// missing then was stored after the first page of this round was asked for.
     pub more: bool,
 }

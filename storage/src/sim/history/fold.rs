@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Call, Findings, History, Outcome, Rule};
 use crate::model::{
-    Event, EventId, Fact, MessageRecord, RoomId, Row, RowChange, RowKey, Rows, StreamId, project, rows_needed,
+    Event, Fact, MessageRecord, RoomId, Row, RowChange, RowKey, Rows, StreamId, project, rows_needed,
 };
 
 /// What all events of a history make together.
@@ -20,15 +20,11 @@ pub struct Folded {
 
 /// Projects all events that stand in the end, with the texts that their authors meant.
 pub fn fold(history: &History) -> Folded {
-    let meant: BTreeMap<EventId, &Fact> = history
-        .appends()
-        .filter_map(|(_, append)| Some((append.event_id, append.fact.as_ref()?)))
-        .collect();
     let mut folded = Folded::default();
     for (_, commits) in history.end.streams.values() {
         for commit in commits {
             let mut event = commit.event.clone();
-            if let Some(fact) = meant.get(&event.id) {
+            if let Some(fact) = history.meant.get(&event.id) {
                 event.fact = with_text_of(event.fact, fact);
             }
             folded.apply(&event);

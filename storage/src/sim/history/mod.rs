@@ -99,8 +99,6 @@ pub struct AppendCall {
     pub actor: Option<UserId>,
     /// The client's nonce.
     pub nonce: Option<NonceUse>,
-    /// What the decision wanted last; `None` when it never agreed.
-    pub fact: Option<Fact>,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -156,6 +154,8 @@ pub struct End {
 pub struct History {
     /// What was done, in no certain order.
     pub operations: Vec<Operation>,
+    /// What each event's decision wanted last, with its text.
+    pub meant: BTreeMap<EventId, Fact>,
     /// What sinks were told, in the order of the telling.
     pub told: Vec<Told>,
     /// What was left.
