@@ -77,6 +77,12 @@ fn a_seed_tells_the_same_story_twice() {
         };
         let (first, second) = (simulate(options), simulate(options));
         assert!(first.trace.lines().count() > 20, "seed {seed} has hardly a story");
+        let different = first
+            .trace
+            .lines()
+            .zip(second.trace.lines())
+            .find(|(one, other)| one != other);
+        assert_eq!(different, None, "seed {seed}");
         assert_eq!(first.trace, second.trace, "seed {seed}");
     }
 }

@@ -1,6 +1,7 @@
 //! What clients do in a simulated run.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(super) struct World {
     pub(super) users: Vec<UserId>,
     /// Posts with a nonce, to be made again elsewhere.
     posted: Mutex<Vec<Post>>,
+    /// Nothing goes wrong, and clients wait until they are answered.
+    calm: AtomicBool,
 }
 
 /// A post with a nonce.
@@ -64,6 +67,7 @@ impl World {
             rooms: (1..=rooms).map(RoomId::from_u128).collect(),
             users: (1..=users).map(UserId::from_u128).collect(),
             posted: Mutex::default(),
+            calm: AtomicBool::new(false),
         }
     }
 
@@ -72,6 +76,15 @@ impl World {
         std::iter::once(StreamId::Guild(self.guild))
             .chain(rooms)
             .collect()
+    }
+
+    /// From now on whoever asks must be answered.
+    pub(super) fn calm_down(&self) {
+        self.calm.store(true, Ordering::SeqCst);
+    }
+
+    fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::SeqCst)
     }
 
     fn posted(&self) -> MutexGuard<'_, Vec<Post>> {
@@ -140,7 +153,7 @@ impl Client {
     /// Carries out work on the client's node. `None` when it is open what became of it.
     pub(super) async fn ask<T, W: Future<Output = T>>(&self, work: impl FnOnce(Store) -> W) -> Option<T> {
         let work = self.world.cluster.on(self.node, work);
-        if self.world.random.chance(50) {
+        if !self.world.is_calm() && self.world.random.chance(50) {
             let patience = Duration::from_millis(self.world.random.between(1, 60));
             return tokio::time::timeout(patience, work).await.ok().flatten();
         }
@@ -181,19 +194,31 @@ impl Client {
     /// The same request once more, perhaps on another node; sometimes with another content, which is a mistake.
     async fn post_again(&self) {
         let post = self.world.random.pick(&self.world.posted()).cloned();
-        let Some(Post {
+        let Some(mut post) = post else { return };
+        if self.world.random.chance(200) {
+            post.nonce.fingerprint ^= 1;
+            post.text = self.world.unique_text();
+        }
+        self.make(post).await;
+    }
+
+    /// Makes some of the posts with a nonce once more.
+    pub(super) async fn post_all_again(&self) {
+        let posts: Vec<Post> = self.world.posted().iter().take(3).cloned().collect();
+        for post in posts {
+            self.make(post).await;
+        }
+    }
+
+    async fn make(
+        &self,
+        Post {
             room,
             author,
-            mut nonce,
-            mut text,
-        }) = post
-        else {
-            return;
-        };
-        if self.world.random.chance(200) {
-            nonce.fingerprint ^= 1;
-            text = self.world.unique_text();
-        }
+            nonce,
+            text,
+        }: Post,
+    ) {
         let fact = Fact::MessagePosted {
             author,
             text,
@@ -323,6 +348,9 @@ impl Client {
             nonce,
             outcome,
         });
+        if unclear && self.world.is_calm() {
+            self.broken(format!("{event_id} was not answered although nothing went wrong"));
+        }
         if unclear {
             self.world.recorder.unclear(invoked, call);
         } else {
@@ -412,7 +440,7 @@ impl Client {
                 self.world.recorder.answered(invoked, call(answer.clone()));
                 Some(answer)
             }
-            Err(Error::Unavailable(_)) => None,
+            Err(Error::Unavailable(_)) if !self.world.is_calm() => None,
             Err(error) => {
                 self.broken(error.to_string());
                 None
