@@ -86,7 +86,11 @@ fn fail(failure: &Failure) -> Exit {
 
 /// Help and the version come out of the parser as errors, too.
 fn print_answer(answer: &clap::Error) -> Exit {
-    let stream = if answer.use_stderr() { Stream::Err } else { Stream::Out };
+    let stream = if answer.use_stderr() {
+        Stream::Err
+    } else {
+        Stream::Out
+    };
     match (output::write(stream, &answer.render().to_string()), stream) {
         (Err(error), Stream::Out) => fail(&Failure(format!("cannot write the answer: {error}"))),
         (Ok(()), Stream::Out) => Exit::Success,

@@ -18,8 +18,16 @@ pub(super) fn text() -> String {
 }
 
 fn compiled_in(features: &[(&str, bool)]) -> String {
-    let names: Vec<&str> = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(" ") }
+    let names: Vec<&str> = features
+        .iter()
+        .filter(|(_, on)| *on)
+        .map(|(name, _)| *name)
+        .collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(" ")
+    }
 }
 
 #[cfg(test)]
@@ -28,7 +36,10 @@ mod tests {
 
     #[test]
     fn names_only_what_is_compiled_in() {
-        assert_eq!(compiled_in(&[("kafka", false), ("redis", true), ("ui", true)]), "redis ui");
+        assert_eq!(
+            compiled_in(&[("kafka", false), ("redis", true), ("ui", true)]),
+            "redis ui"
+        );
         assert_eq!(compiled_in(&[("kafka", false)]), "none");
         assert_eq!(compiled_in(&[]), "none");
     }
