@@ -58,6 +58,19 @@ impl Steps {
         })
     }
 
+    /// Runs a program that fetches something tests need. Where not everything is required, it may fail.
+    pub(crate) fn fetch(&mut self, name: &str, command: &mut Command) -> bool {
+        let line = command_line(command);
+        let require_all = self.require_all;
+        self.step(name, || {
+            say(&line);
+            match outcome_of(command.stdin(Stdio::null()).status()) {
+                Outcome::Failed(why) if !require_all => Outcome::NotRun(why),
+                other => other,
+            }
+        })
+    }
+
     /// Does a step. Answers whether it passed.
     pub(crate) fn step(&mut self, name: &str, work: impl FnOnce() -> Outcome) -> bool {
         say(&format!("\n==> {name}"));
