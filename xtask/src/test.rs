@@ -30,7 +30,7 @@ fn browser_tests(steps: &mut Steps) {
         steps.missing("browser tests", needs::advice(Tool::Node));
         return;
     }
-    if !steps.program(
+    if !steps.fetch(
         "browser tests: packages",
         &mut node_program(FOLDER, "npm", ["ci"]),
     ) {
