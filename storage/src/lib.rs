@@ -14,6 +14,8 @@
 //! - What a read returns is durable; an answered append is durable, with everything that follows from it.
 //! - Revs of a stream and seqs of a room are dense; a hole is answered as damage and never skipped.
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 pub mod embedded;
 pub mod engine;
 mod env;
@@ -23,6 +25,7 @@ mod store;
 
 pub use env::{Clock, Env, Ids, SystemClock, SystemIds};
 pub use error::{AppendError, Error, Result};
+pub use store::Store;
 pub use store::backend::{AppendOutcome, Backend, Decide};
 pub use store::changes::{Change, Changed, Changes, Cursor};
 pub use store::command::{Appended, Command, NonceUse};
@@ -33,4 +36,3 @@ pub use store::pages::{
 pub use store::record::{StateRecord, Versioned, decode, encode};
 pub use store::sink::{CommitSink, NoSink};
 pub use store::status::{Readiness, Space, Status};
-pub use store::Store;
