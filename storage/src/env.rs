@@ -30,7 +30,10 @@ pub struct Env {
 impl Env {
     /// The machine's clock and random numbers from the operating system.
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) }
+        Self {
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+        }
     }
 
     /// The present moment.

@@ -23,6 +23,7 @@ mod store;
 
 pub use env::{Clock, Env, Ids, SystemClock, SystemIds};
 pub use error::{AppendError, Error, Result};
+pub use store::Store;
 pub use store::backend::{AppendOutcome, Backend, Decide};
 pub use store::changes::{Change, Changed, Changes, Cursor};
 pub use store::command::{Appended, Command, NonceUse};
@@ -33,4 +34,3 @@ pub use store::pages::{
 pub use store::record::{StateRecord, Versioned, decode, encode};
 pub use store::sink::{CommitSink, NoSink};
 pub use store::status::{Readiness, Space, Status};
-pub use store::Store;

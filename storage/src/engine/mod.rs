@@ -122,7 +122,10 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 * 1024 * 1024, create: false }
+        Self {
+            cache_bytes: 64 * 1024 * 1024,
+            create: false,
+        }
     }
 }
 
@@ -136,7 +139,8 @@ pub fn open(kind: EngineKind, folder: &Path, options: &EngineOptions) -> Result<
 
 /// The bytes of all files below a folder.
 fn folder_bytes(folder: &Path) -> Result<u64> {
-    let failed = |error: std::io::Error| Error::Unavailable(format!("cannot measure {}: {error}", folder.display()));
+    let failed =
+        |error: std::io::Error| Error::Unavailable(format!("cannot measure {}: {error}", folder.display()));
     let mut total = 0;
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -146,7 +150,11 @@ fn folder_bytes(folder: &Path) -> Result<u64> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(failed(error)),
         };
-        total += if metadata.is_dir() { folder_bytes(&entry.path())? } else { metadata.len() };
+        total += if metadata.is_dir() {
+            folder_bytes(&entry.path())?
+        } else {
+            metadata.len()
+        };
     }
     Ok(total)
 }

@@ -26,7 +26,15 @@ pub struct Head {
 
 impl Default for Head {
     fn default() -> Self {
-        Self { rev: 0, seq: 0, n: 0, deleted_seq: 0, at: Timestamp::default(), meta_rev: 0, first_rev: 1 }
+        Self {
+            rev: 0,
+            seq: 0,
+            n: 0,
+            deleted_seq: 0,
+            at: Timestamp::default(),
+            meta_rev: 0,
+            first_rev: 1,
+        }
     }
 }
 

@@ -145,7 +145,11 @@ impl Nonce {
         let now = now.as_millis();
         let too_old = made.saturating_add(Self::MAX_AGE_MS) < now;
         let too_new = made > now.saturating_add(Self::MAX_AHEAD_MS);
-        if too_old || too_new { NonceAge::Expired } else { NonceAge::Usable }
+        if too_old || too_new {
+            NonceAge::Expired
+        } else {
+            NonceAge::Usable
+        }
     }
 }
 
@@ -153,7 +157,11 @@ impl Nonce {
 fn parse(text: &str) -> Result<u128, InvalidId> {
     let id = Ulid::from_string(text).map_err(|_| InvalidId)?;
     let mut buffer = [0; ulid::ULID_LEN];
-    if id.array_to_str(&mut buffer) == text { Ok(id.0) } else { Err(InvalidId) }
+    if id.array_to_str(&mut buffer) == text {
+        Ok(id.0)
+    } else {
+        Err(InvalidId)
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +177,10 @@ mod tests {
         assert_eq!(text.to_lowercase().parse::<RoomId>(), Err(InvalidId));
         assert_eq!("8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<RoomId>(), Err(InvalidId));
         assert_eq!("".parse::<RoomId>(), Err(InvalidId));
-        assert_eq!("\u{ff10}1ARZ3NDEKTSV4RRFFQ69G5FA".parse::<RoomId>(), Err(InvalidId));
+        assert_eq!(
+            "\u{ff10}1ARZ3NDEKTSV4RRFFQ69G5FA".parse::<RoomId>(),
+            Err(InvalidId)
+        );
     }
 
     #[test]
@@ -178,8 +189,17 @@ mod tests {
         let at = |millis: u64| Nonce::from_u128(u128::from(millis) << 80);
         assert_eq!(at(now.as_millis()).age(now), NonceAge::Usable);
         assert_eq!(at(now.as_millis() - Nonce::MAX_AGE_MS).age(now), NonceAge::Usable);
-        assert_eq!(at(now.as_millis() - Nonce::MAX_AGE_MS - 1).age(now), NonceAge::Expired);
-        assert_eq!(at(now.as_millis() + Nonce::MAX_AHEAD_MS).age(now), NonceAge::Usable);
-        assert_eq!(at(now.as_millis() + Nonce::MAX_AHEAD_MS + 1).age(now), NonceAge::Expired);
+        assert_eq!(
+            at(now.as_millis() - Nonce::MAX_AGE_MS - 1).age(now),
+            NonceAge::Expired
+        );
+        assert_eq!(
+            at(now.as_millis() + Nonce::MAX_AHEAD_MS).age(now),
+            NonceAge::Usable
+        );
+        assert_eq!(
+            at(now.as_millis() + Nonce::MAX_AHEAD_MS + 1).age(now),
+            NonceAge::Expired
+        );
     }
 }

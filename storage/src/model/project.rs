@@ -74,10 +74,20 @@ pub fn project(event: &Event, rows: &Rows) -> Result<Vec<RowChange>, ProjectErro
     let at = event.at();
     let changes = match (event.stream, &event.fact) {
         (StreamId::Instance, Fact::InstanceCreated { name }) => {
-            vec![put(RowKey::Instance, Row::Instance(Instance { name: name.clone(), created_at: at }))]
+            vec![put(
+                RowKey::Instance,
+                Row::Instance(Instance {
+                    name: name.clone(),
+                    created_at: at,
+                }),
+            )]
         }
         (StreamId::Guild(guild), Fact::GuildCreated { name, owner }) => {
-            let row = Guild { name: name.clone(), owner: *owner, created_at: at };
+            let row = Guild {
+                name: name.clone(),
+                owner: *owner,
+                created_at: at,
+            };
             vec![put(RowKey::Guild(guild), Row::Guild(row))]
         }
         (StreamId::Guild(guild), Fact::MemberJoined { user }) => {
@@ -88,17 +98,33 @@ pub fn project(event: &Event, rows: &Rows) -> Result<Vec<RowChange>, ProjectErro
             ]
         }
         (StreamId::User(user), Fact::UserCreated { name }) => {
-            vec![put(RowKey::User(user), Row::User(User { name: name.clone(), created_at: at }))]
+            vec![put(
+                RowKey::User(user),
+                Row::User(User {
+                    name: name.clone(),
+                    created_at: at,
+                }),
+            )]
         }
         (StreamId::Room(room), Fact::RoomCreated { guild, name, topic }) => {
-            let row = Room { guild: *guild, name: name.clone(), topic: topic.clone(), created_at: at };
+            let row = Room {
+                guild: *guild,
+                name: name.clone(),
+                topic: topic.clone(),
+                created_at: at,
+            };
             vec![
                 put(RowKey::Room(room), Row::Room(row)),
                 put(RowKey::Channel { guild: *guild, room }, Row::Channel),
             ]
         }
         (StreamId::Room(room), fact) => project_message(event, room, fact, rows)?,
-        _ => return Err(ProjectError::WrongStream { fact: event.fact.name(), stream: event.stream }),
+        _ => {
+            return Err(ProjectError::WrongStream {
+                fact: event.fact.name(),
+                stream: event.stream,
+            });
+        }
     };
     debug_assert!(changes.len() <= MAX_CHANGES_PER_EVENT);
     Ok(changes)
@@ -110,16 +136,35 @@ fn check_place(event: &Event) -> Result<(), ProjectError> {
         return Err(ProjectError::WrongStream { fact, stream });
     }
     if event.fact.starts_stream() != (event.rev() == 1) {
-        return Err(ProjectError::WrongPlace { fact, stream, rev: event.rev() });
+        return Err(ProjectError::WrongPlace {
+            fact,
+            stream,
+            rev: event.rev(),
+        });
     }
     Ok(())
 }
 
-fn project_message(event: &Event, room: RoomId, fact: &Fact, rows: &Rows) -> Result<Vec<RowChange>, ProjectError> {
-    let wrong = ProjectError::WrongStream { fact: fact.name(), stream: event.stream };
-    let Some(seq) = fact.message_seq(&event.head) else { return Err(wrong) };
+fn project_message(
+    event: &Event,
+    room: RoomId,
+    fact: &Fact,
+    rows: &Rows,
+) -> Result<Vec<RowChange>, ProjectError> {
+    let wrong = ProjectError::WrongStream {
+        fact: fact.name(),
+        stream: event.stream,
+    };
+    let Some(seq) = fact.message_seq(&event.head) else {
+        return Err(wrong);
+    };
     let key = RowKey::Message { room, seq };
-    if let Fact::MessagePosted { author, text, reply_to } = fact {
+    if let Fact::MessagePosted {
+        author,
+        text,
+        reply_to,
+    } = fact
+    {
         let record = MessageRecord {
             seq,
             rev: event.rev(),
@@ -133,10 +178,19 @@ fn project_message(event: &Event, room: RoomId, fact: &Fact, rows: &Rows) -> Res
             reactions: Vec::new(),
         };
         let to = Marker { seq, n: event.head.n };
-        return Ok(vec![put(key, Row::Message(record)), RowChange::MoveMarker { user: *author, room, to }]);
+        return Ok(vec![
+            put(key, Row::Message(record)),
+            RowChange::MoveMarker {
+                user: *author,
+                room,
+                to,
+            },
+        ]);
     }
 
-    let before = rows.message(room, seq).ok_or_else(|| ProjectError::MissingRow(key.clone()))?;
+    let before = rows
+        .message(room, seq)
+        .ok_or_else(|| ProjectError::MissingRow(key.clone()))?;
     if before.rev >= event.rev() {
         return Ok(Vec::new());
     }
@@ -151,11 +205,25 @@ fn project_message(event: &Event, room: RoomId, fact: &Fact, rows: &Rows) -> Res
         Fact::MessageDeleted { by, .. } => {
             record.text = String::new();
             record.reactions = Vec::new();
-            record.deleted = Some(Deletion { at: event.at(), by: *by });
+            record.deleted = Some(Deletion {
+                at: event.at(),
+                by: *by,
+            });
         }
-        Fact::ReactionChanged { emoji, user, on, count, .. } => {
+        Fact::ReactionChanged {
+            emoji,
+            user,
+            on,
+            count,
+            ..
+        } => {
             set_count(&mut record.reactions, emoji, *count);
-            let reaction = RowKey::Reaction { room, seq, emoji: emoji.clone(), user: *user };
+            let reaction = RowKey::Reaction {
+                room,
+                seq,
+                emoji: emoji.clone(),
+                user: *user,
+            };
             changes.push(if *on {
                 put(reaction, Row::Reaction(Reaction { at: event.at() }))
             } else {
@@ -180,6 +248,9 @@ fn set_count(reactions: &mut Vec<ReactionCount>, emoji: &str, count: u32) {
         }
         (Some(place), count) => reactions[place].count = count,
         (None, 0) => {}
-        (None, count) => reactions.push(ReactionCount { emoji: emoji.to_owned(), count }),
+        (None, count) => reactions.push(ReactionCount {
+            emoji: emoji.to_owned(),
+            count,
+        }),
     }
 }

@@ -32,7 +32,10 @@ pub struct MessageRecord {
 impl MessageRecord {
     /// How many have put this emoji on the message.
     pub fn count_of(&self, emoji: &str) -> u32 {
-        self.reactions.iter().find(|reaction| reaction.emoji == emoji).map_or(0, |reaction| reaction.count)
+        self.reactions
+            .iter()
+            .find(|reaction| reaction.emoji == emoji)
+            .map_or(0, |reaction| reaction.count)
     }
 }
 

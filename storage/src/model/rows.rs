@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Guild, GuildId, Instance, Member, MessageRecord, Reaction, Room, RoomId, StreamId, User, UserId};
+use super::{
+    Guild, GuildId, Instance, Member, MessageRecord, Reaction, Room, RoomId, StreamId, User, UserId,
+};
 
 /// The name of a row that events are projected into.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -125,7 +127,12 @@ impl RowPrefix {
             (Self::ChannelsOf(of), RowKey::Channel { guild, .. }) => of == guild,
             (
                 Self::ReactionsOf { room, seq, emoji },
-                RowKey::Reaction { room: in_room, seq: on, emoji: which, .. },
+                RowKey::Reaction {
+                    room: in_room,
+                    seq: on,
+                    emoji: which,
+                    ..
+                },
             ) => room == in_room && seq == on && emoji == which,
             _ => false,
         }

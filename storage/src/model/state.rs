@@ -77,7 +77,10 @@ impl StateKey {
 
     /// A key made of parts put one after the other. Only the last part may have a varying length.
     pub fn new(table: StateTable, parts: &[&[u8]]) -> Self {
-        Self { table, key: parts.concat() }
+        Self {
+            table,
+            key: parts.concat(),
+        }
     }
 
     /// The row of a read marker; its value is a [`super::Marker`] in [`crate::encode`]'s form.

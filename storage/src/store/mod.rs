@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{AppendError, Error, Result};
 use crate::model::{
-    Draft, Epoch, Guild, GuildId, Head, Instance, Marker, MessageRecord, Room, RoomId, Row, RowKey, RowPrefix,
-    Rows, StateKey, StateOutcome, StateTable, StateWrite, StateWriteKind, StreamId, Timestamp, User, UserId,
+    Draft, Epoch, Guild, GuildId, Head, Instance, Marker, MessageRecord, Room, RoomId, Row, RowKey,
+    RowPrefix, Rows, StateKey, StateOutcome, StateTable, StateWrite, StateWriteKind, StreamId, Timestamp,
+    User, UserId,
 };
 use backend::{AppendOutcome, Backend};
 use changes::{Changes, Cursor};
@@ -70,7 +71,10 @@ impl Store {
     /// The head of a stream. See [`Backend::heads`].
     pub async fn head(&self, stream: StreamId) -> Result<Head> {
         let heads = self.0.heads(&[stream]).await?;
-        heads.first().copied().ok_or_else(|| Error::Unavailable("the backend answered no head".to_owned()))
+        heads
+            .first()
+            .copied()
+            .ok_or_else(|| Error::Unavailable("the backend answered no head".to_owned()))
     }
 
     /// The heads of streams, in the order asked. See [`Backend::heads`].
@@ -94,7 +98,12 @@ impl Store {
     }
 
     /// A page of a list of rows. See [`Backend::list_rows`].
-    pub async fn list_rows(&self, prefix: &RowPrefix, after: Option<&RowKey>, limit: usize) -> Result<RowPage> {
+    pub async fn list_rows(
+        &self,
+        prefix: &RowPrefix,
+        after: Option<&RowKey>,
+        limit: usize,
+    ) -> Result<RowPage> {
         self.0.list_rows(prefix, after, limit).await
     }
 
@@ -146,9 +155,15 @@ impl Store {
     /// A typed state row.
     pub async fn state<T: StateRecord>(&self, key: &StateKey) -> Result<Option<Versioned<T>>> {
         debug_assert_eq!(key.table, T::TABLE);
-        let Some(row) = self.0.state_get(key).await? else { return Ok(None) };
+        let Some(row) = self.0.state_get(key).await? else {
+            return Ok(None);
+        };
         let record = decode(&row.value)?;
-        Ok(Some(Versioned { version: row.version, record, expires_at: row.expires_at }))
+        Ok(Some(Versioned {
+            version: row.version,
+            record,
+            expires_at: row.expires_at,
+        }))
     }
 
     /// Makes a state row that did not exist. See [`Backend::state_write`].
@@ -159,7 +174,10 @@ impl Store {
         expires_at: Option<Timestamp>,
     ) -> Result<StateOutcome> {
         debug_assert_eq!(key.table, T::TABLE);
-        let kind = StateWriteKind::Insert { value: encode(record)?, expires_at };
+        let kind = StateWriteKind::Insert {
+            value: encode(record)?,
+            expires_at,
+        };
         self.0.state_write(StateWrite { key, kind }).await
     }
 
@@ -172,7 +190,11 @@ impl Store {
         expires_at: Option<Timestamp>,
     ) -> Result<StateOutcome> {
         debug_assert_eq!(key.table, T::TABLE);
-        let kind = StateWriteKind::CompareAndSet { version, value: encode(record)?, expires_at };
+        let kind = StateWriteKind::CompareAndSet {
+            version,
+            value: encode(record)?,
+            expires_at,
+        };
         self.0.state_write(StateWrite { key, kind }).await
     }
 
@@ -243,6 +265,8 @@ impl Store {
 fn no_row<T>(row: Option<Row>) -> Result<Option<T>> {
     match row {
         None => Ok(None),
-        Some(_) => Err(Error::Damaged("a row holds another kind of value than its key".to_owned())),
+        Some(_) => Err(Error::Damaged(
+            "a row holds another kind of value than its key".to_owned(),
+        )),
     }
 }

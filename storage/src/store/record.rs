@@ -44,5 +44,9 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     };
     let value = rmp_serde::decode::from_read(&mut rest)
         .map_err(|error| Error::Damaged(format!("a value cannot be decoded: {error}")))?;
-    if rest.is_empty() { Ok(value) } else { Err(Error::Damaged("a value is followed by bytes".to_owned())) }
+    if rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(Error::Damaged("a value is followed by bytes".to_owned()))
+    }
 }
