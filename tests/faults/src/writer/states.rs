@@ -59,7 +59,8 @@ impl Worker {
         if self.made == 0 {
             return Ok(());
         }
-        let key = self.own_key(1 + self.dice.below(self.made));
+        let number = 1 + self.dice.below(self.made);
+        let key = self.own_key(number);
         let name = blob_key(&key);
         let Some(row) = self.run.store.state::<Blob>(&name).await? else { return Ok(()) };
         let mut lines = Lines::default();
