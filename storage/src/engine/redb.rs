@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! The engine on redb 4.
 //!
 //! Reads use a snapshot that the committer takes after each commit. redb itself shows a commit only once it is synced:
@@ -241,34 +240,5 @@ fn storage_error(error: impl Into<::redb::Error>) -> Error {
         ::redb::Error::Io(error) => Error::Unavailable(format!("redb failed: {error}")),
         ::redb::Error::PreviousIo => Error::Unavailable("redb failed before".to_owned()),
         other => Error::Damaged(other.to_string()),
-=======
-use super::{Batch, Engine, EngineKind, EngineOptions, Pair};
-use crate::error::Result;
-use std::path::Path;
-pub(super) struct RedbEngine;
-impl RedbEngine {
-    pub(super) fn open(_: &Path, _: &EngineOptions) -> Result<Self> {
-        todo!()
-    }
-}
-impl Engine for RedbEngine {
-    fn kind(&self) -> EngineKind {
-        todo!()
-    }
-    fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>> {
-        todo!()
-    }
-    fn range(&self, _: &[u8], _: &[u8], _: usize, _: bool) -> Result<Vec<Pair>> {
-        todo!()
-    }
-    fn commit(&self, _: Batch) -> Result<()> {
-        todo!()
-    }
-    fn file_bytes(&self) -> Result<u64> {
-        todo!()
-    }
-    fn close(&self) -> Result<()> {
-        todo!()
->>>>>>> sim
     }
 }
