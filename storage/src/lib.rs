@@ -15,6 +15,8 @@
 //! - Revs of a stream and seqs of a room are dense; a hole is answered as damage and never skipped.
 
 #[cfg(feature = "testing")]
+pub mod conformance;
+#[cfg(feature = "testing")]
 pub mod document;
 pub mod embedded;
 pub mod engine;

@@ -1,0 +1,119 @@
+//! The command line: one file per subcommand.
+//!
+//! A subcommand is a file with a `clap::Args` struct and a function `run(args) -> Result<(), Failure>`, a variant of
+//! [`Command`] and an arm in [`Command::run`]. What it prints goes through [`output::write`].
+
+mod output;
+mod version;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use output::Stream;
+
+/// How a run of the command ended. The numbers are part of the interface: scripts and service managers read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what was asked.
+    Success,
+    /// It tried, and failed.
+    Failure,
+    /// It was asked for something that it does not understand.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Success => Self::from(0),
+            Exit::Failure => Self::from(1),
+            Exit::Usage => Self::from(2),
+        }
+    }
+}
+
+/// A self-hosted chat server for teams and communities.
+#[derive(Debug, Parser)]
+#[command(name = "madang", version = version::text(), arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What can be asked for besides `--help` and `--version`.
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+impl Command {
+    fn run(self) -> Result<(), Failure> {
+        match self {}
+    }
+}
+
+/// Why a subcommand failed, in words for whoever typed it.
+#[derive(Debug)]
+struct Failure(String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads the arguments, the program's name first, and does what they say.
+pub fn run<I>(arguments: I) -> Exit
+where
+    I: IntoIterator,
+    I::Item: Into<OsString> + Clone,
+{
+    let command = match Cli::try_parse_from(arguments) {
+        Ok(Cli { command }) => command,
+        Err(answer) => return print_answer(&answer),
+    };
+    match command.map_or(Ok(()), Command::run) {
+        Ok(()) => Exit::Success,
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn fail(failure: &Failure) -> Exit {
+    // When this cannot be written either, the exit code still says it.
+    let _ = output::write(Stream::Err, &format!("error: {failure}\n"));
+    Exit::Failure
+}
+
+/// Help and the version come out of the parser as errors, too.
+fn print_answer(answer: &clap::Error) -> Exit {
+    let stream = if answer.use_stderr() {
+        Stream::Err
+    } else {
+        Stream::Out
+    };
+    match (output::write(stream, &answer.render().to_string()), stream) {
+        (Err(error), Stream::Out) => fail(&Failure(format!("cannot write the answer: {error}"))),
+        (Ok(()), Stream::Out) => Exit::Success,
+        (_, Stream::Err) => Exit::Usage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn exit_codes_tell_success_from_misuse() {
+        assert_eq!(run(["madang", "--help"]), Exit::Success);
+        assert_eq!(run(["madang", "--version"]), Exit::Success);
+        assert_eq!(run(["madang"]), Exit::Usage);
+        assert_eq!(run(["madang", "--no-such-option"]), Exit::Usage);
+        assert_eq!(run(["madang", "no-such-command"]), Exit::Usage);
+    }
+}

@@ -1,0 +1,201 @@
+//! Reads: rows, pages of messages and of events, lists, state rows. All see durable groups only; the engine promises it.
+
+use std::sync::Arc;
+
+use super::stored::{StoredEvent, StoredState, decode_row};
+use super::{frame, tables};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::model::{
+    Commit, Head, MessageRecord, RoomId, Row, RowKey, RowPrefix, StateKey, StateRow, StateTable, StreamId,
+};
+use crate::store::pages::{
+    Anchor, EventPage, HistoryPage, MAX_EVENTS_PER_PAGE, MAX_MESSAGES_PER_PAGE, MAX_ROWS_PER_PAGE, RowPage,
+    StatePage,
+};
+
+pub(crate) fn head(engine: &dyn Engine, stream: StreamId) -> Result<Head> {
+    Ok(frame::read_as(engine, &tables::head(stream))?.unwrap_or_default())
+}
+
+pub(crate) fn row(engine: &dyn Engine, row: &RowKey) -> Result<Option<Row>> {
+    let key = tables::row(row);
+    frame::read(engine, &key, None)?
+        .map(|content| decode_row(row, &key, &content))
+        .transpose()
+}
+
+pub(crate) fn rows(engine: &dyn Engine, keys: &[RowKey]) -> Result<Vec<Option<Row>>> {
+    check_limit(keys.len(), MAX_ROWS_PER_PAGE)?;
+    keys.iter().map(|key| row(engine, key)).collect()
+}
+
+pub(crate) fn history(
+    engine: &dyn Engine,
+    room: RoomId,
+    anchor: Anchor,
+    limit: usize,
+) -> Result<HistoryPage> {
+    check_limit(limit, MAX_MESSAGES_PER_PAGE)?;
+    let head = head(engine, StreamId::Room(room))?;
+    let messages = match anchor.bounds(head.seq, limit) {
+        Some((first, last)) => messages(engine, room, first, last)?,
+        None => Vec::new(),
+    };
+    Ok(HistoryPage { head, messages })
+}
+
+/// The messages `first..=last`, every one of which must exist.
+fn messages(engine: &dyn Engine, room: RoomId, first: u64, last: u64) -> Result<Vec<MessageRecord>> {
+    let expected = last - first + 1;
+    let from = tables::message(room, first);
+    let to = tables::after(&tables::message(room, last));
+    let pairs = engine.range(&from, &to, usize::try_from(expected).unwrap_or(usize::MAX), false)?;
+    let mut messages = Vec::with_capacity(pairs.len());
+    for (seq, (key, main)) in (first..).zip(pairs) {
+        let content = frame::read(engine, &key, Some(main))?;
+        let record: Option<MessageRecord> =
+            content.map(|content| frame::decode(&key, &content)).transpose()?;
+        match record {
+            Some(record) if record.seq == seq && tables::trailing_number(&key)? == seq => {
+                messages.push(record)
+            }
+            _ => return Err(missing_message(room, seq)),
+        }
+    }
+    if messages.len() as u64 != expected {
+        return Err(missing_message(room, first + messages.len() as u64));
+    }
+    Ok(messages)
+}
+
+fn missing_message(room: RoomId, seq: u64) -> Error {
+    Error::Damaged(format!("message {seq} of room {room} is missing"))
+}
+
+pub(crate) fn events(
+    engine: &dyn Engine,
+    stream: StreamId,
+    after_rev: u64,
+    limit: usize,
+) -> Result<EventPage> {
+    check_limit(limit, MAX_EVENTS_PER_PAGE)?;
+    let head = head(engine, stream)?;
+    let first = after_rev.saturating_add(1).max(head.first_rev);
+    let last = head.rev.min(first.saturating_add(limit as u64).saturating_sub(1));
+    let mut commits = Vec::new();
+    if limit > 0 && first <= last {
+        let from = tables::event(stream, first);
+        let to = tables::after(&tables::event(stream, last));
+        let mut expected = first;
+        for (key, main) in engine.range(&from, &to, limit, false)? {
+            if tables::trailing_number(&key)? != expected {
+                break;
+            }
+            commits.push(commit(engine, stream, &key, main)?);
+            expected += 1;
+        }
+        if expected != last + 1 {
+            return Err(Error::Damaged(format!("event {expected} of {stream} is missing")));
+        }
+    }
+    Ok(EventPage { head, commits })
+}
+
+fn commit(engine: &dyn Engine, stream: StreamId, key: &[u8], main: Vec<u8>) -> Result<Commit> {
+    let missing = || Error::Damaged(format!("{} is missing", frame::describe(key)));
+    let content = frame::read(engine, key, Some(main))?.ok_or_else(missing)?;
+    let event = frame::decode::<StoredEvent>(key, &content)?.into_event(stream);
+    if event.rev() != tables::trailing_number(key)? {
+        return Err(missing());
+    }
+    let record = match (stream, event.fact.message_seq(&event.head)) {
+        (StreamId::Room(room), Some(seq)) => match row(engine, &RowKey::Message { room, seq })? {
+            Some(Row::Message(record)) => Some(Arc::new(record)),
+            _ => return Err(missing_message(room, seq)),
+        },
+        _ => None,
+    };
+    Ok(Commit { event, record })
+}
+
+pub(crate) fn list_rows(
+    engine: &dyn Engine,
+    prefix: &RowPrefix,
+    after: Option<&RowKey>,
+    limit: usize,
+) -> Result<RowPage> {
+    check_limit(limit, MAX_ROWS_PER_PAGE)?;
+    let (start, end) = tables::prefix_range(&tables::list(prefix));
+    let from = after
+        .map_or_else(|| start.clone(), |row| tables::after(&tables::row(row)))
+        .max(start);
+    let (pairs, more) = page(engine, &from, &end, limit)?;
+    let mut rows = Vec::with_capacity(pairs.len());
+    for (key, main) in pairs {
+        let Some(content) = frame::read(engine, &key, Some(main))? else {
+            continue;
+        };
+        let row_key = tables::listed(prefix, &key)?;
+        let row = decode_row(&row_key, &key, &content)?;
+        rows.push((row_key, row));
+    }
+    Ok(RowPage { rows, more })
+}
+
+pub(crate) fn state(engine: &dyn Engine, key: &StateKey) -> Result<Option<StateRow>> {
+    Ok(frame::read_as::<StoredState>(engine, &tables::state(key))?.map(StateRow::from))
+}
+
+pub(crate) fn state_list(
+    engine: &dyn Engine,
+    table: StateTable,
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<StatePage> {
+    check_limit(limit, MAX_ROWS_PER_PAGE)?;
+    let (start, end) = tables::prefix_range(&tables::state_prefix(table, prefix));
+    let from = match after {
+        Some(after) => tables::after(&tables::state_prefix(table, after)).max(start),
+        None => start,
+    };
+    let (pairs, more) = page(engine, &from, &end, limit)?;
+    let mut rows = Vec::with_capacity(pairs.len());
+    for (key, main) in pairs {
+        let Some(content) = frame::read(engine, &key, Some(main))? else {
+            continue;
+        };
+        let row = frame::decode::<StoredState>(&key, &content)?;
+        // The first two bytes name the tables.
+        rows.push((key.get(2..).unwrap_or_default().to_vec(), StateRow::from(row)));
+    }
+    Ok(StatePage { rows, more })
+}
+
+/// Up to `limit` pairs, and whether there are more.
+fn page(
+    engine: &dyn Engine,
+    from: &[u8],
+    to: &[u8],
+    limit: usize,
+) -> Result<(Vec<crate::engine::Pair>, bool)> {
+    if from >= to {
+        return Ok((Vec::new(), false));
+    }
+    let mut pairs = engine.range(from, to, limit + 1, false)?;
+    let more = pairs.len() > limit;
+    pairs.truncate(limit);
+    Ok((pairs, more))
+}
+
+fn check_limit(asked: usize, limit: usize) -> Result<()> {
+    if asked > limit {
+        Err(Error::TooLarge {
+            what: "a page",
+            limit,
+        })
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,352 @@
+//! The tables of the embedded store and the bytes of their keys.
+//!
+//! All tables share one ordered key space: `table(1) | id(16 or 17) | number(8, most significant first)`, so that a
+//! stream or a room is one range, in order.
+
+use crate::error::{Error, Result};
+use crate::model::{
+    GuildId, Nonce, RoomId, RowKey, RowPrefix, StateKey, StateTable, StreamId, Timestamp, UserId,
+};
+
+/// What becomes of a table's rows in a backup, a restore and a rebuild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableClass {
+    /// Streams and the content of their messages: backed up.
+    Stream,
+    /// Not derivable, has a version: backed up.
+    State,
+    /// Follows from streams: rebuilt.
+    Derived,
+    /// Belongs to this node's copy: neither backed up nor compared.
+    Node,
+}
+
+/// The tables. Numbers are stored: never change or reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Table {
+    /// Format, epoch, tick and counters.
+    Meta = 1,
+    /// Stream -> head.
+    Heads = 2,
+    /// Stream and rev -> event, without the texts that message records hold.
+    Events = 3,
+    /// Room and seq -> message record.
+    Messages = 4,
+    /// Room, seq, emoji and user -> reaction.
+    Reactions = 5,
+    /// Guild and user -> member.
+    Members = 6,
+    /// User and guild -> member.
+    GuildsOf = 7,
+    /// The instance.
+    Instance = 8,
+    /// Guilds.
+    Guilds = 9,
+    /// Users.
+    Users = 10,
+    /// Rooms.
+    Rooms = 11,
+    /// Guild and room -> nothing.
+    Channels = 12,
+    /// Day, stream, actor and nonce -> rev and fingerprint.
+    Nonces = 13,
+    /// State table and key -> state row.
+    State = 14,
+    /// Expiry, state table and key -> nothing.
+    Expiries = 15,
+    /// Tick -> what the commit group changed.
+    Changes = 16,
+    /// Consumer -> cursor.
+    Consumers = 17,
+    /// Key and part -> the rest of a value that is too long for one row.
+    Parts = 18,
+}
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Self; 18] = [
+        Self::Meta,
+        Self::Heads,
+        Self::Events,
+        Self::Messages,
+        Self::Reactions,
+        Self::Members,
+        Self::GuildsOf,
+        Self::Instance,
+        Self::Guilds,
+        Self::Users,
+        Self::Rooms,
+        Self::Channels,
+        Self::Nonces,
+        Self::State,
+        Self::Expiries,
+        Self::Changes,
+        Self::Consumers,
+        Self::Parts,
+    ];
+
+    /// The stored number, the first byte of every key.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The table of a key; an undeclared one is damage.
+    pub fn of(key: &[u8]) -> Result<Self> {
+        let number = key.first().copied().unwrap_or(0);
+        Self::ALL
+            .into_iter()
+            .find(|table| table.number() == number)
+            .ok_or_else(|| Error::Damaged(format!("there is no table {number}")))
+    }
+
+    /// What becomes of the table's rows. The parts of a long value follow the row that they belong to.
+    pub const fn class(self) -> TableClass {
+        match self {
+            Self::Heads | Self::Events | Self::Messages => TableClass::Stream,
+            Self::State | Self::Nonces => TableClass::State,
+            Self::Reactions
+            | Self::Members
+            | Self::GuildsOf
+            | Self::Instance
+            | Self::Guilds
+            | Self::Users
+            | Self::Rooms
+            | Self::Channels
+            | Self::Expiries => TableClass::Derived,
+            Self::Meta | Self::Changes | Self::Consumers | Self::Parts => TableClass::Node,
+        }
+    }
+}
+
+/// A key: a table's number followed by parts.
+fn key(table: Table, parts: &[&[u8]]) -> Vec<u8> {
+    let length = 1 + parts.iter().map(|part| part.len()).sum::<usize>();
+    let mut key = Vec::with_capacity(length);
+    key.push(table.number());
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// Every key that starts with `prefix`, as a range: `from <= key < to`.
+pub(crate) fn prefix_range(prefix: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut to = prefix.to_vec();
+    while let Some(last) = to.last_mut() {
+        if *last < u8::MAX {
+            *last += 1;
+            break;
+        }
+        to.pop();
+    }
+    // Table numbers are far below 255, so a prefix never consists of 255s alone and `to` is never empty.
+    (prefix.to_vec(), to)
+}
+
+/// The smallest key after `key`.
+pub(crate) fn after(key: &[u8]) -> Vec<u8> {
+    let mut next = key.to_vec();
+    next.push(0);
+    next
+}
+
+pub(crate) fn whole(table: Table) -> (Vec<u8>, Vec<u8>) {
+    prefix_range(&[table.number()])
+}
+
+pub(crate) fn meta(name: &str) -> Vec<u8> {
+    key(Table::Meta, &[name.as_bytes()])
+}
+
+pub(crate) fn state_count(table: StateTable) -> Vec<u8> {
+    key(Table::Meta, &[b"state/", &[table.number()]])
+}
+
+pub(crate) fn head(stream: StreamId) -> Vec<u8> {
+    key(Table::Heads, &[&stream.to_bytes()])
+}
+
+pub(crate) fn event(stream: StreamId, rev: u64) -> Vec<u8> {
+    key(Table::Events, &[&stream.to_bytes(), &rev.to_be_bytes()])
+}
+
+pub(crate) fn message(room: RoomId, seq: u64) -> Vec<u8> {
+    key(Table::Messages, &[&room.to_bytes(), &seq.to_be_bytes()])
+}
+
+/// A nonce's row is found under the day of the nonce's own time, so that a sweep removes whole days.
+pub(crate) fn nonce(stream: StreamId, actor: Option<UserId>, nonce: Nonce) -> Vec<u8> {
+    let actor = actor.map_or([0; 16], UserId::to_bytes);
+    let day = nonce_day(nonce.time()).to_be_bytes();
+    key(
+        Table::Nonces,
+        &[&day, &stream.to_bytes(), &actor, &nonce.to_bytes()],
+    )
+}
+
+/// The day that a moment falls into, counted from 1970. A nonce's 48-bit time fits.
+pub(crate) fn nonce_day(at: Timestamp) -> u32 {
+    u32::try_from(at.as_millis() / 86_400_000).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn nonces_before_day(day: u32) -> (Vec<u8>, Vec<u8>) {
+    (key(Table::Nonces, &[]), key(Table::Nonces, &[&day.to_be_bytes()]))
+}
+
+pub(crate) fn state(row: &StateKey) -> Vec<u8> {
+    state_prefix(row.table, &row.key)
+}
+
+pub(crate) fn state_prefix(table: StateTable, prefix: &[u8]) -> Vec<u8> {
+    key(Table::State, &[&[table.number()], prefix])
+}
+
+pub(crate) fn expiry(at: Timestamp, row: &StateKey) -> Vec<u8> {
+    key(
+        Table::Expiries,
+        &[&at.as_millis().to_be_bytes(), &[row.table.number()], &row.key],
+    )
+}
+
+pub(crate) fn expiries_until(at: Timestamp) -> (Vec<u8>, Vec<u8>) {
+    let end = at.as_millis().saturating_add(1);
+    (
+        key(Table::Expiries, &[]),
+        key(Table::Expiries, &[&end.to_be_bytes()]),
+    )
+}
+
+/// The row that an expiry's key stands for.
+pub(crate) fn expiring_row(expiry_key: &[u8]) -> Result<StateKey> {
+    let damaged = || Error::Damaged("an expiry names no state row".to_owned());
+    let table = expiry_key
+        .get(9)
+        .copied()
+        .and_then(StateTable::from_number)
+        .ok_or_else(damaged)?;
+    let key = expiry_key.get(10..).ok_or_else(damaged)?.to_vec();
+    Ok(StateKey { table, key })
+}
+
+pub(crate) fn change(tick: u64) -> Vec<u8> {
+    key(Table::Changes, &[&tick.to_be_bytes()])
+}
+
+pub(crate) fn consumer(name: &str) -> Vec<u8> {
+    key(Table::Consumers, &[name.as_bytes()])
+}
+
+pub(crate) fn part(main: &[u8], number: u8) -> Vec<u8> {
+    key(Table::Parts, &[main, &[number]])
+}
+
+/// The number that a key ends with: a rev, a seq or a tick.
+pub(crate) fn trailing_number(key: &[u8]) -> Result<u64> {
+    let (_, number) = key.split_last_chunk::<8>().ok_or_else(|| short(key))?;
+    Ok(u64::from_be_bytes(*number))
+}
+
+/// The stream in a key of heads or events.
+pub(crate) fn stream_of(key: &[u8]) -> Result<StreamId> {
+    let bytes: [u8; 17] = key
+        .get(1..18)
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| short(key))?;
+    StreamId::from_bytes(bytes).ok_or_else(|| Error::Damaged("a key names no stream".to_owned()))
+}
+
+fn short(key: &[u8]) -> Error {
+    Error::Damaged(format!("a key of {} bytes is too short", key.len()))
+}
+
+/// The key of a projected row.
+pub(crate) fn row(row: &RowKey) -> Vec<u8> {
+    match row {
+        RowKey::Instance => key(Table::Instance, &[]),
+        RowKey::Guild(guild) => key(Table::Guilds, &[&guild.to_bytes()]),
+        RowKey::Member { guild, user } => key(Table::Members, &[&guild.to_bytes(), &user.to_bytes()]),
+        RowKey::GuildOf { user, guild } => key(Table::GuildsOf, &[&user.to_bytes(), &guild.to_bytes()]),
+        RowKey::User(user) => key(Table::Users, &[&user.to_bytes()]),
+        RowKey::Room(room) => key(Table::Rooms, &[&room.to_bytes()]),
+        RowKey::Channel { guild, room } => key(Table::Channels, &[&guild.to_bytes(), &room.to_bytes()]),
+        RowKey::Message { room, seq } => message(*room, *seq),
+        RowKey::Reaction {
+            room,
+            seq,
+            emoji,
+            user,
+        } => {
+            let mut key = reactions(*room, *seq, emoji);
+            key.extend_from_slice(&user.to_bytes());
+            key
+        }
+    }
+}
+
+/// The start of the keys of all reactions with one emoji on one message. An emoji is at most 255 bytes: appends check.
+fn reactions(room: RoomId, seq: u64, emoji: &str) -> Vec<u8> {
+    let length = u8::try_from(emoji.len()).unwrap_or(u8::MAX);
+    key(
+        Table::Reactions,
+        &[&room.to_bytes(), &seq.to_be_bytes(), &[length], emoji.as_bytes()],
+    )
+}
+
+/// The start of the keys of a list.
+pub(crate) fn list(prefix: &RowPrefix) -> Vec<u8> {
+    match prefix {
+        RowPrefix::MembersOf(guild) => key(Table::Members, &[&guild.to_bytes()]),
+        RowPrefix::GuildsOf(user) => key(Table::GuildsOf, &[&user.to_bytes()]),
+        RowPrefix::ChannelsOf(guild) => key(Table::Channels, &[&guild.to_bytes()]),
+        RowPrefix::ReactionsOf { room, seq, emoji } => reactions(*room, *seq, emoji),
+    }
+}
+
+/// The row key of a listed key: a list's rows differ in their last 16 bytes only.
+pub(crate) fn listed(prefix: &RowPrefix, key: &[u8]) -> Result<RowKey> {
+    let (_, last) = key.split_last_chunk::<16>().ok_or_else(|| short(key))?;
+    Ok(match prefix {
+        RowPrefix::MembersOf(guild) => RowKey::Member {
+            guild: *guild,
+            user: UserId::from_bytes(*last),
+        },
+        RowPrefix::GuildsOf(user) => RowKey::GuildOf {
+            user: *user,
+            guild: GuildId::from_bytes(*last),
+        },
+        RowPrefix::ChannelsOf(guild) => RowKey::Channel {
+            guild: *guild,
+            room: RoomId::from_bytes(*last),
+        },
+        RowPrefix::ReactionsOf { room, seq, emoji } => {
+            let user = UserId::from_bytes(*last);
+            RowKey::Reaction {
+                room: *room,
+                seq: *seq,
+                emoji: emoji.clone(),
+                user,
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_a_prefix() {
+        assert_eq!(prefix_range(&[3, 1]), (vec![3, 1], vec![3, 2]));
+        assert_eq!(prefix_range(&[3, 255, 255]), (vec![3, 255, 255], vec![4]));
+    }
+
+    #[test]
+    fn every_table_has_its_own_number() {
+        let mut numbers: Vec<u8> = Table::ALL.iter().map(|table| table.number()).collect();
+        numbers.dedup();
+        assert_eq!(numbers.len(), Table::ALL.len());
+        assert!(Table::of(&[0]).is_err());
+        assert!(Table::of(&[]).is_err());
+    }
+}

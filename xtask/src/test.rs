@@ -1,0 +1,54 @@
+//! `cargo xtask test`: everything that can be tested here.
+
+use crate::needs::{self, E2E, FAULTS, Tool};
+use crate::steps::Steps;
+use crate::workspace::{cargo, has, node_program};
+
+/// Installs what tests need, then runs the Rust tests, then the browser tests.
+pub(crate) fn run(steps: &mut Steps) {
+    needs::provide(steps);
+    rust_tests(steps);
+    browser_tests(steps);
+}
+
+fn rust_tests(steps: &mut Steps) {
+    let mut command = cargo(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    if has(FAULTS) && !needs::is_present(Tool::CCompiler) {
+        steps.missing("fault tests", needs::advice(Tool::CCompiler));
+        command.args(["--exclude", "madang-faults"]);
+    }
+    steps.program("tests", &mut command);
+}
+
+fn browser_tests(steps: &mut Steps) {
+    const FOLDER: &str = "tests/e2e";
+    if !has(E2E) {
+        steps.not_run("browser tests", "there are none yet");
+        return;
+    }
+    if !needs::is_present(Tool::Node) {
+        steps.missing("browser tests", needs::advice(Tool::Node));
+        return;
+    }
+    if !steps.fetch(
+        "browser tests: packages",
+        &mut node_program(FOLDER, "npm", ["ci"]),
+    ) {
+        steps.missing("browser tests", "their packages could not be installed");
+        return;
+    }
+    let mut tests = node_program(FOLDER, "npx", ["playwright", "test"]);
+    match needs::browser() {
+        Some(browser) => {
+            tests.env("MADANG_TEST_BROWSER", browser);
+        }
+        None => {
+            let mut download = node_program(FOLDER, "npx", ["playwright", "install", "chromium"]);
+            if !steps.fetch("browser tests: Chromium", &mut download) {
+                steps.missing("browser tests", needs::advice(Tool::Browser));
+                return;
+            }
+        }
+    }
+    steps.program("browser tests", &mut tests);
+}
