@@ -149,7 +149,11 @@ impl NodeDocuments {
     async fn write(&self, write: Write) -> Answer<Option<LogPlace>> {
         self.step().await;
         let (shared, faults) = (&self.shared, self.shared.faults());
-        let text = shared.trace.is_on().then(|| write.describe()).unwrap_or_default();
+        let text = if shared.trace.is_on() {
+            write.describe()
+        } else {
+            String::new()
+        };
         if shared.random.chance(faults.lost) {
             self.note(|| format!("{text}: lost"));
             return Err(unclear());
