@@ -118,6 +118,11 @@ impl Folder {
         Ok(new)
     }
 
+    /// Removes an unfinished `store.new`. What cannot be removed now is when the folder is opened next.
+    pub(crate) fn abandon_new(&self) {
+        remove_folder(&self.new_store()).ok();
+    }
+
     /// Puts a complete `store.new` in the place of `store`, if there is one. Durable when it returns.
     pub(crate) fn finish_new(&self, kind: EngineKind) -> Result<()> {
         let (store, new, old) = (self.store(), self.new_store(), self.old_store());
