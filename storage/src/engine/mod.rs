@@ -3,8 +3,13 @@
 //! An engine knows nothing of streams. It promises three things that the embedded store rests on: a batch is atomic,
 //! a batch that was answered is durable, and no read ever shows a batch that is not durable yet.
 
+mod files;
+mod guard;
+mod hooks;
 mod redb;
 mod sled;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::Path;
@@ -100,7 +105,8 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Writes a batch and returns once it would survive a loss of power. After an error nothing may be written any
     /// more until the data is opened anew, because what reached the disk is unknown: later commits answer
-    /// [`Error::ReadOnly`]. Reads go on and never show the failed batch.
+    /// [`Error::ReadOnly`]. Reads never show the failed batch. They go on, but what is not in memory may be
+    /// [`Error::Unavailable`] from then on: after a failed write to the disk, both engines refuse to read from it.
     fn commit(&self, batch: Batch) -> Result<()>;
 
     /// What the engine's files take on disk, in bytes.
