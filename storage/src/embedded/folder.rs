@@ -146,6 +146,11 @@ impl Folder {
         remove_folder(&self.old_store())
     }
 
+    /// What the files of the data take, in bytes.
+    pub(crate) fn store_bytes(&self) -> Result<u64> {
+        crate::engine::folder_bytes(&self.store())
+    }
+
     /// What is free on the folder's file system for this process, in bytes.
     pub(crate) fn free_bytes(&self) -> Result<u64> {
         let stat =

@@ -322,6 +322,16 @@ fn reactions(room: RoomId, seq: u64, emoji: &str) -> Vec<u8> {
     )
 }
 
+/// The start of the keys of all reactions in a room.
+pub(crate) fn reactions_of(room: RoomId) -> Vec<u8> {
+    key(Table::Reactions, &[&room.to_bytes()])
+}
+
+/// Where the reactions on the message `seq`, and on every later one of the room, start.
+pub(crate) fn reactions_from(room: RoomId, seq: u64) -> Vec<u8> {
+    key(Table::Reactions, &[&room.to_bytes(), &seq.to_be_bytes()])
+}
+
 /// The start of the keys of a list.
 pub(crate) fn list(prefix: &RowPrefix) -> Vec<u8> {
     match prefix {

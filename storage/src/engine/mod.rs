@@ -144,7 +144,7 @@ pub fn open(kind: EngineKind, folder: &Path, options: &EngineOptions) -> Result<
 }
 
 /// The bytes of all files below a folder.
-fn folder_bytes(folder: &Path) -> Result<u64> {
+pub(crate) fn folder_bytes(folder: &Path) -> Result<u64> {
     let failed =
         |error: std::io::Error| Error::Unavailable(format!("cannot measure {}: {error}", folder.display()));
     let mut total = 0;

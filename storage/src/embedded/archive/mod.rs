@@ -20,7 +20,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use read::Reader;
-pub(crate) use write::Writer;
+pub(crate) use write::{Writer, beside};
 
 use crate::engine::MAX_KEY_BYTES;
 use crate::error::{Error, Result};
