@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::tables::{self, Table};
 use super::frame;
+use super::tables::{self, Table};
 use crate::engine::{Engine, Entry, Previous};
 use crate::error::Result;
 

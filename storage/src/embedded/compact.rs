@@ -141,17 +141,17 @@ fn copy(old: &dyn Engine, new: &dyn Engine) -> Result<Digested> {
 }
 
 /// Visits every row with its whole content, checksums compared.
-fn each_content(
-    engine: &dyn Engine,
-    mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>,
-) -> Result<Digested> {
+fn each_content(engine: &dyn Engine, mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<Digested> {
     let mut digested = Digested::default();
     each_row(engine, |key, main| {
         if Table::of(&key)? == Table::Parts {
             let (main, _) = tables::part_of(&key)?;
             return match engine.get(main)? {
                 Some(_) => Ok(()),
-                None => Err(Error::Damaged(format!("{} belongs to no row", frame::describe(&key)))),
+                None => Err(Error::Damaged(format!(
+                    "{} belongs to no row",
+                    frame::describe(&key)
+                ))),
             };
         }
         match frame::read(engine, &key, Some(main))? {

@@ -5,8 +5,7 @@ use super::stored::encode_row;
 use super::tables;
 use crate::error::{Error, Result};
 use crate::model::{
-    Event, MessageRecord, Row, RowChange, RowKey, Rows, StreamId, Timestamp, UserId, project,
-    rows_needed,
+    Event, MessageRecord, Row, RowChange, RowKey, Rows, StreamId, Timestamp, UserId, project, rows_needed,
 };
 
 /// Puts the rows that follow from `event` alone. Messages and markers are not among them: a backup has them whole.

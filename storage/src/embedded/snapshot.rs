@@ -107,7 +107,11 @@ impl Notes {
 
     fn note(&self, state: &mut State, key: &[u8], previous: &Previous) -> Result<()> {
         let is_part = key.first() == Some(&tables::Table::Parts.number());
-        let row = if is_part { key.get(1..).unwrap_or_default() } else { key };
+        let row = if is_part {
+            key.get(1..).unwrap_or_default()
+        } else {
+            key
+        };
         if row < state.released_to.as_slice() || !(self.scope)(row) {
             return Ok(());
         }
@@ -122,7 +126,10 @@ impl Notes {
                 Before::Held(value.clone())
             }
             Previous::Value(value) => {
-                let offset = self.spill.write(value).map_err(|error| self.spill_failed(&error))?;
+                let offset = self
+                    .spill
+                    .write(value)
+                    .map_err(|error| self.spill_failed(&error))?;
                 Before::Spilled {
                     offset,
                     length: value.len(),
@@ -134,13 +141,20 @@ impl Notes {
                 ));
             }
         };
-        let known = if is_part { &mut state.parts } else { &mut state.rows };
+        let known = if is_part {
+            &mut state.parts
+        } else {
+            &mut state.rows
+        };
         known.insert(key.to_vec(), before);
         Ok(())
     }
 
     fn spill_failed(&self, error: &std::io::Error) -> Error {
-        Error::Unavailable(format!("cannot keep replaced rows in {}: {error}", self.spill.path.display()))
+        Error::Unavailable(format!(
+            "cannot keep replaced rows in {}: {error}",
+            self.spill.path.display()
+        ))
     }
 
     /// The value at the snapshot's moment.

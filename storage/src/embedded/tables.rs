@@ -205,7 +205,10 @@ pub(crate) fn state(row: &StateKey) -> Vec<u8> {
 
 /// The state row that a key of its table stands for.
 pub(crate) fn state_key(key: &[u8]) -> Result<StateKey> {
-    let (table, rest) = key.get(1..).and_then(<[u8]>::split_first).ok_or_else(|| short(key))?;
+    let (table, rest) = key
+        .get(1..)
+        .and_then(<[u8]>::split_first)
+        .ok_or_else(|| short(key))?;
     let table = StateTable::from_number(*table)
         .ok_or_else(|| Error::Damaged(format!("there is no state table {table}")))?;
     Ok(StateKey {

@@ -140,10 +140,7 @@ impl Reader {
         if found == expected {
             Ok(found)
         } else {
-            Err(invalid(
-                &self.path,
-                "its rows are not those that its end counts",
-            ))
+            Err(invalid(&self.path, "its rows are not those that its end counts"))
         }
     }
 }
@@ -191,9 +188,10 @@ impl<R: Read> Input<'_, R> {
                 self.position += bytes.len() as u64;
                 Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                Err(invalid(self.path, format_args!("it ends after byte {}", self.position)))
-            }
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(invalid(
+                self.path,
+                format_args!("it ends after byte {}", self.position),
+            )),
             Err(error) => Err(failed("read", self.path, &error)),
         }
     }

@@ -64,7 +64,9 @@ impl Writer {
         let key_length = u16::try_from(key.len()).map_err(too_large)?.to_le_bytes();
         let length = u32::try_from(2 + key.len() + content.len()).map_err(too_large)?;
         let mut crc = crc32fast::Hasher::new();
-        [&key_length, key, content].into_iter().for_each(|part| crc.update(part));
+        [&key_length, key, content]
+            .into_iter()
+            .for_each(|part| crc.update(part));
         let crc = crc.finalize().to_le_bytes();
         let length = length.to_le_bytes();
         for part in [length.as_slice(), &crc, &key_length, key, content] {

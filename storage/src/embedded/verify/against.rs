@@ -5,8 +5,8 @@ use std::path::Path;
 use super::{Checker, SLICE};
 use crate::Result;
 use crate::embedded::archive::{Frame, Reader};
-use crate::embedded::tables::{self, Table};
 use crate::embedded::frame;
+use crate::embedded::tables::{self, Table};
 use crate::model::{Head, MessageRecord, StateTable};
 
 impl Checker<'_> {

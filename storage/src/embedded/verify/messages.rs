@@ -44,12 +44,13 @@ impl Messages {
         let stream = StreamId::Room(self.room);
         let mut rows = BTreeMap::new();
         loop {
-            let walk = checker.walk(stream, head, &mut |checker, event| {
-                match event.fact.message_seq(&event.head) {
-                    None if self.first == 1 => checker.replay(event, &Rows::default(), &mut rows),
-                    Some(seq) if (self.first..=self.last).contains(&seq) => self.event(checker, event, seq),
-                    _ => Ok(()),
-                }
+            let walk = checker.walk(stream, head, &mut |checker, event| match event
+                .fact
+                .message_seq(&event.head)
+            {
+                None if self.first == 1 => checker.replay(event, &Rows::default(), &mut rows),
+                Some(seq) if (self.first..=self.last).contains(&seq) => self.event(checker, event, seq),
+                _ => Ok(()),
             })?;
             if walk.broken {
                 return self.dense(checker, head);
@@ -128,7 +129,10 @@ impl Messages {
             };
             self.last = middle - 1;
             drop(self.changed.split_off(&middle));
-            drop(self.reactions.split_off(&tables::reactions_from(self.room, middle)));
+            drop(
+                self.reactions
+                    .split_off(&tables::reactions_from(self.room, middle)),
+            );
         }
     }
 

@@ -91,7 +91,11 @@ impl Embedded {
         let mut source = Running::new(self)?;
         let report = Checker::new(&mut source)?.run(against)?;
         if let Some(first) = report.problems.first() {
-            tracing::error!(problems = report.problem_count, first, "stored data is damaged, writes stop");
+            tracing::error!(
+                problems = report.problem_count,
+                first,
+                "stored data is damaged, writes stop"
+            );
             shared.set_readiness(Readiness::Damaged(first.clone()));
         }
         Ok(report)

@@ -11,7 +11,10 @@ impl Checker<'_> {
         let format_key = tables::meta(META_FORMAT);
         match self.required_value::<u32>(&format_key)? {
             Some(format) if format != folder::FORMAT => {
-                self.problem(&format_key, format_args!("it is {format}, not {}", folder::FORMAT));
+                self.problem(
+                    &format_key,
+                    format_args!("it is {format}, not {}", folder::FORMAT),
+                );
             }
             _ => {}
         }
@@ -62,13 +65,18 @@ impl Checker<'_> {
     fn missing_groups(&mut self, groups: std::ops::Range<u64>) {
         if let Some(first) = groups.clone().next() {
             let missing = groups.end - groups.start;
-            self.problem(&tables::change(first), format_args!("it and the next, {missing} in all, are missing"));
+            self.problem(
+                &tables::change(first),
+                format_args!("it and the next, {missing} in all, are missing"),
+            );
         }
     }
 
     fn change_row(&mut self, key: &[u8], changes: &StoredChanges) -> Result<()> {
         for (stream, rev) in &changes.streams {
-            let head = self.value::<Head>(&tables::head(*stream), None)?.unwrap_or_default();
+            let head = self
+                .value::<Head>(&tables::head(*stream), None)?
+                .unwrap_or_default();
             if head.rev < *rev {
                 self.problem(
                     &tables::head(*stream),

@@ -65,7 +65,11 @@ impl Checker<'_> {
                 let head: Head = frame::decode(key, content)?;
                 exact(key, 18)?;
                 tables::stream_of(key)?;
-                if head.exists() { Ok(()) } else { damaged("it is of no event") }
+                if head.exists() {
+                    Ok(())
+                } else {
+                    damaged("it is of no event")
+                }
             }
             Table::Events => {
                 let stream = tables::stream_of(key)?;
@@ -99,7 +103,10 @@ impl Checker<'_> {
     fn belongs_to(&self, key: &[u8]) -> Result<()> {
         match self.engine.get(key)? {
             Some(_) => Ok(()),
-            None => damaged(format_args!("it belongs to {}, which is missing", super::words(key))),
+            None => damaged(format_args!(
+                "it belongs to {}, which is missing",
+                super::words(key)
+            )),
         }
     }
 
@@ -162,12 +169,19 @@ impl Checker<'_> {
         exact(key, 54)?;
         let stored: StoredNonce = frame::decode(key, content)?;
         let named = || Error::Damaged("it names no stream".to_owned());
-        let bytes = key.get(5..22).and_then(|bytes| bytes.try_into().ok()).ok_or_else(named)?;
+        let bytes = key
+            .get(5..22)
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(named)?;
         let stream = StreamId::from_bytes(bytes).ok_or_else(named)?;
         let event_key = tables::event(stream, stored.rev);
         let event = frame::read_as::<StoredEvent>(&*self.engine, &event_key)?;
         let event = event.map(|event| event.into_event(stream));
-        let own = |nonce| event.as_ref().map(|event| tables::nonce(stream, event.actor, nonce));
+        let own = |nonce| {
+            event
+                .as_ref()
+                .map(|event| tables::nonce(stream, event.actor, nonce))
+        };
         match event.as_ref().and_then(|event| event.nonce).and_then(own) {
             Some(own) if own == key => Ok(()),
             _ => damaged(format_args!("event {} is not its", stored.rev)),

@@ -49,7 +49,11 @@ impl Checker<'_> {
                 let walk = self.walk(stream, &head, &mut |checker, event| {
                     checker.replay(event, &Rows::default(), &mut rows)
                 })?;
-                if walk.broken { Ok(()) } else { self.same_rows(stream, &rows) }
+                if walk.broken {
+                    Ok(())
+                } else {
+                    self.same_rows(stream, &rows)
+                }
             }
         }
     }

@@ -25,7 +25,10 @@ fn name(table: Table, key: &[u8]) -> Option<String> {
         Table::Users => user(rest)?,
         Table::Rooms => room(rest)?,
         Table::Channels => format!("{} as a channel of {}", room(rest.get(16..)?)?, guild(rest)?),
-        Table::Nonces => format!("a nonce in {}", StreamId::from_bytes(rest.get(4..21)?.try_into().ok()?)?),
+        Table::Nonces => format!(
+            "a nonce in {}",
+            StreamId::from_bytes(rest.get(4..21)?.try_into().ok()?)?
+        ),
         Table::State => state(&tables::state_key(key).ok()?),
         Table::Expiries => format!("the expiry of {}", state(&tables::expiring_row(key).ok()?)),
         Table::Changes => format!("the note of commit group {}", number(key)?),
@@ -66,10 +69,18 @@ fn reaction(rest: &[u8]) -> Option<String> {
     let length = usize::from(*rest.get(24)?);
     let emoji = String::from_utf8_lossy(rest.get(25..25 + length)?).into_owned();
     let by = user(rest.get(25 + length..)?)?;
-    Some(format!("the reaction {emoji} of {by} on message {seq} of {}", room(rest)?))
+    Some(format!(
+        "the reaction {emoji} of {by} on message {seq} of {}",
+        room(rest)?
+    ))
 }
 
 fn state(row: &StateKey) -> String {
-    let hex: String = row.key.iter().take(40).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = row
+        .key
+        .iter()
+        .take(40)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("row {hex} of the state table {}", row.table.name())
 }
