@@ -8,7 +8,7 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 
 /// Appends 4 KiB and syncs, `times` times; answers the latencies in microseconds.
-pub fn sync_floor(folder: &Path, times: u64) -> anyhow::Result<Histogram<u64>> {
+pub(crate) fn sync_floor(folder: &Path, times: u64) -> anyhow::Result<Histogram<u64>> {
     let path = folder.join("floor");
     let file = File::create(&path)?;
     let block = [7; 4096];

@@ -4,16 +4,16 @@ use std::fs;
 
 /// Proportional and resident set size of a process, in KiB.
 #[derive(Debug, Clone, Copy)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// Resident set size.
-    pub rss: u64,
+    pub(crate) rss: u64,
     /// Proportional set size: shared pages counted by their share.
-    pub pss: u64,
+    pub(crate) pss: u64,
 }
 
 impl Memory {
     /// Reads `/proc/<process>/smaps_rollup`.
-    pub fn of(process: u32) -> anyhow::Result<Self> {
+    pub(crate) fn of(process: u32) -> anyhow::Result<Self> {
         let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
         let field = |name: &str| -> anyhow::Result<u64> {
             let line = text.lines().find(|line| line.starts_with(name));

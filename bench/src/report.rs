@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 /// Named figures of repeated runs, reported by their medians.
 #[derive(Default)]
-pub struct Report {
+pub(crate) struct Report {
     rows: Vec<(String, BTreeMap<&'static str, Vec<f64>>)>,
 }
 
 impl Report {
     /// Adds one run's figure to a row.
-    pub fn add(&mut self, row: &str, figure: &'static str, value: f64) {
+    pub(crate) fn add(&mut self, row: &str, figure: &'static str, value: f64) {
         let place = match self.rows.iter().position(|(name, _)| name == row) {
             Some(place) => place,
             None => {
@@ -23,7 +23,7 @@ impl Report {
 
     /// Prints the table, then one line of JSON.
     #[allow(clippy::print_stdout, reason = "printing is what a report is for")]
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         for (name, figures) in &self.rows {
             println!("{name}");
             for (figure, values) in figures {

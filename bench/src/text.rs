@@ -62,16 +62,16 @@ const ENGLISH: &[&str] = &[
 ];
 
 /// Writes messages.
-pub struct Writer(SmallRng);
+pub(crate) struct Writer(SmallRng);
 
 impl Writer {
     /// A writer that always writes the same for the same seed.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(SmallRng::seed_from_u64(seed))
     }
 
     /// One message: mostly short, sometimes long, about 60 % Korean.
-    pub fn message(&mut self) -> String {
+    pub(crate) fn message(&mut self) -> String {
         let words = if self.0.random_bool(0.6) { KOREAN } else { ENGLISH };
         let length = if self.0.random_bool(0.05) {
             60
@@ -89,7 +89,7 @@ impl Writer {
     }
 
     /// An index below `count`, low ones far more often: rooms are not equally busy.
-    pub fn skewed(&mut self, count: usize) -> usize {
+    pub(crate) fn skewed(&mut self, count: usize) -> usize {
         let unit: f64 = self.0.random();
         let index = (count as f64).powf(unit) - 1.0;
         (index as usize).min(count - 1)

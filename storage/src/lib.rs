@@ -14,11 +14,17 @@
 //! - What a read returns is durable; an answered append is durable, with everything that follows from it.
 //! - Revs of a stream and seqs of a room are dense; a hole is answered as damage and never skipped.
 
+#[cfg(feature = "testing")]
+pub mod conformance;
+#[cfg(feature = "testing")]
+pub mod document;
 pub mod embedded;
 pub mod engine;
 mod env;
 mod error;
 pub mod model;
+#[cfg(feature = "testing")]
+pub mod sim;
 mod store;
 
 pub use env::{Clock, Env, Ids, SystemClock, SystemIds};

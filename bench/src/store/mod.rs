@@ -1,7 +1,7 @@
 //! The store without a server around it.
 
-pub mod open;
-pub mod posts;
+pub(crate) mod open;
+pub(crate) mod posts;
 
 use std::path::Path;
 

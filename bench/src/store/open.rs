@@ -17,7 +17,7 @@ use crate::text;
 
 /// Opening a store with many messages.
 #[derive(Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The engines to measure.
     #[arg(long, value_delimiter = ',', default_value = "sled,redb")]
     engines: Vec<EngineKind>,
@@ -37,7 +37,7 @@ pub struct Arguments {
 
 /// One opening.
 #[derive(Args)]
-pub struct OnceArguments {
+pub(crate) struct OnceArguments {
     folder: PathBuf,
     rooms: usize,
 }
@@ -53,7 +53,7 @@ struct Opening {
 }
 
 /// Measures and prints.
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut report = Report::default();
     for engine in &arguments.engines {
         let folder = tempfile::tempdir_in(&arguments.folder)?;
@@ -146,7 +146,7 @@ fn fill(
 
 /// Opens once, measures, and prints JSON.
 #[allow(clippy::print_stdout, reason = "the parent process reads it")]
-pub fn run_once(arguments: &OnceArguments) -> anyhow::Result<()> {
+pub(crate) fn run_once(arguments: &OnceArguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

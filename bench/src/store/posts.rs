@@ -14,7 +14,7 @@ use crate::{disk, text};
 
 /// Durable posts through the store alone.
 #[derive(Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The engines to measure.
     #[arg(long, value_delimiter = ',', default_value = "sled,redb")]
     engines: Vec<EngineKind>,
@@ -36,7 +36,7 @@ pub struct Arguments {
 const ROOMS: u128 = 16;
 
 /// Measures and prints.
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut report = Report::default();
     for _ in 0..arguments.runs {
         let folder = tempfile::tempdir_in(&arguments.folder)?;
