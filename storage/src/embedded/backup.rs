@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::archive::{self, Contents, Manifest};
+use super::compact::open_folder;
+use super::folder::Folder;
 use super::snapshot::Snapshot;
 use super::tables::{Table, TableClass};
-use super::{Embedded, frame, tables};
+use super::{Embedded, Options, frame, tables};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::model::StateTable;
@@ -88,6 +90,28 @@ impl Embedded {
         }
         Ok(manifest)
     }
+}
+
+/// Writes a backup of the data in `folder`, which nobody may have open. Blocks.
+pub fn backup(folder: &Path, to: &Path) -> Result<BackupReport> {
+    let told = |error: Error| match error {
+        error if Folder::is_in_use(&error) => Error::CannotOpen(format!(
+            "{error}. Only the server itself can back up its data while it runs, and this version of it cannot be \
+             asked to yet"
+        )),
+        error => error,
+    };
+    // Opening alone would make data where there is none.
+    drop(open_folder(folder).map_err(told)?);
+    let options = Options {
+        // Nothing is written, so a full disk is no reason to refuse.
+        min_free_bytes: 0,
+        ..Options::default()
+    };
+    let store = super::open(folder, options)?;
+    let report = store.backup_blocking(to);
+    store.close_blocking()?;
+    report
 }
 
 /// Whether a table's rows are in a backup.

@@ -311,7 +311,9 @@ impl Committer {
     fn writable(&mut self) -> Result<()> {
         match self.shared.readiness() {
             Readiness::Ready | Readiness::DiskFull => {}
-            Readiness::ReadOnly(reason) => return Err(Error::ReadOnly(reason)),
+            Readiness::ReadOnly(reason) | Readiness::Unreachable(reason) => {
+                return Err(Error::ReadOnly(reason));
+            }
             Readiness::Damaged(what) => {
                 return Err(Error::ReadOnly(format!("stored data is damaged: {what}")));
             }

@@ -24,6 +24,9 @@ use crate::model::Epoch;
 /// The format of the data. A binary refuses a newer one.
 pub(crate) const FORMAT: u32 = 1;
 
+/// What the refusal of a second process says.
+const IN_USE: &str = "is in use by another process";
+
 /// A locked data folder.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -54,7 +57,7 @@ impl Folder {
                     _ => String::new(),
                 };
                 let text = format!(
-                    "the data folder {} is in use by another process{holder}: stop that one first, or choose another folder",
+                    "the data folder {} {IN_USE}{holder}: stop that one first, or choose another folder",
                     path.display()
                 );
                 return Err(Error::CannotOpen(text));
@@ -69,6 +72,11 @@ impl Folder {
             path: path.to_owned(),
             _lock: lock,
         })
+    }
+
+    /// Whether locking failed because another process has the folder open.
+    pub(crate) fn is_in_use(error: &Error) -> bool {
+        matches!(error, Error::CannotOpen(text) if text.contains(IN_USE))
     }
 
     /// The folder itself.

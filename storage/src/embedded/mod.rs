@@ -38,7 +38,7 @@ use committer::{Committer, Operation, Shared};
 use folder::{Folder, Tip};
 use stored::Tick;
 
-pub use backup::BackupReport;
+pub use backup::{BackupReport, backup};
 pub use compact::{CompactReport, compact};
 pub use restore::{RestoreReport, restore};
 pub use tables::{Table, TableClass};
@@ -252,6 +252,23 @@ impl Embedded {
             .await
             .map_err(|_| closed())?;
         answered.await.map_err(|_| closed())
+    }
+
+    /// Takes the engine away from readers; whether it was there.
+    fn take_engine(&self) -> bool {
+        let mut held = self.inner.engine.write().unwrap_or_else(PoisonError::into_inner);
+        held.take().is_some()
+    }
+
+    /// Closes on a thread that may block.
+    fn close_blocking(&self) -> Result<()> {
+        if !self.take_engine() {
+            return Ok(());
+        }
+        let (answer, answered) = oneshot::channel();
+        let sent = self.inner.operations.blocking_send(Operation::Close { answer });
+        sent.map_err(|_| closed())?;
+        answered.blocking_recv().map_err(|_| closed())
     }
 
     fn status_now(&self) -> Status {

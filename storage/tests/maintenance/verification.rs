@@ -144,7 +144,7 @@ async fn each_kind_of_damage_is_found(engine: EngineKind) {
             without(rows, Table::Channels, 0)
         }),
         ("a lost state row", "the expiry of row", |rows| {
-            without(rows, Table::State, 2)
+            without(rows, Table::State, 4)
         }),
         ("a lost expiry", "of the state table settings", |rows| {
             without(rows, Table::Expiries, 0)
@@ -270,6 +270,18 @@ async fn a_backup_shows_what_is_missing(engine: EngineKind) {
     assert!(tells("message 12 of room:"), "{:?}", report.problems);
     assert!(tells("message 1 of room:"), "{:?}", report.problems);
     assert!(tells("state/"), "{:?}", report.problems);
+
+    // A state row that is gone leaves no trace but in a backup.
+    copy_folder(&path("data"), &path("holed"));
+    plant(&path("holed"), engine, |rows| without(rows, Table::State, 0));
+    assert!(verify(&path("holed"), None).unwrap().is_sound());
+    let report = verify(&path("holed"), Some(&path("late"))).unwrap();
+    assert_eq!(report.problem_count, 1, "{:?}", report.problems);
+    assert!(
+        report.problems[0].contains("of the state table markers: it is missing"),
+        "{:?}",
+        report.problems
+    );
 
     std::fs::write(path("broken"), &std::fs::read(path("late")).unwrap()[..500]).unwrap();
     assert!(
