@@ -70,6 +70,20 @@ impl Verdict {
         }
     }
 
+    /// The same outcome with more to say.
+    #[must_use]
+    pub fn with(self, more: &str) -> Self {
+        let text = format!("{}; {more}", self.text());
+        match self {
+            Self::Whole(_) => Self::Whole(text),
+            Self::Refused(_) => Self::Refused(text),
+            Self::Damaged(_) => Self::Damaged(text),
+            Self::Lost(_) => Self::Lost(text),
+            Self::Failed(_) => Self::Failed(text),
+            Self::Crashed(_) => Self::Crashed(text),
+        }
+    }
+
     /// Whether everything is there.
     pub const fn is_whole(&self) -> bool {
         matches!(self, Self::Whole(_))
@@ -89,7 +103,11 @@ impl Verdict {
 
 fn tail(errors: &str) -> String {
     let skipped = errors.chars().count().saturating_sub(1_500);
-    errors.chars().skip(skipped).collect::<String>().replace('\n', " / ")
+    errors
+        .chars()
+        .skip(skipped)
+        .collect::<String>()
+        .replace('\n', " / ")
 }
 
 /// Where the child's program is; set by the tests, because only they are built after it.
@@ -116,7 +134,14 @@ pub struct Writing<'a> {
 impl Program {
     /// Starts a writer, with more in its environment.
     pub fn write(&self, writing: &Writing<'_>, environment: &[(&str, OsString)]) -> Running {
-        let Writing { folder, engine, journal, seed, min_free_bytes, on_error } = writing;
+        let Writing {
+            folder,
+            engine,
+            journal,
+            seed,
+            min_free_bytes,
+            on_error,
+        } = writing;
         let mut command = Command::new(&self.0);
         command
             .arg("write")
@@ -138,14 +163,20 @@ impl Program {
             .arg(named("folder", folder))
             .arg(format!("engine={engine}"))
             .arg(named("journal", journal))
-            .arg(format!("depth={}", if depth == Depth::ReadOnly { "read" } else { "write" }));
+            .arg(format!(
+                "depth={}",
+                if depth == Depth::ReadOnly { "read" } else { "write" }
+            ));
         Running::start(command).wait(CHECK_LIMIT)
     }
 
     /// Does a little of everything under the recorder.
     pub fn scribble(&self, folder: &Path, journal: &Path, environment: &[(&str, OsString)]) -> Verdict {
         let mut command = Command::new(&self.0);
-        command.arg("scribble").arg(named("folder", folder)).arg(named("journal", journal));
+        command
+            .arg("scribble")
+            .arg(named("folder", folder))
+            .arg(named("journal", journal));
         command.envs(environment.iter().map(|(name, value)| (*name, value)));
         Running::start(command).wait(CHECK_LIMIT)
     }
@@ -176,7 +207,11 @@ impl Running {
             .stderr(errors.try_clone().expect("a duplicate"))
             .spawn()
             .expect("the child can be started");
-        Self { child, output, errors }
+        Self {
+            child,
+            output,
+            errors,
+        }
     }
 
     /// Whether it ended by itself.
@@ -200,7 +235,10 @@ impl Running {
                 return self.verdict(status);
             }
             if start.elapsed() > limit {
-                return Verdict::Crashed(format!("no end within {limit:?}: {}", tail(&read(&mut self.errors))));
+                return Verdict::Crashed(format!(
+                    "no end within {limit:?}: {}",
+                    tail(&read(&mut self.errors))
+                ));
             }
             std::thread::sleep(Duration::from_millis(2));
         }

@@ -25,8 +25,15 @@ impl Blob {
     pub fn new(key: &[u8], version: u64, writer: u64) -> Self {
         let mut dice = Dice::new(hash_bytes(key) ^ version.rotate_left(32) ^ writer);
         // Some are larger than one value of an engine may be.
-        let length = if dice.percent(10) { 3_000 + dice.index(6_000) } else { 8 + dice.index(300) };
-        Self { writer, filling: filling(&mut dice, length) }
+        let length = if dice.percent(10) {
+            3_000 + dice.index(6_000)
+        } else {
+            8 + dice.index(300)
+        };
+        Self {
+            writer,
+            filling: filling(&mut dice, length),
+        }
     }
 }
 
@@ -40,7 +47,10 @@ pub fn text_for(event: EventId) -> String {
         // Longer than one value of an engine may be.
         _ => 4_000 + dice.index(3_500),
     };
-    let body: String = filling(&mut dice, letters).iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+    let body: String = filling(&mut dice, letters)
+        .iter()
+        .map(|byte| char::from(b'a' + byte % 26))
+        .collect();
     format!("{event} {body}")
 }
 
@@ -51,7 +61,9 @@ pub fn hash_of<T: Serialize>(value: &T) -> u64 {
 
 /// FNV-1a.
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 fn filling(dice: &mut Dice, length: usize) -> Vec<u8> {

@@ -14,8 +14,12 @@ impl Dice {
 
     /// The seed of a test: `MADANG_FAULT_SEED`, or a new one that is printed.
     pub fn for_test(name: &str) -> Self {
-        let given = std::env::var("MADANG_FAULT_SEED").ok().map(|text| text.parse().expect("MADANG_FAULT_SEED"));
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
+        let given = std::env::var("MADANG_FAULT_SEED")
+            .ok()
+            .map(|text| text.parse().expect("MADANG_FAULT_SEED"));
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("a clock after 1970");
         let seed = given.unwrap_or_else(|| u64::try_from(since.as_nanos() & 0xffff_ffff).expect("32 bits"));
         eprintln!("{name}: MADANG_FAULT_SEED={seed}");
         Self::new(seed)

@@ -21,7 +21,10 @@ fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, u64>) {
         if metadata.is_dir() {
             collect(root, &path, found);
         } else {
-            found.insert(path.strip_prefix(root).expect("below the root").to_owned(), metadata.len());
+            found.insert(
+                path.strip_prefix(root).expect("below the root").to_owned(),
+                metadata.len(),
+            );
         }
     }
 }
@@ -42,10 +45,13 @@ pub fn copy(from: &Path, to: &Path) {
 
 /// The folder below `root` that has a file of this name.
 pub fn folder_with(root: &Path, name: &str) -> Option<PathBuf> {
-    files(root).into_keys().find(|path| path.file_name().is_some_and(|file| file == name)).map(|path| {
-        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        root.join(folder)
-    })
+    files(root)
+        .into_keys()
+        .find(|path| path.file_name().is_some_and(|file| file == name))
+        .map(|path| {
+            let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+            root.join(folder)
+        })
 }
 
 /// Changes one byte of one file. Every second time any file is as likely as any other, so that small files get their
@@ -57,13 +63,15 @@ pub fn flip_a_byte(folder: &Path, dice: &mut Dice) -> String {
         (file, dice.below(*size))
     } else {
         let mut offset = dice.below(files.iter().map(|(_, size)| size).sum());
-        let place = files.iter().position(|(_, size)| match offset.checked_sub(*size) {
-            Some(rest) => {
-                offset = rest;
-                false
-            }
-            None => true,
-        });
+        let place = files
+            .iter()
+            .position(|(_, size)| match offset.checked_sub(*size) {
+                Some(rest) => {
+                    offset = rest;
+                    false
+                }
+                None => true,
+            });
         (&files[place.expect("the offset lies in a file")].0, offset)
     };
     let path = folder.join(file);
@@ -72,7 +80,11 @@ pub fn flip_a_byte(folder: &Path, dice: &mut Dice) -> String {
     let before = bytes[at];
     bytes[at] ^= 1 << dice.below(8);
     fs::write(&path, &bytes).expect("a file can be written");
-    format!("{} at {offset}: {before:#04x} -> {:#04x}", file.display(), bytes[at])
+    format!(
+        "{} at {offset}: {before:#04x} -> {:#04x}",
+        file.display(),
+        bytes[at]
+    )
 }
 
 /// A file system of its own in memory, gone when dropped.
@@ -87,7 +99,13 @@ impl SmallDisk {
     pub fn mount(mebibytes: u64) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder to mount at");
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "madang-faults"])
+            .args([
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("size={mebibytes}m"),
+                "madang-faults",
+            ])
             .arg(folder.path())
             .output();
         let problem = match mounted {
@@ -95,8 +113,13 @@ impl SmallDisk {
             Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             Err(error) => error.to_string(),
         };
-        assert!(std::env::var("REQUIRE_SERVICES").as_deref() != Ok("1"), "cannot mount a small disk: {problem}");
-        eprintln!("SKIPPED: nothing about full disks was tested, because no small disk can be mounted: {problem}");
+        assert!(
+            std::env::var("REQUIRE_SERVICES").as_deref() != Ok("1"),
+            "cannot mount a small disk: {problem}"
+        );
+        eprintln!(
+            "SKIPPED: nothing about full disks was tested, because no small disk can be mounted: {problem}"
+        );
         None
     }
 

@@ -103,12 +103,19 @@ impl<'a> Disk<'a> {
         let recording = self.recording;
         match &recording.operations[index] {
             Operation::Write { path, offset, data } => {
-                let change = Change::Write { offset: small(*offset), data: data.clone() };
+                let change = Change::Write {
+                    offset: small(*offset),
+                    data: data.clone(),
+                };
                 self.change(path, index, change);
             }
             Operation::Truncate { path, size } => self.change(path, index, Change::Truncate(small(*size))),
             Operation::Extend { path, size } => self.change(path, index, Change::Extend(small(*size))),
-            Operation::Open { path, created, truncated } => {
+            Operation::Open {
+                path,
+                created,
+                truncated,
+            } => {
                 if *created {
                     self.create(path);
                 }
@@ -139,7 +146,10 @@ impl<'a> Disk<'a> {
     }
 
     fn change(&mut self, path: &Path, index: usize, change: Change) {
-        let file = *self.paths.get(path).unwrap_or_else(|| panic!("{path:?} was written and never created"));
+        let file = *self
+            .paths
+            .get(path)
+            .unwrap_or_else(|| panic!("{path:?} was written and never created"));
         self.files[file].pending.push((index, change));
     }
 
@@ -172,8 +182,10 @@ impl<'a> Disk<'a> {
             .into_iter()
             .map(|(path, file)| (moved(&path).unwrap_or(path), file))
             .collect();
-        self.folders =
-            std::mem::take(&mut self.folders).into_iter().map(|path| moved(&path).unwrap_or(path)).collect();
+        self.folders = std::mem::take(&mut self.folders)
+            .into_iter()
+            .map(|path| moved(&path).unwrap_or(path))
+            .collect();
     }
 }
 
@@ -203,19 +215,28 @@ impl FileModel {
             100 => self.pending.len(),
             _ => dice.index(self.pending.len() + 1),
         };
-        let size = self.pending[..sized].iter().fold(self.durable.len(), |size, (_, change)| match change {
-            Change::Write { offset, data } => size.max(offset + data.len()),
-            Change::Truncate(to) => *to,
-            Change::Extend(to) => size.max(*to),
-        });
+        let size = self.pending[..sized]
+            .iter()
+            .fold(self.durable.len(), |size, (_, change)| match change {
+                Change::Write { offset, data } => size.max(offset + data.len()),
+                Change::Truncate(to) => *to,
+                Change::Extend(to) => size.max(*to),
+            });
         let mut content = self.durable.clone();
         content.resize(self.longest(), 0);
         let writes = self.writes_by_page();
-        let cut = self.pending[..sized].iter().any(|(_, change)| matches!(change, Change::Truncate(_)));
-        let pages: Vec<usize> =
-            if cut { (0..content.len().div_ceil(PAGE_BYTES)).collect() } else { writes.keys().copied().collect() };
+        let cut = self.pending[..sized]
+            .iter()
+            .any(|(_, change)| matches!(change, Change::Truncate(_)));
+        let pages: Vec<usize> = if cut {
+            (0..content.len().div_ceil(PAGE_BYTES)).collect()
+        } else {
+            writes.keys().copied().collect()
+        };
         for page in pages {
-            let count = writes.get(&page).map_or(0, |writes| settled_writes(writes.len(), share, dice));
+            let count = writes
+                .get(&page)
+                .map_or(0, |writes| settled_writes(writes.len(), share, dice));
             self.apply_to_page(&mut content, page, count, sized, bytes);
         }
         content.resize(size, 0);
@@ -223,10 +244,12 @@ impl FileModel {
     }
 
     fn longest(&self) -> usize {
-        self.pending.iter().fold(self.durable.len(), |longest, (_, change)| match change {
-            Change::Write { offset, data } => longest.max(offset + data.len()),
-            Change::Truncate(_) | Change::Extend(_) => longest,
-        })
+        self.pending
+            .iter()
+            .fold(self.durable.len(), |longest, (_, change)| match change {
+                Change::Write { offset, data } => longest.max(offset + data.len()),
+                Change::Truncate(_) | Change::Extend(_) => longest,
+            })
     }
 
     fn writes_by_page(&self) -> BTreeMap<usize, Vec<usize>> {
@@ -285,24 +308,41 @@ mod tests {
 
     /// Eight pages' worth of bytes to write from: page `i` is full of `i + 1`.
     fn recording(operations: Vec<Operation>) -> Recording {
-        let bytes = (0..8 * PAGE_BYTES).map(|at| u8::try_from(at / PAGE_BYTES + 1).expect("small")).collect();
+        let bytes = (0..8 * PAGE_BYTES)
+            .map(|at| u8::try_from(at / PAGE_BYTES + 1).expect("small"))
+            .collect();
         Recording { bytes, operations }
     }
 
     fn created() -> Operation {
-        Operation::Open { path: "f".into(), created: true, truncated: false }
+        Operation::Open {
+            path: "f".into(),
+            created: true,
+            truncated: false,
+        }
     }
 
     fn write(offset: u64, page: usize) -> Operation {
-        Operation::Write { path: "f".into(), offset, data: page * PAGE_BYTES..(page + 1) * PAGE_BYTES }
+        Operation::Write {
+            path: "f".into(),
+            offset,
+            data: page * PAGE_BYTES..(page + 1) * PAGE_BYTES,
+        }
     }
 
     fn start(number: u64, sync: Sync) -> Operation {
-        Operation::SyncStart { path: "f".into(), number, sync }
+        Operation::SyncStart {
+            path: "f".into(),
+            number,
+            sync,
+        }
     }
 
     fn end(number: u64) -> Operation {
-        Operation::SyncEnd { number, succeeded: true }
+        Operation::SyncEnd {
+            number,
+            succeeded: true,
+        }
     }
 
     fn image(recording: &Recording, trust: Trust, cut: usize, share: u64) -> Vec<u8> {
@@ -324,7 +364,10 @@ mod tests {
         ]);
         assert_eq!(image(&recording, Trust::Syncs, 4, 0).len(), 0);
         assert_eq!(image(&recording, Trust::Syncs, 7, 0), vec![1; 4096]);
-        assert_eq!(image(&recording, Trust::Syncs, 7, 100), [vec![1; 4096], vec![2; 4096]].concat());
+        assert_eq!(
+            image(&recording, Trust::Syncs, 7, 100),
+            [vec![1; 4096], vec![2; 4096]].concat()
+        );
         assert_eq!(image(&recording, Trust::OnlyFullSyncs, 7, 0).len(), 0);
         assert_eq!(image(&recording, Trust::Nothing, 7, 0).len(), 0);
     }
@@ -337,12 +380,18 @@ mod tests {
             write(4096, 1),
             start(1, Sync::All),
             end(1),
-            Operation::Truncate { path: "f".into(), size: 100 },
+            Operation::Truncate {
+                path: "f".into(),
+                size: 100,
+            },
             write(8192, 2),
         ]);
         let expected = [vec![1; 100], vec![0; 8092], vec![3; 4096]].concat();
         assert_eq!(image(&recording, Trust::Syncs, 7, 100), expected);
-        assert_eq!(image(&recording, Trust::Syncs, 7, 0), [vec![1; 4096], vec![2; 4096]].concat());
+        assert_eq!(
+            image(&recording, Trust::Syncs, 7, 0),
+            [vec![1; 4096], vec![2; 4096]].concat()
+        );
     }
 
     #[test]
@@ -353,7 +402,10 @@ mod tests {
         operations.extend((0..8).map(|page| write(page as u64 * 4096, 7 - page)));
         let recording = recording(operations);
         let content = image(&recording, Trust::Syncs, 100, 30);
-        let new = content.chunks(PAGE_BYTES).enumerate().filter(|(page, bytes)| usize::from(bytes[0]) != page + 1);
+        let new = content
+            .chunks(PAGE_BYTES)
+            .enumerate()
+            .filter(|(page, bytes)| usize::from(bytes[0]) != page + 1);
         assert!((1..8).contains(&new.count()));
     }
 }

@@ -45,13 +45,23 @@ impl Lines {
     /// An event stands in its stream.
     pub fn event(&mut self, how: How, event: &Event) {
         let hash = hash_of_event(event);
-        self.line(format_args!("{} event {} {} {hash}", how.letter(), event.stream, event.rev()));
+        self.line(format_args!(
+            "{} event {} {} {hash}",
+            how.letter(),
+            event.stream,
+            event.rev()
+        ));
     }
 
     /// A message is at least this new.
     pub fn record(&mut self, how: How, room: RoomId, record: &MessageRecord) {
         let hash = hash_of(record);
-        self.line(format_args!("{} record {room} {} {} {hash}", how.letter(), record.seq, record.rev));
+        self.line(format_args!(
+            "{} record {room} {} {} {hash}",
+            how.letter(),
+            record.seq,
+            record.rev
+        ));
     }
 
     /// A stream is at least this long.
@@ -61,13 +71,26 @@ impl Lines {
 
     /// A request with a nonce was acknowledged.
     pub fn request(&mut self, request: &Request) {
-        let Request { stream, actor, nonce, fingerprint, event, rev } = request;
-        self.line(format_args!("a request {stream} {actor} {nonce} {fingerprint} {event} {rev}"));
+        let Request {
+            stream,
+            actor,
+            nonce,
+            fingerprint,
+            event,
+            rev,
+        } = request;
+        self.line(format_args!(
+            "a request {stream} {actor} {nonce} {fingerprint} {event} {rev}"
+        ));
     }
 
     /// A state row has at least this version.
     pub fn state(&mut self, how: How, key: &[u8], version: u64, hash: u64) {
-        self.line(format_args!("{} state {} {version} {hash}", how.letter(), hex(key)));
+        self.line(format_args!(
+            "{} state {} {version} {hash}",
+            how.letter(),
+            hex(key)
+        ));
     }
 
     /// A state row's removal begins: from here on it may be missing.
@@ -102,7 +125,9 @@ pub struct Journal(Mutex<File>);
 impl Journal {
     /// Opens a journal to go on with.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(Mutex::new(OpenOptions::new().create(true).append(true).open(path)?)))
+        Ok(Self(Mutex::new(
+            OpenOptions::new().create(true).append(true).open(path)?,
+        )))
     }
 
     /// Writes lines with one call: a kill leaves all of them or, at worst, a torn last line.
@@ -111,7 +136,8 @@ impl Journal {
             return;
         }
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(lines.0.as_bytes()).expect("the journal stands on a disk with space");
+        file.write_all(lines.0.as_bytes())
+            .expect("the journal stands on a disk with space");
     }
 
     /// Writes a remark.
@@ -184,12 +210,17 @@ impl Knowledge {
 
     /// Reads a journal's content.
     pub fn parse(bytes: &[u8]) -> Self {
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
         let text = std::str::from_utf8(&bytes[..whole]).expect("a journal is text");
         let mut knowledge = Self::default();
         for line in text.lines() {
             if !line.starts_with('#') {
-                knowledge.learn(line).unwrap_or_else(|| panic!("not a line of a journal: {line:?}"));
+                knowledge
+                    .learn(line)
+                    .unwrap_or_else(|| panic!("not a line of a journal: {line:?}"));
             }
         }
         knowledge
@@ -206,9 +237,17 @@ impl Knowledge {
             }
             [how, "record", room, seq, rev, hash] => {
                 self.count(how);
-                let told = AtLeast { version: rev.parse().ok()?, hash: hash.parse().ok()? };
+                let told = AtLeast {
+                    version: rev.parse().ok()?,
+                    hash: hash.parse().ok()?,
+                };
                 let key = (room.parse().ok()?, seq.parse().ok()?);
-                raise(self.records.entry(key).or_insert(told), told, line, &mut self.contradictions);
+                raise(
+                    self.records.entry(key).or_insert(told),
+                    told,
+                    line,
+                    &mut self.contradictions,
+                );
             }
             ["s", "head", stream, rev] => {
                 let head = self.heads.entry(StreamId::parse(stream)?).or_default();
@@ -226,9 +265,17 @@ impl Knowledge {
             }
             [how, "state", key, version, hash] => {
                 self.count(how);
-                let told = AtLeast { version: version.parse().ok()?, hash: hash.parse().ok()? };
+                let told = AtLeast {
+                    version: version.parse().ok()?,
+                    hash: hash.parse().ok()?,
+                };
                 let key = unhex(key)?;
-                raise(self.states.entry(key).or_insert(told), told, line, &mut self.contradictions);
+                raise(
+                    self.states.entry(key).or_insert(told),
+                    told,
+                    line,
+                    &mut self.contradictions,
+                );
             }
             ["a", "removing", key] => {
                 self.removing.insert(unhex(key)?);
@@ -244,7 +291,12 @@ impl Knowledge {
     /// Every stream that anything is known of.
     pub fn streams(&self) -> BTreeSet<StreamId> {
         let rooms = self.records.keys().map(|(room, _)| StreamId::Room(*room));
-        self.events.keys().copied().chain(self.heads.keys().copied()).chain(rooms).collect()
+        self.events
+            .keys()
+            .copied()
+            .chain(self.heads.keys().copied())
+            .chain(rooms)
+            .collect()
     }
 
     fn count(&mut self, how: &str) {
@@ -257,7 +309,8 @@ impl Knowledge {
     fn learn_epoch(&mut self, epoch: &str) {
         match &self.epoch {
             Some(known) if known != epoch => {
-                self.contradictions.push(format!("the epoch was {known} and became {epoch}"));
+                self.contradictions
+                    .push(format!("the epoch was {known} and became {epoch}"));
             }
             _ => self.epoch = Some(epoch.to_owned()),
         }
@@ -266,7 +319,8 @@ impl Knowledge {
     fn learn_event(&mut self, stream: StreamId, rev: u64, hash: u64) {
         let known = *self.events.entry(stream).or_default().entry(rev).or_insert(hash);
         if known != hash {
-            self.contradictions.push(format!("rev {rev} of {stream} was used twice"));
+            self.contradictions
+                .push(format!("rev {rev} of {stream} was used twice"));
         }
     }
 
@@ -280,7 +334,10 @@ impl Knowledge {
 
 /// What an event's hash covers: all of it but text, which a store may keep in the message alone.
 pub fn hash_of_event(event: &Event) -> u64 {
-    let kept = Event { fact: event.fact.without_text(), ..event.clone() };
+    let kept = Event {
+        fact: event.fact.without_text(),
+        ..event.clone()
+    };
     hash_of(&kept)
 }
 
@@ -301,7 +358,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -326,7 +386,10 @@ mod tests {
             lines.state(How::Acknowledged, b"\x00key", version, hash);
             assert_eq!(knowledge.learn(lines.0.trim_end()), Some(()));
         }
-        assert_eq!(knowledge.states[b"\x00key".as_slice()], AtLeast { version: 3, hash: 30 });
+        assert_eq!(
+            knowledge.states[b"\x00key".as_slice()],
+            AtLeast { version: 3, hash: 30 }
+        );
         assert!(knowledge.contradictions.is_empty());
     }
 }

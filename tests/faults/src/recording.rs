@@ -126,7 +126,8 @@ impl Recording {
 
     /// How many syncs of this kind began.
     pub fn syncs(&self, kind: Sync) -> usize {
-        let is_kind = |operation: &&Operation| matches!(operation, Operation::SyncStart { sync, .. } if *sync == kind);
+        let is_kind =
+            |operation: &&Operation| matches!(operation, Operation::SyncStart { sync, .. } if *sync == kind);
         self.operations.iter().filter(is_kind).count()
     }
 }
@@ -153,18 +154,39 @@ fn parse(bytes: &[u8], at: usize, root: &Path) -> Option<(Operation, usize)> {
     };
     let path = relative(path_start..second_start);
     let operation = match kind {
-        1 => Operation::Write { path, offset: a, data },
+        1 => Operation::Write {
+            path,
+            offset: a,
+            data,
+        },
         2 => Operation::Truncate { path, size: a },
         3 => Operation::Extend { path, size: a },
-        4 => Operation::Open { path, created: a != 0, truncated: b != 0 },
-        5 => Operation::SyncStart { path, number: a, sync: sync_kind(b) },
-        6 => Operation::SyncEnd { number: a, succeeded: b == 0 },
-        7 => Operation::Rename { from: path, to: relative(second_start..data_start) },
+        4 => Operation::Open {
+            path,
+            created: a != 0,
+            truncated: b != 0,
+        },
+        5 => Operation::SyncStart {
+            path,
+            number: a,
+            sync: sync_kind(b),
+        },
+        6 => Operation::SyncEnd {
+            number: a,
+            succeeded: b == 0,
+        },
+        7 => Operation::Rename {
+            from: path,
+            to: relative(second_start..data_start),
+        },
         8 => Operation::Unlink { path },
         9 => Operation::MakeFolder { path },
         10 => Operation::RemoveFolder { path },
         11 => Operation::Journal { data },
-        12 => panic!("the recorder cannot record this: {}", String::from_utf8_lossy(&bytes[data])),
+        12 => panic!(
+            "the recorder cannot record this: {}",
+            String::from_utf8_lossy(&bytes[data])
+        ),
         other => panic!("the log has an unknown kind of record: {other}"),
     };
     Some((operation, end))
@@ -196,14 +218,24 @@ impl Recorder {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorder.c");
         let compiler = std::env::var_os("CC").unwrap_or_else(|| OsString::from("cc"));
         let compiled = Command::new(&compiler)
-            .args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"])
+            .args([
+                "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o",
+            ])
             .arg(&library)
             .arg(&source)
             .output();
         match compiled {
-            Ok(output) if output.status.success() => Self { library, _folder: folder },
-            Ok(output) => panic!("{source:?} does not compile: {}", String::from_utf8_lossy(&output.stderr)),
-            Err(error) => panic!("the power-loss tests need a C compiler, and {compiler:?} does not run: {error}"),
+            Ok(output) if output.status.success() => Self {
+                library,
+                _folder: folder,
+            },
+            Ok(output) => panic!(
+                "{source:?} does not compile: {}",
+                String::from_utf8_lossy(&output.stderr)
+            ),
+            Err(error) => {
+                panic!("the power-loss tests need a C compiler, and {compiler:?} does not run: {error}")
+            }
         }
     }
 

@@ -28,7 +28,12 @@ fn recorded() -> (tempfile::TempDir, PathBuf, Recording) {
 /// Where the journal has this line.
 fn after_line(recording: &Recording, line: &[u8]) -> usize {
     let is_line = |operation: &Operation| matches!(operation, Operation::Journal { data } if recording.bytes[data.clone()] == *line);
-    recording.operations.iter().position(is_line).expect("the line was recorded") + 1
+    recording
+        .operations
+        .iter()
+        .position(is_line)
+        .expect("the line was recorded")
+        + 1
 }
 
 #[test]
@@ -40,7 +45,11 @@ fn full_replay_is_the_folder() {
     disk.write_image(&image, 100, &mut Dice::new(1));
     assert_eq!(folders::files(&image), folders::files(&data));
     for file in folders::files(&data).keys() {
-        assert_eq!(fs::read(image.join(file)).expect("read"), fs::read(data.join(file)).expect("read"), "{file:?}");
+        assert_eq!(
+            fs::read(image.join(file)).expect("read"),
+            fs::read(data.join(file)).expect("read"),
+            "{file:?}"
+        );
     }
     assert_eq!(disk.journal(), b"synced\nchanged\nend\n");
     assert_eq!((recording.syncs(Sync::Data), recording.syncs(Sync::All)), (1, 1));
@@ -65,14 +74,21 @@ fn images_hold_what_was_synced_and_nothing_else_for_sure() {
     assert_eq!(read("most", changed, 100, "sub/data"), Some(all));
 
     let end = after_line(&recording, b"end\n");
-    assert_eq!(read("end_least", end, 0, "log"), Some(Vec::new()), "appended and never synced");
+    assert_eq!(
+        read("end_least", end, 0, "log"),
+        Some(Vec::new()),
+        "appended and never synced"
+    );
     assert_eq!(read("end_most", end, 100, "log"), Some(b"onetwo".to_vec()));
     assert_eq!(read("renamed", end, 100, "renamed"), Some(b"renamed".to_vec()));
     assert_eq!(read("new", end, 100, "new"), None);
     assert_eq!(read("gone", end, 100, "gone"), None);
     let cut = read("cut", end, 0, "sub/data").expect("a file");
     assert_eq!(cut.len(), 30_000);
-    assert!(cut[15_000..].iter().all(|byte| *byte == 0), "what was cut away stays away");
+    assert!(
+        cut[15_000..].iter().all(|byte| *byte == 0),
+        "what was cut away stays away"
+    );
 }
 
 #[test]

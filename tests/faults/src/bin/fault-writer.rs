@@ -19,7 +19,13 @@ fn main() {
     let mut words = std::env::args().skip(1);
     let mode = words.next().expect("a mode");
     let arguments = Arguments(
-        words.map(|word| word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).expect("a=b")).collect(),
+        words
+            .map(|word| {
+                word.split_once('=')
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .expect("a=b")
+            })
+            .collect(),
     );
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -74,10 +80,7 @@ async fn write(arguments: &Arguments) -> Verdict {
         Ended::Refused(error, store) => {
             let knowledge = Knowledge::read(&options.journal);
             let findings = verify::check(&store, &knowledge, Depth::ReadOnly).await;
-            match Verdict::of(&findings) {
-                Verdict::Whole(text) => Verdict::Whole(format!("{text}; writing ended: {error}")),
-                other => other,
-            }
+            Verdict::of(&findings).with(&format!("writing ended: {error}"))
         }
     }
 }
@@ -119,8 +122,14 @@ fn refusal(error: &Error) -> Verdict {
 /// Does a little of everything that the recorder knows; `tests/recorder.rs` says what has to come out.
 fn scribble(folder: &Path, journal: &Path) -> Verdict {
     let told = |text: &str| {
-        let mut journal = OpenOptions::new().create(true).append(true).open(journal).expect("the journal");
-        journal.write_all(text.as_bytes()).expect("the journal is written");
+        let mut journal = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(journal)
+            .expect("the journal");
+        journal
+            .write_all(text.as_bytes())
+            .expect("the journal is written");
     };
     std::fs::create_dir(folder.join("sub")).expect("a folder is made");
     let mut data = File::create(folder.join("sub/data")).expect("a file is made");
@@ -132,7 +141,11 @@ fn scribble(folder: &Path, journal: &Path) -> Verdict {
     data.seek(SeekFrom::Start(0)).expect("moved");
     data.write_all(&[4; 100]).expect("written at the start");
     told("changed\n");
-    let mut appended = OpenOptions::new().append(true).create(true).open(folder.join("log")).expect("a log");
+    let mut appended = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(folder.join("log"))
+        .expect("a log");
     appended.write_all(b"one").expect("appended");
     appended.write_all(b"two").expect("appended");
     std::fs::write(folder.join("new"), b"renamed").expect("written");

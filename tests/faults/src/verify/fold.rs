@@ -31,13 +31,22 @@ impl Fold {
         for commit in commits {
             let event = &commit.event;
             let rev = event.rev();
-            findings.check(rev == head.rev + 1, || format!("{stream}: {rev} comes after {}", head.rev));
+            findings.check(rev == head.rev + 1, || {
+                format!("{stream}: {rev} comes after {}", head.rev)
+            });
             let expected = advance(&head, &event.fact, event.at());
             findings.check(event.head == expected, || {
-                format!("{stream}: event {rev} says {:?} and follows to {expected:?}", event.head)
+                format!(
+                    "{stream}: event {rev} says {:?} and follows to {expected:?}",
+                    event.head
+                )
             });
-            findings.check(event.stream == stream, || format!("{stream} holds an event of {}", event.stream));
-            findings.check(ids.insert(event.id), || format!("{stream}: {} was appended twice", event.id));
+            findings.check(event.stream == stream, || {
+                format!("{stream} holds an event of {}", event.stream)
+            });
+            findings.check(ids.insert(event.id), || {
+                format!("{stream}: {} was appended twice", event.id)
+            });
             if let Some(nonce) = event.nonce {
                 let new = nonces.insert((event.actor, nonce));
                 findings.check(new, || format!("{stream}: nonce {nonce} was appended twice"));
@@ -58,7 +67,11 @@ impl Fold {
         }
         match project(&event, &rows) {
             Ok(changes) => changes.into_iter().for_each(|change| self.change(change)),
-            Err(error) => findings.lose(format!("{}: event {} does not fit: {error}", event.stream, event.rev())),
+            Err(error) => findings.lose(format!(
+                "{}: event {} does not fit: {error}",
+                event.stream,
+                event.rev()
+            )),
         }
     }
 
@@ -86,11 +99,15 @@ impl Fold {
         let mut seqs = 0;
         for record in records {
             seqs += 1;
-            findings.check(record.seq == seqs, || format!("{room}: message {} stands at {seqs}", record.seq));
+            findings.check(record.seq == seqs, || {
+                format!("{room}: message {} stands at {seqs}", record.seq)
+            });
             self.check_record(room, record, "history", findings);
         }
         let made = self.message_count(room);
-        findings.check(made == seqs, || format!("{room}: {seqs} messages are listed and {made} were posted"));
+        findings.check(made == seqs, || {
+            format!("{room}: {seqs} messages are listed and {made} were posted")
+        });
     }
 
     /// Events come with the message as it is now.
@@ -100,7 +117,10 @@ impl Fold {
             let expected = event.fact.message_seq(&event.head);
             let given = commit.record.as_ref().map(|record| record.seq);
             findings.check(expected == given, || {
-                format!("{room}: event {} is about {expected:?} and comes with {given:?}", event.rev())
+                format!(
+                    "{room}: event {} is about {expected:?} and comes with {given:?}",
+                    event.rev()
+                )
             });
             if let Some(record) = &commit.record {
                 self.check_record(room, record, "event", findings);
@@ -115,7 +135,11 @@ impl Fold {
             return;
         };
         findings.check(record == expected, || {
-            format!("{room}: {from} has message {seq} as {}, its events make {}", brief(record), brief(expected))
+            format!(
+                "{room}: {from} has message {seq} as {}, its events make {}",
+                brief(record),
+                brief(expected)
+            )
         });
     }
 
@@ -132,21 +156,35 @@ fn with_text(event: &Event, findings: &mut Findings) -> Event {
     let id = event.id;
     if let Fact::MessagePosted { text, .. } | Fact::MessageEdited { text, .. } = &mut event.fact {
         let expected = text_for(id);
-        findings.check(text.is_empty() || *text == expected, || format!("event {id} has another text"));
+        findings.check(text.is_empty() || *text == expected, || {
+            format!("event {id} has another text")
+        });
         *text = expected;
     }
     event
 }
 
 /// What was acknowledged or seen of a stream stands in it.
-pub(super) fn check_known(stream: StreamId, commits: &[Commit], knowledge: &Knowledge, findings: &mut Findings) {
-    let Some(known) = knowledge.events.get(&stream) else { return };
-    let present: BTreeMap<u64, &Event> = commits.iter().map(|commit| (commit.event.rev(), &commit.event)).collect();
+pub(super) fn check_known(
+    stream: StreamId,
+    commits: &[Commit],
+    knowledge: &Knowledge,
+    findings: &mut Findings,
+) {
+    let Some(known) = knowledge.events.get(&stream) else {
+        return;
+    };
+    let present: BTreeMap<u64, &Event> = commits
+        .iter()
+        .map(|commit| (commit.event.rev(), &commit.event))
+        .collect();
     for (rev, hash) in known {
         match present.get(rev) {
             None => findings.lose(format!("{stream}: event {rev} is missing")),
             Some(event) => {
-                findings.check(hash_of_event(event) == *hash, || format!("{stream}: event {rev} is another one"));
+                findings.check(hash_of_event(event) == *hash, || {
+                    format!("{stream}: event {rev} is another one")
+                });
             }
         }
     }
@@ -167,16 +205,28 @@ pub(super) fn check_known_records(
         };
         let rev = record.rev;
         findings.check(rev >= least.version, || {
-            format!("{room}: message {seq} was at rev {} and is at {rev}", least.version)
+            format!(
+                "{room}: message {seq} was at rev {} and is at {rev}",
+                least.version
+            )
         });
         let same = rev != least.version || hash_of(*record) == least.hash;
-        findings.check(same, || format!("{room}: message {seq} at rev {rev} is another one"));
+        findings.check(same, || {
+            format!("{room}: message {seq} at rev {rev} is another one")
+        });
     }
 }
 
 fn brief(record: &MessageRecord) -> String {
     let text: String = record.text.chars().take(40).collect();
-    let MessageRecord { rev, author, edited_at, deleted, reactions, .. } = record;
+    let MessageRecord {
+        rev,
+        author,
+        edited_at,
+        deleted,
+        reactions,
+        ..
+    } = record;
     let length = record.text.len();
     format!("rev {rev} by {author}, {length} bytes {text:?}, {edited_at:?}, {deleted:?}, {reactions:?}")
 }

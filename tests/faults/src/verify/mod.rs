@@ -8,7 +8,9 @@ mod states;
 use std::collections::BTreeSet;
 
 use madang_storage::model::{RoomId, StreamId};
-use madang_storage::{Anchor, Changed, Cursor, Error, MAX_EVENTS_PER_PAGE, MAX_MESSAGES_PER_PAGE, Readiness, Store};
+use madang_storage::{
+    Anchor, Changed, Cursor, Error, MAX_EVENTS_PER_PAGE, MAX_MESSAGES_PER_PAGE, Readiness, Store,
+};
 
 use crate::knowledge::Knowledge;
 use fold::Fold;
@@ -55,7 +57,11 @@ impl Findings {
 
     fn error(&mut self, doing: &str, error: &Error) {
         let text = format!("{doing}: {error}");
-        if matches!(error, Error::Damaged(_)) { self.damaged.push(text) } else { self.failed.push(text) }
+        if matches!(error, Error::Damaged(_)) {
+            self.damaged.push(text)
+        } else {
+            self.failed.push(text)
+        }
     }
 
     /// One line for a test's output.
@@ -75,8 +81,15 @@ impl Findings {
             parts.push(tell("lost", &self.lost));
         }
         if parts.is_empty() {
-            let Self { events, messages, states, .. } = self;
-            parts.push(format!("ok {events} events, {messages} messages, {states} states"));
+            let Self {
+                events,
+                messages,
+                states,
+                ..
+            } = self;
+            parts.push(format!(
+                "ok {events} events, {messages} messages, {states} states"
+            ));
         }
         parts.join("; ")
     }
@@ -84,7 +97,10 @@ impl Findings {
 
 /// Reads all that the journal knows of, and everything in the same streams.
 pub async fn check(store: &Store, knowledge: &Knowledge, depth: Depth) -> Findings {
-    let mut findings = Findings { lost: knowledge.contradictions.clone(), ..Findings::default() };
+    let mut findings = Findings {
+        lost: knowledge.contradictions.clone(),
+        ..Findings::default()
+    };
     check_epoch(store, knowledge, &mut findings).await;
     let mut streams = knowledge.streams();
     match changed_streams(store).await {
@@ -121,7 +137,9 @@ pub async fn check(store: &Store, knowledge: &Knowledge, depth: Depth) -> Findin
 async fn check_epoch(store: &Store, knowledge: &Knowledge, findings: &mut Findings) {
     match (store.epoch().await, &knowledge.epoch) {
         (Ok(epoch), Some(known)) => {
-            findings.check(epoch.to_string() == *known, || format!("the epoch was {known} and is {epoch}"));
+            findings.check(epoch.to_string() == *known, || {
+                format!("the epoch was {known} and is {epoch}")
+            });
         }
         (Ok(_), None) => {}
         (Err(error), _) => findings.error("epoch", &error),
@@ -153,19 +171,29 @@ async fn check_stream(
 ) -> Result<(), Error> {
     let head = store.head(stream).await?;
     let known = knowledge.heads.get(&stream).copied().unwrap_or_default();
-    findings.check(head.rev >= known, || format!("{stream} was at {known} and is at {}", head.rev));
+    findings.check(head.rev >= known, || {
+        format!("{stream} was at {known} and is at {}", head.rev)
+    });
     let mut commits = Vec::new();
-    while let page = store.events(stream, commits.len() as u64, MAX_EVENTS_PER_PAGE).await?
+    while let page = store
+        .events(stream, commits.len() as u64, MAX_EVENTS_PER_PAGE)
+        .await?
         && !page.commits.is_empty()
     {
         commits.extend(page.commits);
     }
     findings.events += commits.len();
     findings.check(commits.len() as u64 == head.rev, || {
-        format!("{stream} has {} events and its head says {}", commits.len(), head.rev)
+        format!(
+            "{stream} has {} events and its head says {}",
+            commits.len(),
+            head.rev
+        )
     });
     let last = fold.stream(stream, &commits, findings);
-    findings.check(last == head, || format!("{stream}: the last event says {last:?}, the head is {head:?}"));
+    findings.check(last == head, || {
+        format!("{stream}: the last event says {last:?}, the head is {head:?}")
+    });
     fold::check_known(stream, &commits, knowledge, findings);
     if let StreamId::Room(room) = stream {
         check_history(store, knowledge, room, fold, findings).await?;
@@ -182,8 +210,9 @@ async fn check_history(
     findings: &mut Findings,
 ) -> Result<(), Error> {
     let mut records = Vec::new();
-    while let page =
-        store.history(room, Anchor::After(records.len() as u64), MAX_MESSAGES_PER_PAGE).await?
+    while let page = store
+        .history(room, Anchor::After(records.len() as u64), MAX_MESSAGES_PER_PAGE)
+        .await?
         && !page.messages.is_empty()
     {
         records.extend(page.messages);

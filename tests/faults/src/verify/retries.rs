@@ -12,28 +12,47 @@ pub(super) async fn check(store: &Store, knowledge: &Knowledge, findings: &mut F
     for request in &knowledge.requests {
         retry(store, request, findings).await;
     }
-    let Some(request) = knowledge.requests.back() else { return };
+    let Some(request) = knowledge.requests.back() else {
+        return;
+    };
     if let Err(error) = post(store, request).await {
         findings.error("a new message", &error);
     }
 }
 
 async fn retry(store: &Store, request: &Request, findings: &mut Findings) {
-    let Request { stream, actor, nonce, fingerprint, event, rev } = request;
+    let Request {
+        stream,
+        actor,
+        nonce,
+        fingerprint,
+        event,
+        rev,
+    } = request;
     let command = Command {
         stream: *stream,
         event_id: EventId::from_u128(Env::system().next_id()),
         actor: Some(*actor),
         access_rev: 1,
-        nonce: Some(NonceUse { nonce: *nonce, fingerprint: *fingerprint }),
+        nonce: Some(NonceUse {
+            nonce: *nonce,
+            fingerprint: *fingerprint,
+        }),
         rows: Vec::new(),
     };
     match store.append(command, |_head, _rows| Err(())).await {
         Ok(appended) => {
             let found = &appended.commit.event;
-            findings.check(appended.replayed && found.id == *event && found.rev() == *rev, || {
-                format!("the nonce of {stream} {rev} answers {} at {}", found.id, found.rev())
-            });
+            findings.check(
+                appended.replayed && found.id == *event && found.rev() == *rev,
+                || {
+                    format!(
+                        "the nonce of {stream} {rev} answers {} at {}",
+                        found.id,
+                        found.rev()
+                    )
+                },
+            );
         }
         Err(AppendError::Refused(())) => findings.lose(format!("the nonce of {stream} {rev} is forgotten")),
         Err(AppendError::Store(error)) => findings.error("a retry", &error),
@@ -43,7 +62,9 @@ async fn retry(store: &Store, request: &Request, findings: &mut Findings) {
 async fn post(store: &Store, like: &Request) -> Result<(), Error> {
     let event_id = EventId::from_u128(Env::system().next_id());
     let author = like.actor;
-    let StreamId::Room(room) = like.stream else { return Ok(()) };
+    let StreamId::Room(room) = like.stream else {
+        return Ok(());
+    };
     let command = Command {
         stream: like.stream,
         event_id,
@@ -52,8 +73,14 @@ async fn post(store: &Store, like: &Request) -> Result<(), Error> {
         nonce: None,
         rows: Vec::new(),
     };
-    let fact = Fact::MessagePosted { author, text: text_for(event_id), reply_to: None };
-    let posted = store.append::<()>(command, move |_head, _rows| Ok(fact.clone().into())).await;
+    let fact = Fact::MessagePosted {
+        author,
+        text: text_for(event_id),
+        reply_to: None,
+    };
+    let posted = store
+        .append::<()>(command, move |_head, _rows| Ok(fact.clone().into()))
+        .await;
     let appended = match posted {
         Ok(appended) => appended,
         Err(AppendError::Store(error)) => return Err(error),

@@ -26,14 +26,18 @@ pub(super) async fn check(
     }
     let markers = list(store, StateTable::Markers).await?;
     for (known, least) in &knowledge.states {
-        let Some((kind, key)) = known.split_first() else { continue };
+        let Some((kind, key)) = known.split_first() else {
+            continue;
+        };
         let (table, gone) = match *kind {
             BLOB => (&blobs, knowledge.removed.contains(known)),
             MARKER => (&markers, false),
             _ => continue,
         };
         let row = table.get(key);
-        findings.check(row.is_none() || !gone, || format!("state row {} was removed and is back", name(key)));
+        findings.check(row.is_none() || !gone, || {
+            format!("state row {} was removed and is back", name(key))
+        });
         match row {
             None if knowledge.removing.contains(known) => {}
             None => findings.lose(format!("state row {} is missing", name(key))),
@@ -46,17 +50,29 @@ pub(super) async fn check(
     check_markers(store, fold, findings).await
 }
 
-fn check_row(kind: u8, key: &[u8], row: &StateRow, least: AtLeast, findings: &mut Findings) -> Result<(), Error> {
+fn check_row(
+    kind: u8,
+    key: &[u8],
+    row: &StateRow,
+    least: AtLeast,
+    findings: &mut Findings,
+) -> Result<(), Error> {
     let version = row.version;
     findings.check(version >= least.version, || {
-        format!("state row {} was at version {} and is at {version}", name(key), least.version)
+        format!(
+            "state row {} was at version {} and is at {version}",
+            name(key),
+            least.version
+        )
     });
     if version == least.version {
         let hash = match kind {
             BLOB => hash_of(&decode::<Blob>(&row.value)?),
             _ => hash_of(&decode::<Marker>(&row.value)?),
         };
-        findings.check(hash == least.hash, || format!("state row {} has another content", name(key)));
+        findings.check(hash == least.hash, || {
+            format!("state row {} has another content", name(key))
+        });
     }
     Ok(())
 }
@@ -70,7 +86,9 @@ async fn check_single(
 ) -> Result<(), Error> {
     let single = store.state::<Blob>(&blob_key(key)).await?;
     let same = single.as_ref().map(|row| row.version) == listed.map(|row| row.version);
-    findings.check(same, || format!("state row {} differs between a list and a read", name(key)));
+    findings.check(same, || {
+        format!("state row {} differs between a list and a read", name(key))
+    });
     Ok(())
 }
 
@@ -80,7 +98,10 @@ async fn check_markers(store: &Store, fold: &Fold, findings: &mut Findings) -> R
         let marker = store.state::<Marker>(&StateKey::marker(*user, *room)).await?;
         let seq = marker.map_or(0, |row| row.record.seq);
         findings.check(seq >= least.seq, || {
-            format!("the marker of {user} in {room} stands at {seq}, a post moved it to {}", least.seq)
+            format!(
+                "the marker of {user} in {room} stands at {seq}, a post moved it to {}",
+                least.seq
+            )
         });
     }
     Ok(())
@@ -90,7 +111,9 @@ async fn list(store: &Store, table: StateTable) -> Result<BTreeMap<Vec<u8>, Stat
     let mut rows = BTreeMap::new();
     let mut after: Option<Vec<u8>> = None;
     loop {
-        let page = store.state_list(table, &[], after.as_deref(), MAX_ROWS_PER_PAGE / 4).await?;
+        let page = store
+            .state_list(table, &[], after.as_deref(), MAX_ROWS_PER_PAGE / 4)
+            .await?;
         after = page.rows.last().map(|(key, _)| key.clone());
         rows.extend(page.rows);
         if !page.more {

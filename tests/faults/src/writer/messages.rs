@@ -17,7 +17,11 @@ const BURST: usize = 12;
 
 impl Worker {
     pub(super) async fn post(&mut self, room: RoomId) -> Result<(), Miss> {
-        let reply_to = if self.dice.percent(20) { self.some_message(room).await? } else { None };
+        let reply_to = if self.dice.percent(20) {
+            self.some_message(room).await?
+        } else {
+            None
+        };
         post(&self.run, self.user, room, reply_to).await
     }
 
@@ -37,34 +41,68 @@ impl Worker {
     }
 
     pub(super) async fn edit(&mut self, room: RoomId) -> Result<(), Miss> {
-        let Some(seq) = self.some_message(room).await? else { return Ok(()) };
+        let Some(seq) = self.some_message(room).await? else {
+            return Ok(());
+        };
         let id = EventId::from_u128(self.run.env.next_id());
-        let fact = Fact::MessageEdited { seq, text: text_for(id) };
+        let fact = Fact::MessageEdited {
+            seq,
+            text: text_for(id),
+        };
         let rows = vec![RowKey::Message { room, seq }];
-        append(&self.run, self.user, room, id, rows, move |_head, rows| unless_deleted(rows, room, seq, &fact)).await
+        append(&self.run, self.user, room, id, rows, move |_head, rows| {
+            unless_deleted(rows, room, seq, &fact)
+        })
+        .await
     }
 
     pub(super) async fn delete(&mut self, room: RoomId) -> Result<(), Miss> {
-        let Some(seq) = self.some_message(room).await? else { return Ok(()) };
+        let Some(seq) = self.some_message(room).await? else {
+            return Ok(());
+        };
         let id = EventId::from_u128(self.run.env.next_id());
         let fact = Fact::MessageDeleted { seq, by: self.user };
         let rows = vec![RowKey::Message { room, seq }];
-        append(&self.run, self.user, room, id, rows, move |_head, rows| unless_deleted(rows, room, seq, &fact)).await
+        append(&self.run, self.user, room, id, rows, move |_head, rows| {
+            unless_deleted(rows, room, seq, &fact)
+        })
+        .await
     }
 
     pub(super) async fn react(&mut self, room: RoomId) -> Result<(), Miss> {
-        let Some(seq) = self.some_message(room).await? else { return Ok(()) };
+        let Some(seq) = self.some_message(room).await? else {
+            return Ok(());
+        };
         let id = EventId::from_u128(self.run.env.next_id());
         let emoji = (*self.dice.pick(&EMOJI)).to_owned();
         let user = self.user;
-        let own = RowKey::Reaction { room, seq, emoji: emoji.clone(), user };
+        let own = RowKey::Reaction {
+            room,
+            seq,
+            emoji: emoji.clone(),
+            user,
+        };
         let rows = vec![RowKey::Message { room, seq }, own.clone()];
         append(&self.run, user, room, id, rows, move |_head, rows| {
-            let message = rows.message(room, seq).filter(|message| message.deleted.is_none()).ok_or(())?;
+            let message = rows
+                .message(room, seq)
+                .filter(|message| message.deleted.is_none())
+                .ok_or(())?;
             let on = !rows.contains(&own);
             let before = message.count_of(&emoji);
-            let count = if on { before + 1 } else { before.checked_sub(1).ok_or(())? };
-            Ok(Fact::ReactionChanged { seq, emoji: emoji.clone(), user, on, count }.into())
+            let count = if on {
+                before + 1
+            } else {
+                before.checked_sub(1).ok_or(())?
+            };
+            Ok(Fact::ReactionChanged {
+                seq,
+                emoji: emoji.clone(),
+                user,
+                on,
+                count,
+            }
+            .into())
         })
         .await
     }
@@ -75,7 +113,11 @@ impl Worker {
         if head.seq == 0 {
             return Ok(None);
         }
-        let reach = if self.dice.percent(60) { head.seq.min(20) } else { head.seq };
+        let reach = if self.dice.percent(60) {
+            head.seq.min(20)
+        } else {
+            head.seq
+        };
         Ok(Some(head.seq - self.dice.below(reach)))
     }
 }
@@ -89,8 +131,15 @@ fn unless_deleted(rows: &Rows, room: RoomId, seq: u64, fact: &Fact) -> Result<Dr
 
 async fn post(run: &Run, user: UserId, room: RoomId, reply_to: Option<u64>) -> Result<(), Miss> {
     let id = EventId::from_u128(run.env.next_id());
-    let fact = Fact::MessagePosted { author: user, text: text_for(id), reply_to };
-    append(run, user, room, id, Vec::new(), move |_head, _rows| Ok(fact.clone().into())).await
+    let fact = Fact::MessagePosted {
+        author: user,
+        text: text_for(id),
+        reply_to,
+    };
+    append(run, user, room, id, Vec::new(), move |_head, _rows| {
+        Ok(fact.clone().into())
+    })
+    .await
 }
 
 /// Appends with a nonce, and tells of it.
@@ -120,7 +169,14 @@ async fn append(
     if let Some(record) = &appended.commit.record {
         lines.record(How::Acknowledged, room, record);
     }
-    lines.request(&Request { stream, actor, nonce, fingerprint, event: event_id, rev: event.rev() });
+    lines.request(&Request {
+        stream,
+        actor,
+        nonce,
+        fingerprint,
+        event: event_id,
+        rev: event.rev(),
+    });
     run.journal.write(&lines);
     Ok(())
 }

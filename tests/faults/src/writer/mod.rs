@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use madang_storage::engine::EngineKind;
 use madang_storage::model::{GuildId, RoomId, UserId};
-use madang_storage::{AppendError, Env, Error, Store, embedded};
+use madang_storage::{AppendError, Env, Error, Readiness, Store, embedded};
 
 use crate::dice::Dice;
 use crate::knowledge::{Journal, Lines};
@@ -61,7 +61,12 @@ impl Options {
     /// The store's options.
     pub fn store_options(engine: EngineKind, min_free_bytes: u64) -> embedded::Options {
         let cache_bytes = 16 * 1024 * 1024;
-        embedded::Options { engine: Some(engine), cache_bytes, min_free_bytes, ..embedded::Options::default() }
+        embedded::Options {
+            engine: Some(engine),
+            cache_bytes,
+            min_free_bytes,
+            ..embedded::Options::default()
+        }
     }
 }
 
@@ -112,7 +117,10 @@ impl From<AppendError<()>> for Miss {
 /// Opens the store and writes until something ends it.
 pub async fn run(options: &Options) -> Ended {
     let journal = Journal::open(&options.journal).expect("the journal can be opened");
-    let opened = embedded::open(&options.folder, Options::store_options(options.engine, options.min_free_bytes));
+    let opened = embedded::open(
+        &options.folder,
+        Options::store_options(options.engine, options.min_free_bytes),
+    );
     let embedded = match opened {
         Ok(embedded) => embedded,
         Err(error) => return Ended::CannotOpen(error),
@@ -194,7 +202,14 @@ impl Worker {
     fn new(run: &Arc<Run>, number: u64, dice: Dice) -> Self {
         let random = run.env.next_id() ^ u128::from(number);
         let writer = u64::try_from(random & u128::from(u64::MAX)).expect("64 bits");
-        Self { run: Arc::clone(run), number, user: user(number), writer, dice, made: 0 }
+        Self {
+            run: Arc::clone(run),
+            number,
+            user: user(number),
+            writer,
+            dice,
+            made: 0,
+        }
     }
 
     /// Writes until an error ends it, or until another task's error did.
@@ -207,7 +222,13 @@ impl Worker {
                     if !full || self.run.on_error != OnError::WaitForSpace {
                         return Some(error);
                     }
-                    self.run.journal.remark("full");
+                    match self.run.store.status().await.readiness {
+                        Readiness::DiskFull => self.run.journal.remark("full"),
+                        other => self
+                            .run
+                            .journal
+                            .remark(&format!("refused, but the status is {other:?}")),
+                    }
                     // The store looks again by itself; asking it all the time would only fill the journal.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -228,7 +249,9 @@ impl Worker {
             88..93 => self.race_state().await,
             93..95 => self.remove_state().await,
             95..99 => self.move_marker(room).await,
-            _ => setup::make_room(&self.run, room_number_of_later(&mut self.dice), self.user).await.map_err(Miss::from),
+            _ => setup::make_room(&self.run, room_number_of_later(&mut self.dice), self.user)
+                .await
+                .map_err(Miss::from),
         }
     }
 

@@ -41,12 +41,16 @@ async fn step(run: &Run, dice: &mut Dice, told: &mut Told) -> Result<(), Error> 
         0..4 => {
             let page = run.store.history(room, Anchor::Latest, 30).await?;
             told.head(&mut lines, StreamId::Room(room), &page.head);
-            page.messages.iter().for_each(|record| told.record(&mut lines, room, record));
+            page.messages
+                .iter()
+                .for_each(|record| told.record(&mut lines, room, record));
         }
         4..6 => {
             let around = 1 + dice.below(told.heads.get(&StreamId::Room(room)).copied().unwrap_or(1).max(1));
             let page = run.store.history(room, Anchor::Around(around), 20).await?;
-            page.messages.iter().for_each(|record| told.record(&mut lines, room, record));
+            page.messages
+                .iter()
+                .for_each(|record| told.record(&mut lines, room, record));
         }
         6..8 => told.new_events(run, &mut lines, StreamId::Room(room)).await?,
         8 => {
@@ -94,7 +98,10 @@ impl Told {
                 self.record(lines, room, record);
             }
         }
-        self.events.insert(stream, page.commits.last().map_or(after, |commit| commit.event.rev()));
+        self.events.insert(
+            stream,
+            page.commits.last().map_or(after, |commit| commit.event.rev()),
+        );
         self.head(lines, stream, &page.head);
         Ok(())
     }

@@ -9,12 +9,37 @@ use crate::knowledge::{How, Lines};
 /// Makes what is missing.
 pub(super) async fn make(run: &Run) -> Result<(), Error> {
     let owner = user(0);
-    start(run, StreamId::Instance, owner, Fact::InstanceCreated { name: "Faults".to_owned() }).await?;
+    start(
+        run,
+        StreamId::Instance,
+        owner,
+        Fact::InstanceCreated {
+            name: "Faults".to_owned(),
+        },
+    )
+    .await?;
     let guild = StreamId::Guild(run.guild);
-    start(run, guild, owner, Fact::GuildCreated { name: "Guild".to_owned(), owner }).await?;
+    start(
+        run,
+        guild,
+        owner,
+        Fact::GuildCreated {
+            name: "Guild".to_owned(),
+            owner,
+        },
+    )
+    .await?;
     for number in 0..u64::try_from(USERS).expect("few users") {
         let user = user(number);
-        start(run, StreamId::User(user), user, Fact::UserCreated { name: format!("user{number}") }).await?;
+        start(
+            run,
+            StreamId::User(user),
+            user,
+            Fact::UserCreated {
+                name: format!("user{number}"),
+            },
+        )
+        .await?;
         if !run.store.is_member(run.guild, user).await? {
             append(run, guild, user, Fact::MemberJoined { user }, false).await?;
         }
@@ -27,12 +52,20 @@ pub(super) async fn make(run: &Run) -> Result<(), Error> {
 
 /// Makes a room, if it is missing.
 pub(super) async fn make_room(run: &Run, number: u64, actor: UserId) -> Result<(), Error> {
-    let fact = Fact::RoomCreated { guild: run.guild, name: format!("room{number}"), topic: String::new() };
+    let fact = Fact::RoomCreated {
+        guild: run.guild,
+        name: format!("room{number}"),
+        topic: String::new(),
+    };
     start(run, StreamId::Room(room(number)), actor, fact).await
 }
 
 async fn start(run: &Run, stream: StreamId, actor: UserId, fact: Fact) -> Result<(), Error> {
-    if run.store.head(stream).await?.exists() { Ok(()) } else { append(run, stream, actor, fact, true).await }
+    if run.store.head(stream).await?.exists() {
+        Ok(())
+    } else {
+        append(run, stream, actor, fact, true).await
+    }
 }
 
 /// Appends a fact, unless it would have to be the first of its stream and is not.
@@ -47,7 +80,13 @@ async fn append(run: &Run, stream: StreamId, actor: UserId, fact: Fact, first: b
     };
     let decided = run
         .store
-        .append(command, move |head, _rows| if first && head.exists() { Err(()) } else { Ok(fact.clone().into()) })
+        .append(command, move |head, _rows| {
+            if first && head.exists() {
+                Err(())
+            } else {
+                Ok(fact.clone().into())
+            }
+        })
         .await;
     match decided {
         Ok(appended) => {

@@ -62,7 +62,9 @@ impl Worker {
         let number = 1 + self.dice.below(self.made);
         let key = self.own_key(number);
         let name = blob_key(&key);
-        let Some(row) = self.run.store.state::<Blob>(&name).await? else { return Ok(()) };
+        let Some(row) = self.run.store.state::<Blob>(&name).await? else {
+            return Ok(());
+        };
         let mut lines = Lines::default();
         lines.removing(&journal_name(BLOB, &key));
         self.run.journal.write(&lines);
@@ -79,7 +81,10 @@ impl Worker {
         let key = StateKey::marker(self.user, room);
         let head = self.run.store.head(StreamId::Room(room)).await?;
         let present = self.run.store.state::<Marker>(&key).await?;
-        let to = Marker { seq: head.seq, n: head.n };
+        let to = Marker {
+            seq: head.seq,
+            n: head.n,
+        };
         let outcome = match present {
             Some(row) if row.record.seq >= to.seq => return Ok(()),
             Some(row) => self.run.store.state_replace(key, row.version, &to, None).await?,

@@ -15,7 +15,7 @@ pub(crate) fn flipped_bytes_are_never_silent(kind: EngineKind) {
     let mut dice = Dice::for_test(&format!("{kind}::flipped_bytes_are_never_silent"));
     let flips = times("MADANG_FAULT_FLIPS", 200);
     let place = Place::new(kind);
-    place.killed_data(&mut dice, 2_500);
+    place.killed_data(&mut dice, 7_000);
     let size: u64 = folders::files(&place.data()).values().sum();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut silent = Vec::new();
@@ -36,8 +36,17 @@ pub(crate) fn flipped_bytes_are_never_silent(kind: EngineKind) {
         *counts.entry(outcome).or_default() += 1;
         fs::remove_dir_all(&copy).expect("the copy can be removed");
     }
-    eprintln!("{kind}: {flips} flips in {} KiB, {}: {counts:?}", size / 1024, told(&place.journal()));
-    assert!(silent.is_empty(), "{} silent:\n{}", silent.len(), silent.join("\n"));
+    eprintln!(
+        "{kind}: {flips} flips in {} KiB, {}: {counts:?}",
+        size / 1024,
+        told(&place.journal())
+    );
+    assert!(
+        silent.is_empty(),
+        "{} silent:\n{}",
+        silent.len(),
+        silent.join("\n")
+    );
 }
 
 pub(crate) fn leftover_snapshot_garbage_is_harmless() {
@@ -49,8 +58,11 @@ pub(crate) fn leftover_snapshot_garbage_is_harmless() {
         let copy = place.path(&format!("copy{number}"));
         folders::copy(&place.data(), &copy);
         let folder = folders::folder_with(&copy, "conf").expect("sled keeps a file named conf");
-        let garbage: Vec<u8> = (0..length).map(|_| u8::try_from(dice.below(256)).expect("a byte")).collect();
-        fs::write(folder.join("snap.00000000000F4240.generating"), garbage).expect("the garbage can be written");
+        let garbage: Vec<u8> = (0..length)
+            .map(|_| u8::try_from(dice.below(256)).expect("a byte"))
+            .collect();
+        fs::write(folder.join("snap.00000000000F4240.generating"), garbage)
+            .expect("the garbage can be written");
         let verdict = program().check(&copy, kind, &place.journal(), Depth::ReadAndWrite);
         assert!(verdict.is_whole(), "with {length} bytes of garbage: {verdict:?}");
     }

@@ -28,15 +28,25 @@ pub(crate) fn kill_9_loses_nothing(kind: EngineKind) {
         // A quarter of the kills fall around the start: recovery must survive them as well.
         let starting = dice.percent(25);
         early += usize::from(starting);
-        let delay = if starting { dice.below(60) } else { 60 + dice.below(500) };
+        let delay = if starting {
+            dice.below(60)
+        } else {
+            60 + dice.below(500)
+        };
         std::thread::sleep(Duration::from_millis(delay));
         let ended = writer.kill();
         assert_eq!(ended, None, "cycle {cycle}: the writer ended by itself");
         trim(&place.journal());
         let verdict = check(&place, &mut dice);
-        assert!(verdict.is_whole(), "cycle {cycle}, killed after {delay} ms: {verdict:?}");
+        assert!(
+            verdict.is_whole(),
+            "cycle {cycle}, killed after {delay} ms: {verdict:?}"
+        );
     }
-    eprintln!("{kind}: {cycles} kills, {early} of them around the start; {}", told(&place.journal()));
+    eprintln!(
+        "{kind}: {cycles} kills, {early} of them around the start; {}",
+        told(&place.journal())
+    );
 }
 
 /// Mostly checks a copy, so that the next cycle starts from what the kill left; sometimes the data itself, so that it

@@ -31,12 +31,19 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(kind: EngineKind) -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder for the test"), kind }
+        Self {
+            folder: tempfile::tempdir().expect("a folder for the test"),
+            kind,
+        }
     }
 
     /// A path below the test's folder, without links in it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().canonicalize().expect("the folder exists").join(name)
+        self.folder
+            .path()
+            .canonicalize()
+            .expect("the folder exists")
+            .join(name)
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -57,7 +64,8 @@ impl Place {
     pub(crate) fn killed_data(&self, dice: &mut Dice, acknowledged: usize) {
         let mut writer = self.writer(dice);
         assert!(
-            wait_until(PROGRESS_LIMIT, || writer.ended() || lines(&self.journal()) > acknowledged),
+            wait_until(PROGRESS_LIMIT, || writer.ended()
+                || lines(&self.journal()) > acknowledged),
             "the writer makes no progress"
         );
         let ended = writer.kill();
@@ -68,7 +76,14 @@ impl Place {
 
 /// A writer with nothing special.
 pub(crate) fn writing<'a>(folder: &'a Path, engine: EngineKind, journal: &'a Path, seed: u64) -> Writing<'a> {
-    Writing { folder, engine, journal, seed, min_free_bytes: 0, on_error: "fail" }
+    Writing {
+        folder,
+        engine,
+        journal,
+        seed,
+        min_free_bytes: 0,
+        on_error: "fail",
+    }
 }
 
 /// How many lines a journal has.
@@ -80,7 +95,10 @@ pub(crate) fn lines(journal: &Path) -> usize {
 /// Removes a torn last line, so that the next writer starts on a new one.
 pub(crate) fn trim(journal: &Path) {
     let Ok(bytes) = std::fs::read(journal) else { return };
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let whole = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
     if whole < bytes.len() {
         std::fs::write(journal, &bytes[..whole]).expect("the journal can be written");
     }

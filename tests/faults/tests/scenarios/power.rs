@@ -12,7 +12,7 @@ use madang_faults::recording::{Operation, Recorder, Recording, Sync};
 use madang_faults::verify::Depth;
 use madang_storage::engine::EngineKind;
 
-use super::{PROGRESS_LIMIT, Place, program, writing};
+use super::{PROGRESS_LIMIT, Place, program, told, writing};
 
 /// How many images the controls take.
 const CONTROLS: usize = 12;
@@ -30,17 +30,21 @@ pub(crate) fn power_loss_loses_nothing(kind: EngineKind) {
         let nothing = knowledge.epoch.is_none() && knowledge.acknowledged == 0 && knowledge.seen == 0;
         let refused = nothing && matches!(verdict, Verdict::Refused(_));
         unmade += usize::from(refused);
-        assert!(refused || verdict.is_whole(), "cut {cut} with {share} % of later pages: {verdict:?}");
+        assert!(
+            refused || verdict.is_whole(),
+            "cut {cut} with {share} % of later pages: {verdict:?}"
+        );
     }
     let control = lying_disk(&place, &recording, &mut dice);
     let early = seen_too_early(&place, &recording, &mut dice);
     eprintln!(
         "{kind}: {} operations, {} fsync, {} fdatasync, {} sync_file_range; {images} images whole ({unmade} not made \
-         yet); controls caught: {control} of {CONTROLS} without syncs, {early} seen before their sync",
+         yet), {}; controls caught: {control} of {CONTROLS} without syncs, {early} seen before their sync",
         recording.operations.len(),
         recording.syncs(Sync::All),
         recording.syncs(Sync::Data),
         recording.syncs(Sync::Range),
+        told(&place.journal()),
     );
 }
 
@@ -50,7 +54,11 @@ fn record(place: &Place, dice: &mut Dice) -> Recording {
     let recorder = Recorder::compile();
     let (data, journal, log) = (place.data(), place.journal(), place.path("log"));
     fs::create_dir(&data).expect("a folder can be made");
-    for records in [20 + dice.below(120), 1_500 + dice.below(1_500), 4_000 + dice.below(3_000)] {
+    for records in [
+        20 + dice.below(120),
+        1_500 + dice.below(1_500),
+        4_000 + dice.below(3_000),
+    ] {
         let environment = recorder.environment(&data, &journal, &log, Some(records));
         let writer = program().write(&writing(&data, place.kind, &journal, dice.next()), &environment);
         if let Err(verdict) = writer.wait_for_signal(PROGRESS_LIMIT) {
@@ -69,12 +77,23 @@ fn replays_to_the_folder(place: &Place, recording: &Recording) {
     let image = place.path("replayed");
     disk.write_image(&image, 100, &mut Dice::new(0));
     let (expected, replayed) = (folders::files(&place.data()), folders::files(&image));
-    assert_eq!(replayed, expected, "the replayed recording has other files than the folder");
+    assert_eq!(
+        replayed, expected,
+        "the replayed recording has other files than the folder"
+    );
     for file in expected.keys() {
         let same = fs::read(place.data().join(file)).unwrap() == fs::read(image.join(file)).unwrap();
-        assert!(same, "{} was changed by something that the recorder did not see", file.display());
+        assert!(
+            same,
+            "{} was changed by something that the recorder did not see",
+            file.display()
+        );
     }
-    assert_eq!(disk.journal(), fs::read(place.journal()).unwrap(), "the journal was recorded in full");
+    assert_eq!(
+        disk.journal(),
+        fs::read(place.journal()).unwrap(),
+        "the journal was recorded in full"
+    );
     fs::remove_dir_all(&image).expect("the image can be removed");
 }
 
@@ -82,16 +101,22 @@ fn replays_to_the_folder(place: &Place, recording: &Recording) {
 fn choose_cuts(recording: &Recording, count: usize, dice: &mut Dice) -> Vec<usize> {
     let places = |wanted: fn(&Operation) -> bool| -> Vec<usize> {
         let operations = recording.operations.iter().enumerate();
-        operations.filter(|(_, operation)| wanted(operation)).map(|(index, _)| index).collect()
+        operations
+            .filter(|(_, operation)| wanted(operation))
+            .map(|(index, _)| index)
+            .collect()
     };
-    let told = places(|operation| matches!(operation, Operation::Journal { .. }));
+    let tellings = places(|operation| matches!(operation, Operation::Journal { .. }));
     let syncs = places(|operation| {
-        matches!(operation, Operation::SyncStart { .. } | Operation::SyncEnd { .. } | Operation::Rename { .. })
+        matches!(
+            operation,
+            Operation::SyncStart { .. } | Operation::SyncEnd { .. } | Operation::Rename { .. }
+        )
     });
     let mut cuts: Vec<usize> = (0..count)
         .map(|number| match number % 3 {
             0 => 1 + dice.index(recording.operations.len()),
-            1 => dice.pick(&told) + 1,
+            1 => dice.pick(&tellings) + 1,
             _ => dice.pick(&syncs) + dice.index(2),
         })
         .collect();
@@ -120,10 +145,10 @@ fn try_cuts(
 }
 
 fn try_image(place: &Place, disk: &Disk<'_>, journal: &[u8], share: u64, dice: &mut Dice) -> Verdict {
-    let (image, told) = (place.path("image"), place.path("told"));
+    let (image, lines) = (place.path("image"), place.path("lines"));
     disk.write_image(&image, share, dice);
-    fs::write(&told, journal).expect("the journal can be written");
-    let verdict = program().check(&image, place.kind, &told, Depth::ReadAndWrite);
+    fs::write(&lines, journal).expect("the journal can be written");
+    let verdict = program().check(&image, place.kind, &lines, Depth::ReadAndWrite);
     remove(&image);
     verdict
 }
@@ -135,12 +160,25 @@ fn remove(folder: &Path) {
 /// The control: on a disk that ignores the syncs which the store relies on, the same checks must find losses. sled's
 /// own `fsync` still counts, because the question is what our `fdatasync` is good for.
 fn lying_disk(place: &Place, recording: &Recording, dice: &mut Dice) -> usize {
-    assert!(recording.syncs(Sync::Data) > 100, "the store syncs with fdatasync");
-    let trust = if place.kind == EngineKind::Sled { Trust::OnlyFullSyncs } else { Trust::Nothing };
+    assert!(
+        recording.syncs(Sync::Data) > 100,
+        "the store syncs with fdatasync"
+    );
+    let trust = if place.kind == EngineKind::Sled {
+        Trust::OnlyFullSyncs
+    } else {
+        Trust::Nothing
+    };
     let cuts = choose_cuts(recording, CONTROLS, dice);
     let outcomes = try_cuts(place, recording, trust, &cuts, dice);
-    let caught = outcomes.iter().filter(|(_, _, _, verdict)| !verdict.is_whole()).count();
-    assert!(caught > 0, "no image without syncs was caught: these tests could not fail");
+    let caught = outcomes
+        .iter()
+        .filter(|(_, _, _, verdict)| !verdict.is_whole())
+        .count();
+    assert!(
+        caught > 0,
+        "no image without syncs was caught: these tests could not fail"
+    );
     caught
 }
 
@@ -157,10 +195,16 @@ fn seen_too_early(place: &Place, recording: &Recording, dice: &mut Dice) -> usiz
         disk.advance_to(sync_start);
         later.advance_to(told + 1);
         let text = String::from_utf8_lossy(later.journal()).into_owned();
-        let only_seen: String = text.split_inclusive('\n').filter(|line| line.starts_with("s ")).collect();
+        let only_seen: String = text
+            .split_inclusive('\n')
+            .filter(|line| line.starts_with("s "))
+            .collect();
         caught += usize::from(!try_image(place, &disk, only_seen.as_bytes(), 0, dice).is_whole());
     }
-    assert!(caught > 0, "nothing seen before its sync was caught: the readers' lines prove nothing");
+    assert!(
+        caught > 0,
+        "nothing seen before its sync was caught: the readers' lines prove nothing"
+    );
     caught
 }
 
@@ -171,7 +215,11 @@ fn seen_right_after_syncs(recording: &Recording) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     for (index, operation) in recording.operations.iter().enumerate() {
         match operation {
-            Operation::SyncStart { number, sync: Sync::Data | Sync::All, .. } => {
+            Operation::SyncStart {
+                number,
+                sync: Sync::Data | Sync::All,
+                ..
+            } => {
                 starts.insert(*number, index);
             }
             Operation::SyncEnd { number, .. } => last = starts.get(number).copied().or(last),

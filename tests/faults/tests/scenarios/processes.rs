@@ -12,11 +12,19 @@ pub(crate) fn second_process_is_refused(kind: EngineKind) {
     let place = Place::new(kind);
     let (data, journal) = (place.data(), place.journal());
     let mut first = place.writer(&mut dice);
-    assert!(wait_until(PROGRESS_LIMIT, || first.ended() || lines(&journal) > 500), "the first makes no progress");
+    assert!(
+        wait_until(PROGRESS_LIMIT, || first.ended() || lines(&journal) > 500),
+        "the first makes no progress"
+    );
 
     let second = program().check(&data, kind, &journal, Depth::ReadOnly);
-    let Verdict::Refused(reason) = &second else { panic!("the second process was not refused: {second:?}") };
-    assert!(reason.contains(&data.display().to_string()), "the refusal does not name the folder: {reason}");
+    let Verdict::Refused(reason) = &second else {
+        panic!("the second process was not refused: {second:?}")
+    };
+    assert!(
+        reason.contains(&data.display().to_string()),
+        "the refusal does not name the folder: {reason}"
+    );
 
     let before = lines(&journal);
     assert!(
