@@ -14,6 +14,8 @@
 //! - What a read returns is durable; an answered append is durable, with everything that follows from it.
 //! - Revs of a stream and seqs of a room are dense; a hole is answered as damage and never skipped.
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 pub mod embedded;
 pub mod engine;
 mod env;

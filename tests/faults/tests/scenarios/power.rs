@@ -56,8 +56,8 @@ fn record(place: &Place, dice: &mut Dice) -> Recording {
     fs::create_dir(&data).expect("a folder can be made");
     for records in [
         20 + dice.below(120),
-        1_500 + dice.below(1_500),
-        4_000 + dice.below(3_000),
+        4_000 + dice.below(4_000),
+        8_000 + dice.below(8_000),
     ] {
         let environment = recorder.environment(&data, &journal, &log, Some(records));
         let writer = program().write(&writing(&data, place.kind, &journal, dice.next()), &environment);
