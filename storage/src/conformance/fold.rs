@@ -7,7 +7,7 @@ use crate::model::{
     Commit, Event, Fact, Head, Marker, MessageRecord, RoomId, Row, RowChange, RowKey, RowPrefix, Rows,
     StreamId, UserId, advance, project, rows_needed,
 };
-use crate::{Anchor, MAX_EVENTS_PER_PAGE, MAX_MESSAGES_PER_PAGE, MAX_ROWS_PER_PAGE, Store};
+use crate::{Anchor, Changed, Cursor, MAX_EVENTS_PER_PAGE, MAX_MESSAGES_PER_PAGE, MAX_ROWS_PER_PAGE, Store};
 
 /// All that follows from a sequence of commits.
 #[derive(Debug, Default)]
@@ -111,8 +111,13 @@ impl Fold {
         }
     }
 
-    /// Fails unless the store has exactly this: events, heads, rows, lists and pages of messages.
+    /// Fails unless the store has exactly this: streams, events, heads, rows, lists and pages of messages.
     pub async fn assert_matches(&self, store: &Store) {
+        assert_eq!(
+            all_streams(store).await,
+            self.heads.keys().copied().collect(),
+            "streams"
+        );
         self.assert_events(store).await;
         self.assert_rows(store).await;
         self.assert_lists(store).await;
@@ -212,6 +217,26 @@ pub fn assert_same_event(left: &Event, right: &Event) {
     assert_eq!(bare(left), bare(right));
 }
 
+/// Every stream that the store has, as its changes tell.
+pub async fn all_streams(store: &Store) -> BTreeSet<StreamId> {
+    let (mut streams, mut cursor) = (BTreeSet::new(), Cursor::start());
+    loop {
+        let page = store
+            .changed_since(&cursor, MAX_ROWS_PER_PAGE)
+            .await
+            .expect("changes are read");
+        streams.extend(page.entries.iter().filter_map(|change| match change.what {
+            Changed::Stream(stream) => Some(stream),
+            Changed::State(_) => None,
+        }));
+        if !page.more {
+            return streams;
+        }
+        assert_ne!(page.cursor, cursor, "there is more, but the cursor stands still");
+        cursor = page.cursor;
+    }
+}
+
 /// Every event of a stream, read in pages.
 pub async fn all_events(store: &Store, stream: StreamId) -> Vec<Commit> {
     let mut commits: Vec<Commit> = Vec::new();
@@ -221,9 +246,14 @@ pub async fn all_events(store: &Store, stream: StreamId) -> Vec<Commit> {
             .events(stream, after, MAX_EVENTS_PER_PAGE)
             .await
             .expect("events are read");
-        if page.commits.is_empty() {
+        let Some(first) = page.commits.first() else {
             return commits;
-        }
+        };
+        assert_eq!(
+            first.event.rev(),
+            after + 1,
+            "a page of {stream} starts elsewhere"
+        );
         commits.extend(page.commits);
     }
 }
@@ -241,6 +271,11 @@ pub async fn all_rows(store: &Store, prefix: &RowPrefix, limit: usize) -> Vec<(R
             page.rows.len() == limit || !page.more,
             "a page that is not full says that there is more"
         );
+        let goes_on = page
+            .rows
+            .first()
+            .is_none_or(|(first, _)| after.is_none_or(|after| first > after));
+        assert!(goes_on, "a page does not start behind the one before");
         assert!(
             !page.rows.is_empty() || rows.is_empty(),
             "there was nothing behind a page that said more"
@@ -261,9 +296,10 @@ pub async fn all_messages(store: &Store, room: RoomId) -> Vec<MessageRecord> {
             .history(room, Anchor::After(after), MAX_MESSAGES_PER_PAGE)
             .await;
         let page = page.expect("messages are read").messages;
-        if page.is_empty() {
+        let Some(first) = page.first() else {
             return messages;
-        }
+        };
+        assert_eq!(first.seq, after + 1, "a page of {room} starts elsewhere");
         messages.extend(page);
     }
 }

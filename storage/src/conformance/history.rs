@@ -1,9 +1,9 @@
 //! Pages of messages.
 
 use super::Fixture;
-use super::support::{at_once, guild, room, user};
-use crate::model::{Head, StreamId};
-use crate::{Anchor, Error, MAX_MESSAGES_PER_PAGE};
+use super::support::{at_once, guild, in_time, room, user};
+use crate::model::{Head, RoomId, StreamId};
+use crate::{Anchor, Error, MAX_MESSAGES_PER_PAGE, Store};
 
 /// How many messages the rooms of these cases have.
 const MESSAGES: u64 = 30;
@@ -222,10 +222,26 @@ pub async fn history_head_is_from_before_the_page(fixture: &mut Fixture) {
         })
     });
     let writers: Vec<_> = writers.collect();
-    let mut head = Head::default();
-    while head.rev < 92 {
-        let page = fixture
+    in_time(read_until(fixture.store(), room, 92)).await;
+    for writer in writers {
+        writer.await.expect("no writer panics");
+    }
+    assert_eq!(
+        fixture
             .store()
+            .head(StreamId::Room(room))
+            .await
+            .expect("head")
+            .rev,
+        92
+    );
+}
+
+/// Reads the newest page again and again until its head has this rev. Fails when a page lacks what its head has.
+async fn read_until(store: &Store, room: RoomId, rev: u64) {
+    let mut head = Head::default();
+    while head.rev < rev {
+        let page = store
             .history(room, Anchor::Latest, MAX_MESSAGES_PER_PAGE)
             .await
             .expect("a page");
@@ -245,16 +261,4 @@ pub async fn history_head_is_from_before_the_page(fixture: &mut Fixture) {
         head = page.head;
         tokio::task::yield_now().await;
     }
-    for writer in writers {
-        writer.await.expect("no writer panics");
-    }
-    assert_eq!(
-        fixture
-            .store()
-            .head(StreamId::Room(room))
-            .await
-            .expect("head")
-            .rev,
-        92
-    );
 }

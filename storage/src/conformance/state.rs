@@ -145,8 +145,10 @@ pub async fn state_replace_has_one_winner(fixture: &mut Fixture) {
     let tasks = (0..16).map(|_| {
         let store = fixture.store().clone();
         async move {
-            let mut done = 0;
+            let (mut done, mut tries) = (0, 0);
             while done < 8 {
+                tries += 1;
+                assert!(tries < 10_000, "somebody must win each time");
                 let (version, value) = get(&store, b"k").await.expect("there");
                 let count = u64::from_be_bytes(value.try_into().expect("8 bytes"));
                 let answer = replace(&store, b"k", version, &(count + 1).to_be_bytes(), None).await;
