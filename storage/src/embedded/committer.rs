@@ -320,6 +320,7 @@ impl Committer {
     fn writable(&mut self) -> Result<()> {
         match self.shared.readiness() {
             Readiness::Ready | Readiness::DiskFull => {}
+            Readiness::Unreachable(reason) => return Err(Error::Unavailable(reason)),
             Readiness::ReadOnly(reason) => return Err(Error::ReadOnly(reason)),
             Readiness::Damaged(what) => {
                 return Err(Error::ReadOnly(format!("stored data is damaged: {what}")));
