@@ -16,11 +16,15 @@
 
 #[cfg(feature = "testing")]
 pub mod conformance;
+#[cfg(feature = "testing")]
+pub mod document;
 pub mod embedded;
 pub mod engine;
 mod env;
 mod error;
 pub mod model;
+#[cfg(feature = "testing")]
+pub mod sim;
 mod store;
 
 pub use env::{Clock, Env, Ids, SystemClock, SystemIds};

@@ -11,7 +11,8 @@ use madang_storage::conformance::Home;
 use madang_storage::conformance::reference::ReferenceHome;
 use madang_storage::embedded::{self, Options};
 use madang_storage::engine::EngineKind;
-use madang_storage::{CommitSink, Env, Result, Store, store_conformance};
+use madang_storage::sim::QuietDatabase;
+use madang_storage::{CommitSink, Env, Result, Store, document, store_conformance};
 use tempfile::TempDir;
 
 /// A folder that is removed with the test.
@@ -50,6 +51,29 @@ mod reference {
 mod reference_on_one_thread {
     use super::*;
     store_conformance!(ReferenceHome::default(), (start_paused = true));
+}
+
+/// A database in memory that outlives the store that is open on it.
+#[derive(Default)]
+struct DocumentHome {
+    database: QuietDatabase,
+}
+
+#[async_trait]
+impl Home for DocumentHome {
+    async fn open(&mut self, env: Env, sink: Arc<dyn CommitSink>) -> Result<Store> {
+        let store = self.database.open(document::Options {
+            env,
+            sink,
+            ..document::Options::default()
+        });
+        Ok(Store::new(Arc::new(store)))
+    }
+}
+
+mod document_store {
+    use super::*;
+    store_conformance!(DocumentHome::default());
 }
 
 mod sled {

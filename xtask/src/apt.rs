@@ -27,12 +27,12 @@ impl Apt {
     /// Installs packages.
     pub(crate) fn install(&self, steps: &mut Steps, packages: &[&str]) {
         // Old lists may still do, so a failure here is left to the installation to tell.
-        steps.program("packages: lists", self.command().arg("update"));
+        steps.fetch("packages: lists", self.command().arg("update"));
         let mut install = self.command();
         install
             .args(["install", "--yes", "--no-install-recommends"])
             .args(packages);
-        steps.program("packages: install", &mut install);
+        steps.fetch("packages: install", &mut install);
     }
 
     fn command(&self) -> Command {

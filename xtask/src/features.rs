@@ -46,6 +46,10 @@ pub(crate) const SETS: &[FeatureSet] = &[
         flags: ALL,
     },
     FeatureSet {
+        package: "madang-bench",
+        flags: DEFAULT,
+    },
+    FeatureSet {
         package: "xtask",
         flags: DEFAULT,
     },

@@ -1,6 +1,7 @@
 //! Runs steps one after the other and sums them up.
 
 use std::io;
+use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,9 +54,19 @@ impl Steps {
         let line = command_line(command);
         self.step(name, || {
             say(&line);
-            match command.stdin(Stdio::null()).status() {
-                Ok(status) => outcome_of(status),
-                Err(error) => Outcome::Failed(format!("cannot be started: {error}")),
+            outcome_of(command.stdin(Stdio::null()).status())
+        })
+    }
+
+    /// Runs a program that fetches something tests need. Where not everything is required, it may fail.
+    pub(crate) fn fetch(&mut self, name: &str, command: &mut Command) -> bool {
+        let line = command_line(command);
+        let require_all = self.require_all;
+        self.step(name, || {
+            say(&line);
+            match outcome_of(command.stdin(Stdio::null()).status()) {
+                Outcome::Failed(why) if !require_all => Outcome::NotRun(why),
+                other => other,
             }
         })
     }
@@ -162,17 +173,18 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> io::Result<E
     }
 }
 
-fn outcome_of(status: ExitStatus) -> Outcome {
-    if status.success() {
-        Outcome::Passed
-    } else {
-        Outcome::Failed(status.to_string())
+fn outcome_of(status: io::Result<ExitStatus>) -> Outcome {
+    match status {
+        Ok(status) if status.success() => Outcome::Passed,
+        Ok(status) => Outcome::Failed(status.to_string()),
+        Err(error) => Outcome::Failed(format!("cannot be started: {error}")),
     }
 }
 
 /// The command as one would type it.
 fn command_line(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let program = Path::new(command.get_program());
+    let words = std::iter::once(program.file_name().unwrap_or_default()).chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     format!("$ {}", words.join(" "))
 }
@@ -214,9 +226,18 @@ not run     0.0 s  advisories  the database cannot be reached
 
     #[test]
     fn a_program_that_cannot_start_is_a_failure() {
-        let mut steps = Steps::new(false);
-        assert!(!steps.program("nothing", &mut Command::new("madang-no-such-program")));
-        assert_eq!(steps.failures(), 1);
+        let mut command = Command::new("madang-no-such-program");
+        assert!(matches!(outcome_of(command.status()), Outcome::Failed(_)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_is_judged_by_its_exit_code() {
+        assert_eq!(outcome_of(Command::new("true").status()), Outcome::Passed);
+        assert_eq!(
+            outcome_of(Command::new("false").status()),
+            Outcome::Failed("exit status: 1".to_owned())
+        );
     }
 
     #[cfg(unix)]

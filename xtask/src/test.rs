@@ -30,7 +30,7 @@ fn browser_tests(steps: &mut Steps) {
         steps.missing("browser tests", needs::advice(Tool::Node));
         return;
     }
-    if !steps.program(
+    if !steps.fetch(
         "browser tests: packages",
         &mut node_program(FOLDER, "npm", ["ci"]),
     ) {
@@ -44,7 +44,7 @@ fn browser_tests(steps: &mut Steps) {
         }
         None => {
             let mut download = node_program(FOLDER, "npx", ["playwright", "install", "chromium"]);
-            if !steps.program("browser tests: Chromium", &mut download) {
+            if !steps.fetch("browser tests: Chromium", &mut download) {
                 steps.missing("browser tests", needs::advice(Tool::Browser));
                 return;
             }

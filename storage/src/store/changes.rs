@@ -37,7 +37,9 @@ pub enum Changed {
 pub struct Change {
     /// What changed.
     pub what: Changed,
-    /// The stream's `rev`, or the number of writes of the state table, at the time of reading or before.
+    /// The stream's `rev` at the time of reading or before. For a state table a number that a later write never
+    /// lowers on purpose, and no more: a store without a counter per table answers a time. Whether a row changed is
+    /// told by its version only.
     pub head: u64,
 }
 
@@ -48,6 +50,7 @@ pub struct Changes {
     pub entries: Vec<Change>,
     /// Where to go on.
     pub cursor: Cursor,
-    /// Whether a further page would have entries already.
+    /// Whether to ask for the next page at once. Otherwise later, even where it would repeat something already: what is
+    /// missing then was stored after the first page of this round was asked for.
     pub more: bool,
 }

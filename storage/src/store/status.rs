@@ -9,6 +9,8 @@ pub enum Readiness {
     DiskFull,
     /// Reads; refuses writes until a restart, for this reason.
     ReadOnly(String),
+    /// The database behind the store does not answer; neither reads nor writes work. Ends by itself.
+    Unreachable(String),
     /// Something stored is missing or altered: this.
     Damaged(String),
 }

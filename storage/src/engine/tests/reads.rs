@@ -209,7 +209,6 @@ fn read_under_commits(kind: EngineKind, readers: &[fn(&dyn Engine) -> u64]) {
     subject.engine.commit(numbered_batch(0)).unwrap();
 
     let synced = Arc::new(AtomicU64::new(0));
-    let writing = AtomicU64::new(0);
     let answered = AtomicU64::new(0);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -234,7 +233,6 @@ fn read_under_commits(kind: EngineKind, readers: &[fn(&dyn Engine) -> u64]) {
             });
         }
         for number in 1..=COMMITS {
-            writing.store(number, Ordering::SeqCst);
             let synced = Arc::clone(&synced);
             subject.hooks.set(move |stage| {
                 if stage == Stage::Synced {

@@ -1,0 +1,119 @@
+//! Seeded runs of the document store on a database that misbehaves.
+//!
+//! `MADANG_SIM_HISTORIES` changes how many histories are made, `MADANG_SIM_SEED` runs one seed and prints its log.
+
+use madang_storage::document::Defect;
+use madang_storage::sim::{Run, RunOptions, run};
+
+/// How many histories a plain run makes.
+const HISTORIES: u64 = 10_000;
+/// Within so many seeds every deliberate defect must show.
+const SEEDS_PER_DEFECT: u64 = 1_500;
+
+fn simulate(options: RunOptions) -> Run {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    runtime.expect("a runtime").block_on(run(options))
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} must be a number, and is {text:?}")),
+    )
+}
+
+/// Runs a seed again, with its log.
+fn fail(options: RunOptions) -> ! {
+    let again = simulate(RunOptions {
+        trace: true,
+        ..options
+    });
+    println!("{}", again.trace);
+    panic!("seed {} broke {:#?}", options.seed, again.violations);
+}
+
+#[test]
+fn histories_keep_every_rule() {
+    let seeds = match number("MADANG_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("MADANG_SIM_HISTORIES").unwrap_or(HISTORIES),
+    };
+    let (mut operations, mut appended) = (0, 0);
+    for seed in seeds.clone() {
+        let options = RunOptions {
+            seed,
+            ..RunOptions::default()
+        };
+        let run = simulate(options);
+        if !run.violations.is_empty() {
+            fail(options);
+        }
+        operations += run.history.operations.len();
+        appended += run
+            .history
+            .end
+            .streams
+            .values()
+            .map(|(head, _)| head.rev)
+            .sum::<u64>();
+    }
+    println!(
+        "{} histories, {operations} operations, {appended} events",
+        seeds.end - seeds.start
+    );
+}
+
+#[test]
+fn a_seed_tells_the_same_story_twice() {
+    for seed in 0..40 {
+        let options = RunOptions {
+            seed,
+            trace: true,
+            ..RunOptions::default()
+        };
+        let (first, second) = (simulate(options), simulate(options));
+        assert!(first.trace.lines().count() > 20, "seed {seed} has hardly a story");
+        assert_eq!(first.trace, second.trace, "seed {seed}");
+    }
+}
+
+/// The first seed that shows the defect.
+fn first_seed_that_shows(options: RunOptions) -> Option<u64> {
+    (0..SEEDS_PER_DEFECT).find(|seed| {
+        !simulate(RunOptions {
+            seed: *seed,
+            ..options
+        })
+        .violations
+        .is_empty()
+    })
+}
+
+#[test]
+fn every_deliberate_defect_is_noticed() {
+    let mut unnoticed = Vec::new();
+    for defect in Defect::ALL {
+        let found = first_seed_that_shows(RunOptions {
+            defect: Some(defect),
+            ..RunOptions::default()
+        });
+        println!("{defect:?}: {found:?}");
+        if found.is_none() {
+            unnoticed.push(defect);
+        }
+    }
+    assert!(unnoticed.is_empty(), "unnoticed: {unnoticed:?}");
+}
+
+#[test]
+fn reading_what_no_majority_has_is_noticed() {
+    let found = first_seed_that_shows(RunOptions {
+        local_reads: true,
+        ..RunOptions::default()
+    });
+    assert!(found.is_some());
+}
