@@ -2,6 +2,12 @@
 //!
 //! `MADANG_SIM_HISTORIES` changes how many histories are made, `MADANG_SIM_SEED` runs one seed and prints its log.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
+
 use madang_storage::document::Defect;
 use madang_storage::sim::{Run, RunOptions, run};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use madang_storage::model::{Commit, EventId, Fact, Head, Row, RowKey};
-use madang_storage::sim::history::{Call, History, Outcome, Rule, check, fold};
+use madang_storage::sim::history::{Call, Outcome, Rule, check, fold};
 use madang_storage::{EventPage, HistoryPage, NonceUse};
 
 use super::maker::*;

@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use madang_storage::document::StoredEvent;
 use madang_storage::model::{
-    Commit, Event, EventId, Fact, GuildId, Head, Marker, MessageRecord, Nonce, RoomId, Row, RowChange,
-    RowKey, Rows, StateKey, StateOutcome, StateRow, StateTable, StateWrite, StateWriteKind, StreamId,
-    Timestamp, UserId, advance, project, rows_needed,
+    Commit, Event, EventId, Fact, GuildId, Head, MessageRecord, Nonce, RoomId, Row, RowChange, RowKey, Rows,
+    StateKey, StateOutcome, StateRow, StateTable, StateWrite, StateWriteKind, StreamId, Timestamp, UserId,
+    advance, project, rows_needed,
 };
 use madang_storage::sim::history::{AppendCall, Call, History, Operation, Outcome, Rule, Told, check, fold};
-use madang_storage::{Changed, EventPage, HistoryPage, NonceUse, encode};
+use madang_storage::{Changed, NonceUse};
 
-pub const ROOM: RoomId = RoomId::from_u128(7);
-pub const STREAM: StreamId = StreamId::Room(ROOM);
-pub const USER: UserId = UserId::from_u128(3);
+pub(super) const ROOM: RoomId = RoomId::from_u128(7);
+pub(super) const STREAM: StreamId = StreamId::Room(ROOM);
+pub(super) const USER: UserId = UserId::from_u128(3);
 
 /// A history in the making, with a model of the right store behind it.
 #[derive(Default)]
-pub struct Maker {
-    pub history: History,
+pub(super) struct Maker {
+    pub(super) history: History,
     moment: u64,
     head: Head,
     rows: Rows,
@@ -26,12 +26,12 @@ pub struct Maker {
 }
 
 impl Maker {
-    pub fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.moment += 1;
         self.moment
     }
 
-    pub fn done(&mut self, call: Call) {
+    pub(super) fn done(&mut self, call: Call) {
         let (invoked, returned) = (self.next(), Some(self.next()));
         self.history.operations.push(Operation {
             node: 0,
@@ -42,7 +42,7 @@ impl Maker {
         });
     }
 
-    pub fn append(&mut self, fact: Fact, nonce: Option<NonceUse>) {
+    pub(super) fn append(&mut self, fact: Fact, nonce: Option<NonceUse>) {
         let head = advance(&self.head, &fact, Timestamp::from_millis(1_000));
         let id = EventId::from_u128(100 + u128::from(head.rev));
         let used = nonce.map(|used| used.nonce);
@@ -100,7 +100,7 @@ impl Maker {
         });
     }
 
-    pub fn state(&mut self, kind: StateWriteKind, outcome: StateOutcome) {
+    pub(super) fn state(&mut self, kind: StateWriteKind, outcome: StateOutcome) {
         let write = StateWrite {
             key: state_key(),
             kind,
@@ -111,7 +111,7 @@ impl Maker {
         });
     }
 
-    pub fn end(mut self) -> History {
+    pub(super) fn end(mut self) -> History {
         let without_text = |commit: &Commit| {
             let mut event = commit.event.clone();
             event.fact = event.fact.without_text();
@@ -148,18 +148,18 @@ impl Maker {
     }
 }
 
-pub fn nonce() -> NonceUse {
+pub(super) fn nonce() -> NonceUse {
     NonceUse {
         nonce: Nonce::from_u128(5),
         fingerprint: 9,
     }
 }
 
-pub fn state_key() -> StateKey {
+pub(super) fn state_key() -> StateKey {
     StateKey::new(StateTable::Claims, &[b"slot"])
 }
 
-pub fn value(version: u64) -> StateRow {
+pub(super) fn value(version: u64) -> StateRow {
     StateRow {
         version,
         value: vec![version as u8],
@@ -167,14 +167,14 @@ pub fn value(version: u64) -> StateRow {
     }
 }
 
-pub fn insert(version: u64) -> StateWriteKind {
+pub(super) fn insert(version: u64) -> StateWriteKind {
     StateWriteKind::Insert {
         value: vec![version as u8],
         expires_at: None,
     }
 }
 
-pub fn replace(version: u64) -> StateWriteKind {
+pub(super) fn replace(version: u64) -> StateWriteKind {
     StateWriteKind::CompareAndSet {
         version,
         value: vec![version as u8 + 1],
@@ -182,7 +182,7 @@ pub fn replace(version: u64) -> StateWriteKind {
     }
 }
 
-pub fn posted(text: &str) -> Fact {
+pub(super) fn posted(text: &str) -> Fact {
     Fact::MessagePosted {
         author: USER,
         text: text.to_owned(),
@@ -191,7 +191,7 @@ pub fn posted(text: &str) -> Fact {
 }
 
 /// A room, two messages, an edit, and a state row that is written twice.
-pub fn maker() -> Maker {
+pub(super) fn maker() -> Maker {
     let mut maker = Maker::default();
     let (name, topic) = ("room".to_owned(), String::new());
     maker.append(
@@ -216,29 +216,29 @@ pub fn maker() -> Maker {
     maker
 }
 
-pub fn good() -> History {
+pub(super) fn good() -> History {
     maker().end()
 }
 
 #[track_caller]
-pub fn breaks(history: &History, rule: Rule) {
+pub(super) fn breaks(history: &History, rule: Rule) {
     let violations = check(history);
     let found = violations.iter().any(|violation| violation.rule == rule);
     assert!(found, "expected {rule:?}, found {violations:#?}");
 }
 
-pub fn commits(history: &mut History) -> &mut Vec<Commit> {
+pub(super) fn commits(history: &mut History) -> &mut Vec<Commit> {
     &mut history.end.streams.get_mut(&STREAM).unwrap().1
 }
 
-pub fn append_at(history: &mut History, place: usize) -> &mut AppendCall {
+pub(super) fn append_at(history: &mut History, place: usize) -> &mut AppendCall {
     match &mut history.operations[place].call {
         Call::Append(append) => append,
         other => panic!("{other:?}"),
     }
 }
 
-pub fn read(history: &mut History, call: Call) {
+pub(super) fn read(history: &mut History, call: Call) {
     let moment = 1_000 + history.operations.len() as u64 * 2;
     let (invoked, returned) = (moment, Some(moment + 1));
     history.operations.push(Operation {
@@ -250,7 +250,7 @@ pub fn read(history: &mut History, call: Call) {
     });
 }
 
-pub fn message(history: &History, seq: u64) -> MessageRecord {
+pub(super) fn message(history: &History, seq: u64) -> MessageRecord {
     match history.end.rows.get(&RowKey::Message { room: ROOM, seq }) {
         Some(Some(Row::Message(record))) => record.clone(),
         other => panic!("{other:?}"),
