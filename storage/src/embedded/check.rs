@@ -115,7 +115,7 @@ fn check_event(engine: &dyn Engine, stream: StreamId, rev: u64) -> Result<()> {
     let stored = frame::read_as::<StoredEvent>(engine, &key)?;
     let event = stored.map(|stored| stored.into_event(stream));
     match event {
-        Some(event) if event.rev() == rev => Ok(()),
+        Some(event) if event.rev() == rev => reads::message_of(engine, &event).map(|_| ()),
         _ => Err(Error::Damaged(format!("event {rev} of {stream} is missing"))),
     }
 }
