@@ -10,10 +10,10 @@
  * Every change of a tracked file happens under one lock together with its record, so the order of the records is the
  * order of the changes. Syncs are recorded at their start and at their end, and run outside of the lock: a sync only
  * covers what had ended before it began. Files are told apart by their path at that moment, which is asked of the
- * kernel, so duplicated descriptors need no bookkeeping.
+ * kernel, so duplicated descriptors need no bookkeeping. What this file does not know of (links, truncation by path)
+ * shows all the same, because a test compares the recording, replayed in full, with the folder.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -60,6 +60,10 @@ struct header {
 
 #define PATH_BYTES 4096
 
+/* With 64-bit offsets a function and its variant for large files are one and the same. */
+_Static_assert(sizeof(off_t) == sizeof(off64_t), "a 64-bit system");
+#define SAME_AS(name) __attribute__((alias(#name)))
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char root[PATH_BYTES];
@@ -81,16 +85,17 @@ static void give_up(const char *what) {
     _exit(70);
 }
 
+static const char *setting(const char *name) {
+    const char *text = getenv(name);
+    return text == NULL ? "" : text;
+}
+
 static void start(void) {
-    const char *root_text = getenv("RECORD_ROOT");
-    const char *log_text = getenv("RECORD_LOG");
-    const char *journal_text = getenv("RECORD_JOURNAL");
-    const char *kill_text = getenv("RECORD_KILL_AT");
-    if (root_text == NULL || log_text == NULL) return;
-    snprintf(root, sizeof root, "%s", root_text);
-    root_length = strlen(root);
-    snprintf(journal, sizeof journal, "%s", journal_text == NULL ? "" : journal_text);
-    kill_at = kill_text == NULL ? 0 : strtoull(kill_text, NULL, 10);
+    const char *log_text = setting("RECORD_LOG");
+    root_length = (size_t)snprintf(root, sizeof root, "%s", setting("RECORD_ROOT"));
+    snprintf(journal, sizeof journal, "%s", setting("RECORD_JOURNAL"));
+    kill_at = strtoull(setting("RECORD_KILL_AT"), NULL, 10);
+    if (root_length == 0 || log_text[0] == 0) return;
     log_descriptor = (int)syscall(SYS_openat, AT_FDCWD, log_text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (log_descriptor < 0) give_up("cannot open RECORD_LOG");
     /* Numbers of syncs stay apart between the runs that share one log. */
@@ -102,16 +107,17 @@ static int recording(void) {
     return log_descriptor >= 0;
 }
 
-/* Called with the lock held. */
+/* Called with the lock held. Keeps errno. */
 static void record(enum kind kind, const char *path, const char *second, uint64_t a, uint64_t b,
                    const struct iovec *parts, int part_count, size_t data_length) {
+    int kept = errno;
     struct header header = {.kind = kind, .a = a, .b = b};
     header.path_length = path == NULL ? 0 : (uint32_t)strlen(path);
     header.second_length = second == NULL ? 0 : (uint32_t)strlen(second);
     header.data_length = (uint32_t)data_length;
-    struct iovec out[3 + 1024];
+    struct iovec out[1024];
     int count = 0;
-    if (part_count > 1024) give_up("too many parts in one write");
+    if (part_count > 1024 - 3) give_up("too many parts in one write");
     out[count++] = (struct iovec){&header, sizeof header};
     if (header.path_length > 0) out[count++] = (struct iovec){(void *)path, header.path_length};
     if (header.second_length > 0) out[count++] = (struct iovec){(void *)second, header.second_length};
@@ -130,13 +136,16 @@ static void record(enum kind kind, const char *path, const char *second, uint64_
         syscall(SYS_kill, getpid(), SIGKILL);
         for (;;) pause();
     }
+    errno = kept;
 }
 
 static void complain(const char *what, const char *path) {
     char line[PATH_BYTES + 256];
     int length = snprintf(line, sizeof line, "%s on %s", what, path);
     struct iovec part = {line, (size_t)length};
+    int kept = errno;
     say("cannot be recorded", line);
+    errno = kept;
     pthread_mutex_lock(&lock);
     record(KIND_COMPLAINT, NULL, NULL, 0, 0, &part, 1, part.iov_len);
     pthread_mutex_unlock(&lock);
@@ -195,22 +204,16 @@ static enum tracked enter(int descriptor, char *path) {
     return tracked;
 }
 
-static void leave(void) {
-    int kept = errno;
-    pthread_mutex_unlock(&lock);
-    errno = kept;
-}
+static void leave(void) { pthread_mutex_unlock(&lock); }
 
 static void note_write(enum tracked tracked, const char *path, int64_t offset, const struct iovec *parts, int count,
                        ssize_t written) {
     if (written <= 0) return;
-    int kept = errno;
     if (tracked == IS_JOURNAL) {
         record(KIND_JOURNAL, NULL, NULL, 0, 0, parts, count, (size_t)written);
     } else {
         record(KIND_WRITE, path, NULL, (uint64_t)offset, 0, parts, count, (size_t)written);
     }
-    errno = kept;
 }
 
 /* ---- writes ---- */
@@ -236,41 +239,30 @@ ssize_t write(int descriptor, const void *data, size_t length) {
     return writev(descriptor, &part, 1);
 }
 
-static ssize_t positioned(int descriptor, const struct iovec *parts, int count, int64_t offset, int flags) {
+ssize_t pwritev64v2(int descriptor, const struct iovec *parts, int count, off64_t offset, int flags) {
     char path[PATH_BYTES];
     enum tracked tracked = enter(descriptor, path);
-    ssize_t written = flags == 0 ? syscall(SYS_pwritev, descriptor, parts, count, offset, 0)
-                                 : syscall(SYS_pwritev2, descriptor, parts, count, offset, 0, flags);
+    ssize_t written = syscall(SYS_pwritev2, descriptor, parts, count, offset, 0, flags);
     if (tracked == UNTRACKED) return written;
     note_write(tracked, path, offset, parts, count, written);
     leave();
     return written;
 }
 
+ssize_t pwritev2(int descriptor, const struct iovec *parts, int count, off_t offset, int flags) SAME_AS(pwritev64v2);
+
 ssize_t pwrite64(int descriptor, const void *data, size_t length, off64_t offset) {
     struct iovec part = {(void *)data, length};
-    return positioned(descriptor, &part, 1, offset, 0);
+    return pwritev64v2(descriptor, &part, 1, offset, 0);
 }
 
-ssize_t pwrite(int descriptor, const void *data, size_t length, off_t offset) {
-    return pwrite64(descriptor, data, length, offset);
-}
-
-ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offset) {
-    return positioned(descriptor, parts, count, offset, 0);
-}
+ssize_t pwrite(int descriptor, const void *data, size_t length, off_t offset) SAME_AS(pwrite64);
 
 ssize_t pwritev64(int descriptor, const struct iovec *parts, int count, off64_t offset) {
-    return positioned(descriptor, parts, count, offset, 0);
+    return pwritev64v2(descriptor, parts, count, offset, 0);
 }
 
-ssize_t pwritev2(int descriptor, const struct iovec *parts, int count, off_t offset, int flags) {
-    return positioned(descriptor, parts, count, offset, flags);
-}
-
-ssize_t pwritev64v2(int descriptor, const struct iovec *parts, int count, off64_t offset, int flags) {
-    return positioned(descriptor, parts, count, offset, flags);
-}
+ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offset) SAME_AS(pwritev64);
 
 /* ---- sizes ---- */
 
@@ -284,15 +276,7 @@ int ftruncate64(int descriptor, off64_t size) {
     return result;
 }
 
-int ftruncate(int descriptor, off_t size) { return ftruncate64(descriptor, size); }
-
-int truncate64(const char *given, off64_t size) {
-    char path[PATH_BYTES];
-    if (absolute(AT_FDCWD, given, path) == BELOW_ROOT) complain("truncate", path);
-    return (int)syscall(SYS_truncate, given, size);
-}
-
-int truncate(const char *given, off_t size) { return truncate64(given, size); }
+int ftruncate(int descriptor, off_t size) SAME_AS(ftruncate64);
 
 int fallocate64(int descriptor, int mode, off64_t offset, off64_t length) {
     char path[PATH_BYTES];
@@ -305,9 +289,7 @@ int fallocate64(int descriptor, int mode, off64_t offset, off64_t length) {
     return result;
 }
 
-int fallocate(int descriptor, int mode, off_t offset, off_t length) {
-    return fallocate64(descriptor, mode, offset, length);
-}
+int fallocate(int descriptor, int mode, off_t offset, off_t length) SAME_AS(fallocate64);
 
 int posix_fallocate64(int descriptor, off64_t offset, off64_t length) {
     int kept = errno;
@@ -316,37 +298,30 @@ int posix_fallocate64(int descriptor, off64_t offset, off64_t length) {
     return result;
 }
 
-int posix_fallocate(int descriptor, off_t offset, off_t length) {
-    return posix_fallocate64(descriptor, offset, length);
-}
+int posix_fallocate(int descriptor, off_t offset, off_t length) SAME_AS(posix_fallocate64);
 
 /* ---- syncs ---- */
 
 static uint64_t sync_start(const char *path, enum sync sync) {
-    int kept = errno;
     pthread_mutex_lock(&lock);
     uint64_t number = ++syncs;
     record(KIND_SYNC_START, path, NULL, number, sync, NULL, 0, 0);
-    pthread_mutex_unlock(&lock);
-    errno = kept;
+    leave();
     return number;
 }
 
-static void sync_end(uint64_t number, int result) {
-    int kept = errno;
+static int sync_end(uint64_t number, int result) {
     pthread_mutex_lock(&lock);
     record(KIND_SYNC_END, NULL, NULL, number, result == 0 ? 0 : 1, NULL, 0, 0);
-    pthread_mutex_unlock(&lock);
-    errno = kept;
+    leave();
+    return result;
 }
 
 static int recorded_sync(int descriptor, long call, enum sync sync) {
     char path[PATH_BYTES];
     if (path_of(descriptor, path) != BELOW_ROOT) return (int)syscall(call, descriptor);
     uint64_t number = sync_start(path, sync);
-    int result = (int)syscall(call, descriptor);
-    sync_end(number, result);
-    return result;
+    return sync_end(number, (int)syscall(call, descriptor));
 }
 
 int fsync(int descriptor) { return recorded_sync(descriptor, SYS_fsync, SYNC_ALL); }
@@ -355,23 +330,17 @@ int fdatasync(int descriptor) { return recorded_sync(descriptor, SYS_fdatasync, 
 
 int sync_file_range(int descriptor, off64_t offset, off64_t length, unsigned int flags) {
     char path[PATH_BYTES];
-    if (path_of(descriptor, path) != BELOW_ROOT) {
-        return (int)syscall(SYS_sync_file_range, descriptor, offset, length, flags);
-    }
-    uint64_t number = sync_start(path, SYNC_RANGE);
+    int tracked = path_of(descriptor, path) == BELOW_ROOT;
+    uint64_t number = tracked ? sync_start(path, SYNC_RANGE) : 0;
     int result = (int)syscall(SYS_sync_file_range, descriptor, offset, length, flags);
-    sync_end(number, result);
-    return result;
+    return tracked ? sync_end(number, result) : result;
 }
 
 int msync(void *address, size_t length, int flags) {
-    if (recording()) {
-        uint64_t number = sync_start("", SYNC_MAP);
-        int result = (int)syscall(SYS_msync, address, length, flags);
-        sync_end(number, result);
-        return result;
-    }
-    return (int)syscall(SYS_msync, address, length, flags);
+    int tracked = recording();
+    uint64_t number = tracked ? sync_start("", SYNC_MAP) : 0;
+    int result = (int)syscall(SYS_msync, address, length, flags);
+    return tracked ? sync_end(number, result) : result;
 }
 
 /* A sync of everything would count as none, which could accuse a store wrongly: say so. */
@@ -411,34 +380,31 @@ static mode_t mode_argument(int flags, va_list arguments) {
     return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? (mode_t)va_arg(arguments, int) : 0;
 }
 
-#define DEFINE_OPEN(name)                                     \
-    int name(const char *given, int flags, ...) {             \
-        va_list arguments;                                    \
-        va_start(arguments, flags);                           \
-        mode_t mode = mode_argument(flags, arguments);        \
-        va_end(arguments);                                    \
-        return recorded_open(AT_FDCWD, given, flags, mode);   \
-    }
+int open64(const char *given, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = mode_argument(flags, arguments);
+    va_end(arguments);
+    return recorded_open(AT_FDCWD, given, flags, mode);
+}
 
-#define DEFINE_OPENAT(name)                                    \
-    int name(int folder, const char *given, int flags, ...) {  \
-        va_list arguments;                                     \
-        va_start(arguments, flags);                            \
-        mode_t mode = mode_argument(flags, arguments);         \
-        va_end(arguments);                                     \
-        return recorded_open(folder, given, flags, mode);      \
-    }
+int open(const char *given, int flags, ...) SAME_AS(open64);
 
-DEFINE_OPEN(open)
-DEFINE_OPEN(open64)
-DEFINE_OPENAT(openat)
-DEFINE_OPENAT(openat64)
+int openat64(int folder, const char *given, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = mode_argument(flags, arguments);
+    va_end(arguments);
+    return recorded_open(folder, given, flags, mode);
+}
+
+int openat(int folder, const char *given, int flags, ...) SAME_AS(openat64);
 
 int creat(const char *given, mode_t mode) {
     return recorded_open(AT_FDCWD, given, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
-int creat64(const char *given, mode_t mode) { return creat(given, mode); }
+int creat64(const char *given, mode_t mode) SAME_AS(creat);
 
 int renameat2(int old_folder, const char *old_given, int new_folder, const char *new_given, unsigned int flags) {
     char old_path[PATH_BYTES], new_path[PATH_BYTES];
@@ -496,48 +462,27 @@ int mkdir(const char *given, mode_t mode) { return mkdirat(AT_FDCWD, given, mode
 
 /* ---- what cannot be recorded is refused, so that callers fall back to plain writes, or complained about ---- */
 
-int linkat(int old_folder, const char *old_given, int new_folder, const char *new_given, int flags) {
+/* Copies inside the kernel: callers fall back to reading and writing. */
+static int refuse(const char *what, int to) {
     char path[PATH_BYTES];
-    if (absolute(new_folder, new_given, path) == BELOW_ROOT) complain("link", path);
-    return (int)syscall(SYS_linkat, old_folder, old_given, new_folder, new_given, flags);
-}
-
-int link(const char *old_given, const char *new_given) {
-    return linkat(AT_FDCWD, old_given, AT_FDCWD, new_given, 0);
+    if (path_of(to, path) == UNTRACKED) return 0;
+    say(what, path);
+    errno = ENOSYS;
+    return 1;
 }
 
 ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t length,
                         unsigned int flags) {
-    char path[PATH_BYTES];
-    if (path_of(to, path) != UNTRACKED) {
-        say("copy_file_range is refused", path);
-        errno = ENOSYS;
-        return -1;
-    }
+    if (refuse("copy_file_range is refused", to)) return -1;
     return syscall(SYS_copy_file_range, from, from_offset, to, to_offset, length, flags);
 }
 
 ssize_t sendfile64(int to, int from, off64_t *offset, size_t length) {
-    char path[PATH_BYTES];
-    if (path_of(to, path) != UNTRACKED) {
-        say("sendfile is refused", path);
-        errno = ENOSYS;
-        return -1;
-    }
+    if (refuse("sendfile is refused", to)) return -1;
     return syscall(SYS_sendfile, to, from, offset, length);
 }
 
-ssize_t sendfile(int to, int from, off_t *offset, size_t length) { return sendfile64(to, from, offset, length); }
-
-ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t length, unsigned int flags) {
-    char path[PATH_BYTES];
-    if (path_of(to, path) != UNTRACKED) {
-        say("splice is refused", path);
-        errno = ENOSYS;
-        return -1;
-    }
-    return syscall(SYS_splice, from, from_offset, to, to_offset, length, flags);
-}
+ssize_t sendfile(int to, int from, off_t *offset, size_t length) SAME_AS(sendfile64);
 
 void *mmap64(void *address, size_t length, int protection, int flags, int descriptor, off64_t offset) {
     char path[PATH_BYTES];
@@ -546,6 +491,4 @@ void *mmap64(void *address, size_t length, int protection, int flags, int descri
     return (void *)syscall(SYS_mmap, address, length, protection, flags, descriptor, offset);
 }
 
-void *mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset) {
-    return mmap64(address, length, protection, flags, descriptor, offset);
-}
+void *mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset) SAME_AS(mmap64);

@@ -70,6 +70,20 @@ impl Verdict {
         }
     }
 
+    /// The same outcome with more to say.
+    #[must_use]
+    pub fn with(self, more: &str) -> Self {
+        let text = format!("{}; {more}", self.text());
+        match self {
+            Self::Whole(_) => Self::Whole(text),
+            Self::Refused(_) => Self::Refused(text),
+            Self::Damaged(_) => Self::Damaged(text),
+            Self::Lost(_) => Self::Lost(text),
+            Self::Failed(_) => Self::Failed(text),
+            Self::Crashed(_) => Self::Crashed(text),
+        }
+    }
+
     /// Whether everything is there.
     pub const fn is_whole(&self) -> bool {
         matches!(self, Self::Whole(_))

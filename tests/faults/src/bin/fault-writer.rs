@@ -80,10 +80,7 @@ async fn write(arguments: &Arguments) -> Verdict {
         Ended::Refused(error, store) => {
             let knowledge = Knowledge::read(&options.journal);
             let findings = verify::check(&store, &knowledge, Depth::ReadOnly).await;
-            match Verdict::of(&findings) {
-                Verdict::Whole(text) => Verdict::Whole(format!("{text}; writing ended: {error}")),
-                other => other,
-            }
+            Verdict::of(&findings).with(&format!("writing ended: {error}"))
         }
     }
 }

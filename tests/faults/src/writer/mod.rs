@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use madang_storage::engine::EngineKind;
 use madang_storage::model::{GuildId, RoomId, UserId};
-use madang_storage::{AppendError, Env, Error, Store, embedded};
+use madang_storage::{AppendError, Env, Error, Readiness, Store, embedded};
 
 use crate::dice::Dice;
 use crate::knowledge::{Journal, Lines};
@@ -222,7 +222,13 @@ impl Worker {
                     if !full || self.run.on_error != OnError::WaitForSpace {
                         return Some(error);
                     }
-                    self.run.journal.remark("full");
+                    match self.run.store.status().await.readiness {
+                        Readiness::DiskFull => self.run.journal.remark("full"),
+                        other => self
+                            .run
+                            .journal
+                            .remark(&format!("refused, but the status is {other:?}")),
+                    }
                     // The store looks again by itself; asking it all the time would only fill the journal.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }

@@ -15,7 +15,7 @@ pub(crate) fn flipped_bytes_are_never_silent(kind: EngineKind) {
     let mut dice = Dice::for_test(&format!("{kind}::flipped_bytes_are_never_silent"));
     let flips = times("MADANG_FAULT_FLIPS", 200);
     let place = Place::new(kind);
-    place.killed_data(&mut dice, 2_500);
+    place.killed_data(&mut dice, 7_000);
     let size: u64 = folders::files(&place.data()).values().sum();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut silent = Vec::new();

@@ -12,7 +12,7 @@ use madang_faults::recording::{Operation, Recorder, Recording, Sync};
 use madang_faults::verify::Depth;
 use madang_storage::engine::EngineKind;
 
-use super::{PROGRESS_LIMIT, Place, program, writing};
+use super::{PROGRESS_LIMIT, Place, program, told, writing};
 
 /// How many images the controls take.
 const CONTROLS: usize = 12;
@@ -39,11 +39,12 @@ pub(crate) fn power_loss_loses_nothing(kind: EngineKind) {
     let early = seen_too_early(&place, &recording, &mut dice);
     eprintln!(
         "{kind}: {} operations, {} fsync, {} fdatasync, {} sync_file_range; {images} images whole ({unmade} not made \
-         yet); controls caught: {control} of {CONTROLS} without syncs, {early} seen before their sync",
+         yet), {}; controls caught: {control} of {CONTROLS} without syncs, {early} seen before their sync",
         recording.operations.len(),
         recording.syncs(Sync::All),
         recording.syncs(Sync::Data),
         recording.syncs(Sync::Range),
+        told(&place.journal()),
     );
 }
 
@@ -55,8 +56,8 @@ fn record(place: &Place, dice: &mut Dice) -> Recording {
     fs::create_dir(&data).expect("a folder can be made");
     for records in [
         20 + dice.below(120),
-        1_500 + dice.below(1_500),
-        4_000 + dice.below(3_000),
+        4_000 + dice.below(4_000),
+        8_000 + dice.below(8_000),
     ] {
         let environment = recorder.environment(&data, &journal, &log, Some(records));
         let writer = program().write(&writing(&data, place.kind, &journal, dice.next()), &environment);
@@ -105,7 +106,7 @@ fn choose_cuts(recording: &Recording, count: usize, dice: &mut Dice) -> Vec<usiz
             .map(|(index, _)| index)
             .collect()
     };
-    let told = places(|operation| matches!(operation, Operation::Journal { .. }));
+    let tellings = places(|operation| matches!(operation, Operation::Journal { .. }));
     let syncs = places(|operation| {
         matches!(
             operation,
@@ -115,7 +116,7 @@ fn choose_cuts(recording: &Recording, count: usize, dice: &mut Dice) -> Vec<usiz
     let mut cuts: Vec<usize> = (0..count)
         .map(|number| match number % 3 {
             0 => 1 + dice.index(recording.operations.len()),
-            1 => dice.pick(&told) + 1,
+            1 => dice.pick(&tellings) + 1,
             _ => dice.pick(&syncs) + dice.index(2),
         })
         .collect();
@@ -144,10 +145,10 @@ fn try_cuts(
 }
 
 fn try_image(place: &Place, disk: &Disk<'_>, journal: &[u8], share: u64, dice: &mut Dice) -> Verdict {
-    let (image, told) = (place.path("image"), place.path("told"));
+    let (image, lines) = (place.path("image"), place.path("lines"));
     disk.write_image(&image, share, dice);
-    fs::write(&told, journal).expect("the journal can be written");
-    let verdict = program().check(&image, place.kind, &told, Depth::ReadAndWrite);
+    fs::write(&lines, journal).expect("the journal can be written");
+    let verdict = program().check(&image, place.kind, &lines, Depth::ReadAndWrite);
     remove(&image);
     verdict
 }
