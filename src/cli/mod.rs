@@ -3,7 +3,12 @@
 //! A subcommand is a file with a `clap::Args` struct and a function `run(args) -> Result<(), Failure>`, a variant of
 //! [`Command`] and an arm in [`Command::run`]. What it prints goes through [`output::write`].
 
+mod backup;
+mod compact;
 mod output;
+mod report;
+mod restore;
+mod verify;
 mod version;
 
 use std::ffi::OsString;
@@ -44,17 +49,33 @@ struct Cli {
 
 /// What can be asked for besides `--help` and `--version`.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Backup(backup::Arguments),
+    Compact(compact::Arguments),
+    Restore(restore::Arguments),
+    Verify(verify::Arguments),
+}
 
 impl Command {
     fn run(self) -> Result<(), Failure> {
-        match self {}
+        match self {
+            Self::Backup(arguments) => backup::run(&arguments),
+            Self::Compact(arguments) => compact::run(&arguments),
+            Self::Restore(arguments) => restore::run(&arguments),
+            Self::Verify(arguments) => verify::run(&arguments),
+        }
     }
 }
 
 /// Why a subcommand failed, in words for whoever typed it.
 #[derive(Debug)]
 struct Failure(String);
+
+impl From<madang_storage::Error> for Failure {
+    fn from(error: madang_storage::Error) -> Self {
+        Self(error.to_string())
+    }
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

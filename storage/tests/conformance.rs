@@ -1,5 +1,8 @@
 //! Runs the conformance suite on every store.
 
+// A failed expectation is a failed test, in helpers too.
+#![allow(clippy::expect_used)]
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,6 +45,12 @@ impl Home for EmbeddedHome {
 mod reference {
     use super::*;
     store_conformance!(ReferenceHome::default());
+}
+
+/// On one thread and with paused time, as a simulated store needs it.
+mod reference_on_one_thread {
+    use super::*;
+    store_conformance!(ReferenceHome::default(), (start_paused = true));
 }
 
 /// A database in memory that outlives the store that is open on it.

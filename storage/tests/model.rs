@@ -1,5 +1,8 @@
 //! Properties of the pure model: whatever happens in a room, its rows say what the events say.
 
+// A failed expectation is a failed test, in helpers too.
+#![allow(clippy::expect_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use madang_storage::model::{

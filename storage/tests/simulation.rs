@@ -2,6 +2,12 @@
 //!
 //! `MADANG_SIM_HISTORIES` changes how many histories are made, `MADANG_SIM_SEED` runs one seed and prints its log.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
+
 use madang_storage::document::Defect;
 use madang_storage::sim::{Run, RunOptions, run};
 
@@ -77,6 +83,12 @@ fn a_seed_tells_the_same_story_twice() {
         };
         let (first, second) = (simulate(options), simulate(options));
         assert!(first.trace.lines().count() > 20, "seed {seed} has hardly a story");
+        let different = first
+            .trace
+            .lines()
+            .zip(second.trace.lines())
+            .find(|(one, other)| one != other);
+        assert_eq!(different, None, "seed {seed}");
         assert_eq!(first.trace, second.trace, "seed {seed}");
     }
 }

@@ -8,7 +8,7 @@ use super::state::{insert, replace, setting_key};
 use super::support::{at_once, guild, room, user};
 use super::sweep::sweep_all;
 use crate::model::{StateTable, StreamId};
-use crate::{Changed, Cursor, Store};
+use crate::{Changed, Cursor, MAX_ROWS_PER_PAGE, Store};
 
 /// How far each stream and table is, as changes tell it.
 type Heads = BTreeMap<Changed, u64>;
@@ -37,6 +37,16 @@ async fn follow(store: &Store, mut cursor: Cursor, limit: usize, heads: &mut Hea
 async fn changed(store: &Store, cursor: &Cursor, limit: usize) -> Heads {
     let mut heads = Heads::new();
     follow(store, cursor.clone(), limit, &mut heads).await;
+    heads
+}
+
+/// What a table's head says is the store's own affair; that the table is told is not.
+fn without_numbers_of_tables(mut heads: Heads) -> Heads {
+    for (what, head) in &mut heads {
+        if matches!(what, Changed::State(_)) {
+            *head = 0;
+        }
+    }
     heads
 }
 
@@ -70,7 +80,7 @@ async fn fill(fixture: &Fixture, count: u128) -> Vec<StreamId> {
     (1..=count).map(|number| StreamId::Room(room(number))).collect()
 }
 
-/// From the start everything is told, each stream with its head and each state table with its number of writes.
+/// From the start everything is told, each stream with its head, and each state table that was written.
 pub async fn changes_from_the_start_tell_everything(fixture: &mut Fixture) {
     assert_eq!(changed(fixture.store(), &Cursor::start(), 10).await, Heads::new());
     let streams = fill(fixture, 12).await;
@@ -83,7 +93,7 @@ pub async fn changes_from_the_start_tell_everything(fixture: &mut Fixture) {
         for stream in streams.iter().chain(&[StreamId::Guild(guild(1))]) {
             assert_told(fixture.store(), &heads, *stream).await;
         }
-        assert_eq!(heads.get(&Changed::State(StateTable::Settings)), Some(&3));
+        assert!(heads.contains_key(&Changed::State(StateTable::Settings)));
         assert!(
             heads.contains_key(&Changed::State(StateTable::Markers)),
             "markers move along with posts"
@@ -95,11 +105,11 @@ pub async fn changes_from_the_start_tell_everything(fixture: &mut Fixture) {
 /// Pages of every size come to an end and tell the same.
 pub async fn changes_page_to_their_end(fixture: &mut Fixture) {
     fill(fixture, 12).await;
-    let expected = changed(fixture.store(), &Cursor::start(), 1_000).await;
+    let expected = without_numbers_of_tables(changed(fixture.store(), &Cursor::start(), 1_000).await);
     assert_eq!(expected.len(), 14);
     for limit in [1, 2, 3, 5, 13, 14, 15] {
         assert_eq!(
-            changed(fixture.store(), &Cursor::start(), limit).await,
+            without_numbers_of_tables(changed(fixture.store(), &Cursor::start(), limit).await),
             expected,
             "pages of {limit}"
         );
@@ -134,6 +144,7 @@ pub async fn changes_tell_state_tables(fixture: &mut Fixture) {
     let room = fixture.make_room().await;
     let settings = Changed::State(StateTable::Settings);
     let mut cursor = end(fixture.store()).await;
+    let mut head = 0;
     for step in 1..=3 {
         let store = fixture.store();
         match step {
@@ -143,11 +154,13 @@ pub async fn changes_tell_state_tables(fixture: &mut Fixture) {
         }
         let mut heads = Heads::new();
         cursor = follow(store, cursor, 10, &mut heads).await;
-        assert_eq!(heads.get(&settings), Some(&step));
+        let told = heads.get(&settings).copied();
+        assert!(told >= Some(head), "{told:?} after {head}");
+        head = told.unwrap_or(head);
     }
     fixture.writer().post(room, "hello").await.expect("posted");
     let heads = changed(fixture.store(), &cursor, 10).await;
-    assert_eq!(heads.get(&Changed::State(StateTable::Markers)), Some(&1));
+    assert!(heads.contains_key(&Changed::State(StateTable::Markers)));
     assert_told(fixture.store(), &heads, StreamId::Room(room)).await;
 }
 
@@ -155,7 +168,7 @@ pub async fn changes_tell_state_tables(fixture: &mut Fixture) {
 pub async fn changes_tell_nothing_of_what_did_not_happen(fixture: &mut Fixture) {
     let room = fixture.make_room().await;
     insert(fixture.store(), b"k", b"one", None).await;
-    let before = changed(fixture.store(), &Cursor::start(), 10).await;
+    let before = without_numbers_of_tables(changed(fixture.store(), &Cursor::start(), 10).await);
     insert(fixture.store(), b"k", b"two", None).await;
     fixture
         .writer()
@@ -167,7 +180,8 @@ pub async fn changes_tell_nothing_of_what_did_not_happen(fixture: &mut Fixture) 
         .create_room(guild(1), room)
         .await
         .expect_err("invalid");
-    assert_eq!(changed(fixture.store(), &Cursor::start(), 10).await, before);
+    let after = without_numbers_of_tables(changed(fixture.store(), &Cursor::start(), 10).await);
+    assert_eq!(after, before);
 }
 
 /// A follower that reads while sixteen write ends up with every head: no change slips in behind its cursor.
@@ -188,9 +202,18 @@ pub async fn changes_skip_nothing_under_concurrent_writers(fixture: &mut Fixture
         async move {
             let (mut heads, mut cursor) = (Heads::new(), Cursor::start());
             let of_rooms = |heads: &Heads| -> u64 { (1..=16).map(|number| rev_told(heads, number)).sum() };
-            let settings = Changed::State(StateTable::Settings);
-            while of_rooms(&heads) < 16 * 9 || heads.get(&settings) != Some(&128) {
-                cursor = follow(&store, cursor, limit, &mut heads).await;
+            let mut settings = 0;
+            while of_rooms(&heads) < 16 * 9 || settings < 128 {
+                let mut told = Heads::new();
+                cursor = follow(&store, cursor, limit, &mut told).await;
+                // Rows are read only when they are told to have changed: an untold last change is never seen.
+                if told.contains_key(&Changed::State(StateTable::Settings)) {
+                    settings = count_settings(&store).await;
+                }
+                for (what, head) in told {
+                    let known = heads.entry(what).or_default();
+                    *known = head.max(*known);
+                }
                 tokio::task::yield_now().await;
             }
             heads
@@ -204,6 +227,13 @@ pub async fn changes_skip_nothing_under_concurrent_writers(fixture: &mut Fixture
     for writer in writers {
         writer.await.expect("no writer panics");
     }
+}
+
+async fn count_settings(store: &Store) -> usize {
+    let page = store
+        .state_list(StateTable::Settings, b"", None, MAX_ROWS_PER_PAGE)
+        .await;
+    page.expect("a page").rows.len()
 }
 
 fn rev_told(heads: &Heads, number: u128) -> u64 {
@@ -275,7 +305,7 @@ pub async fn changes_from_a_cursor_too_old_tell_everything(fixture: &mut Fixture
             for stream in &streams {
                 assert_told(fixture.store(), &heads, *stream).await;
             }
-            assert_eq!(heads.get(&Changed::State(StateTable::Settings)), Some(&3));
+            assert!(heads.contains_key(&Changed::State(StateTable::Settings)));
             let heads = changed(fixture.store(), &old, limit).await;
             for stream in &streams[4..] {
                 assert_told(fixture.store(), &heads, *stream).await;

@@ -1,6 +1,7 @@
 //! Appending: decide, insert, and find out what happened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::documents::{Collection, Content, Document, Index, Inserted, Span, StoredEvent};
 use super::retry::{Patience, read};
@@ -246,7 +247,10 @@ impl DocumentStore {
         });
         if self.has(Defect::TellLater) {
             let (sink, commit) = (Arc::clone(&self.sink), Arc::clone(&commit));
-            tokio::spawn(async move { sink.committed(&[commit]) });
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                sink.committed(&[commit]);
+            });
         } else {
             self.sink.committed(&[Arc::clone(&commit)]);
         }

@@ -183,10 +183,11 @@ impl DocumentStore {
                 return Ok(());
             }
             let before = found.as_ref().map(super::state::stored_state).transpose()?;
-            if let Some(value) = before.and_then(|state| state.value.as_ref()) {
-                if decode::<Marker>(value)?.seq >= to.seq {
-                    return Ok(());
-                }
+            let value_before = before.and_then(|state| state.value.as_ref());
+            if let Some(value) = value_before
+                && decode::<Marker>(value)?.seq >= to.seq
+            {
+                return Ok(());
             }
             let state = StoredState {
                 key: key.key.clone(),

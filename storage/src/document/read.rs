@@ -29,10 +29,11 @@ impl DocumentStore {
     }
 
     pub(super) async fn read_events(&self, stream: StreamId, after: u64, limit: usize) -> Result<EventPage> {
+        check_limit("a page of events", limit, MAX_EVENTS_PER_PAGE)?;
         let head = self.applied(stream).await?;
         let after = after.max(head.first_rev - 1);
         let wanted = usize::try_from(head.rev.saturating_sub(after)).unwrap_or(usize::MAX);
-        let wanted = wanted.min(limit).min(MAX_EVENTS_PER_PAGE);
+        let wanted = wanted.min(limit);
         if wanted == 0 {
             return Ok(EventPage {
                 head,
@@ -84,8 +85,9 @@ impl DocumentStore {
         anchor: Anchor,
         limit: usize,
     ) -> Result<HistoryPage> {
+        check_limit("a page of messages", limit, MAX_MESSAGES_PER_PAGE)?;
         let head = self.applied(StreamId::Room(room)).await?;
-        let Some((first, last)) = anchor.bounds(head.seq, limit.min(MAX_MESSAGES_PER_PAGE)) else {
+        let Some((first, last)) = anchor.bounds(head.seq, limit) else {
             return Ok(HistoryPage {
                 head,
                 messages: Vec::new(),
@@ -115,12 +117,7 @@ impl DocumentStore {
     }
 
     pub(super) async fn read_rows(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>> {
-        if keys.len() > MAX_ROWS_PER_PAGE {
-            return Err(Error::TooLarge {
-                what: "the number of rows",
-                limit: MAX_ROWS_PER_PAGE,
-            });
-        }
+        check_limit("the number of rows", keys.len(), MAX_ROWS_PER_PAGE)?;
         let (mut messages, mut others) = (Vec::new(), Vec::new());
         for key in keys {
             match key {
@@ -152,7 +149,7 @@ impl DocumentStore {
         after: Option<&RowKey>,
         limit: usize,
     ) -> Result<RowPage> {
-        let limit = limit.min(MAX_ROWS_PER_PAGE);
+        check_limit("a page of rows", limit, MAX_ROWS_PER_PAGE)?;
         let start = names::row_prefix(prefix);
         let until = names::end_of(&start);
         let mut from = match after {
@@ -182,6 +179,15 @@ impl DocumentStore {
                 return Ok(RowPage { rows, more });
             }
         }
+    }
+}
+
+/// More than a page may hold is an error, not a shorter page.
+pub(super) fn check_limit(what: &'static str, asked: usize, limit: usize) -> Result<()> {
+    if asked > limit {
+        Err(Error::TooLarge { what, limit })
+    } else {
+        Ok(())
     }
 }
 

@@ -148,7 +148,7 @@ impl DocumentStore {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<StatePage> {
-        let limit = limit.min(MAX_ROWS_PER_PAGE);
+        super::read::check_limit("a page of state rows", limit, MAX_ROWS_PER_PAGE)?;
         let start = names::state_prefix(table, prefix);
         let until = names::end_of(&start);
         let mut from = match after {

@@ -1,7 +1,5 @@
 //! The contract of a store, carried out over the engine.
 
-use std::sync::PoisonError;
-
 use async_trait::async_trait;
 
 use super::committer::Operation;
@@ -131,14 +129,9 @@ impl Backend for Embedded {
     }
 
     async fn close(&self) -> Result<()> {
-        let engine = {
-            let mut held = self.inner.engine.write().unwrap_or_else(PoisonError::into_inner);
-            held.take()
-        };
-        if engine.is_none() {
+        if !self.take_engine() {
             return Ok(());
         }
-        drop(engine);
         self.ask(|answer| Operation::Close { answer }).await
     }
 }

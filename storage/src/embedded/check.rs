@@ -50,7 +50,7 @@ pub(crate) fn start(engine: &dyn Engine, epoch: Epoch, tick: &Tick, tip: Option<
     check_heads(engine)
 }
 
-fn check_tip(epoch: Epoch, tick: &Tick, tip: Option<TipContent>) -> Result<()> {
+pub(crate) fn check_tip(epoch: Epoch, tick: &Tick, tip: Option<TipContent>) -> Result<()> {
     let Some(tip) = tip else { return Ok(()) };
     if tip.epoch != epoch {
         return Err(Error::Damaged("the file tip belongs to other data".to_owned()));

@@ -4,7 +4,7 @@
 //! refusal and a conflict, because both may tell of writes of the same group.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -55,10 +55,10 @@ pub(crate) enum Operation {
     },
     StartTap {
         tap: Arc<dyn Tap>,
-        answer: oneshot::Sender<Result<Tick>>,
+        answer: oneshot::Sender<Tick>,
     },
     StopTap {
-        answer: oneshot::Sender<Result<Tick>>,
+        tap: Arc<dyn Tap>,
     },
     Close {
         answer: oneshot::Sender<()>,
@@ -71,6 +71,10 @@ pub(crate) struct Shared {
     readiness: Mutex<Option<Readiness>>,
     free_bytes: AtomicU64,
     logical_bytes: AtomicU64,
+    /// Whether a backup is being made.
+    pub(crate) backing_up: AtomicBool,
+    /// Whether the data is being checked.
+    pub(crate) scrubbing: AtomicBool,
 }
 
 impl Shared {
@@ -117,7 +121,7 @@ pub(crate) struct Committer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) min_free_bytes: u64,
     pub(crate) space: SpaceWatch,
-    pub(crate) tap: Option<Arc<dyn Tap>>,
+    pub(crate) taps: Vec<Arc<dyn Tap>>,
 }
 
 /// When the free space was looked at.
@@ -267,7 +271,7 @@ impl Committer {
     fn commit(&mut self, group: Group<'_>, commits: &[Arc<Commit>]) -> Result<()> {
         self.space.written_since += group.bytes();
         let (batch, next) = self.shared.note(group.finish(&self.tick, self.env.now()))?;
-        let tapped = self.tap.as_ref().map(|tap| (Arc::clone(tap), batch.clone()));
+        self.taps.iter().for_each(|tap| tap.committing(&batch));
         if let Err(error) = self.engine.commit(batch) {
             tracing::error!(%error, tick = next.number, "a commit failed, writes stop until a restart");
             let readiness = match &error {
@@ -285,9 +289,6 @@ impl Committer {
             // The data is durable; only the next start knows less.
             tracing::warn!(%error, "the file tip was not written");
         }
-        if let Some((tap, batch)) = tapped {
-            tap.committed(&batch);
-        }
         if !commits.is_empty() {
             self.sink.committed(commits);
         }
@@ -297,21 +298,11 @@ impl Committer {
     fn turn_tap(&mut self, operation: Operation) {
         match operation {
             Operation::StartTap { tap, answer } => {
-                let busy = self.tap.is_some();
-                let outcome = if busy {
-                    Err(Error::Unavailable("a backup is running already".to_owned()))
-                } else {
-                    Ok(self.tick)
-                };
-                if outcome.is_ok() {
-                    self.tap = Some(tap);
-                }
-                answer.send(outcome).ok();
+                self.taps.push(tap);
+                // Whoever stopped waiting stops the tap, too.
+                answer.send(self.tick).ok();
             }
-            Operation::StopTap { answer } => {
-                self.tap = None;
-                answer.send(Ok(self.tick)).ok();
-            }
+            Operation::StopTap { tap } => self.taps.retain(|known| !Arc::ptr_eq(known, &tap)),
             _ => {}
         }
     }
@@ -320,8 +311,9 @@ impl Committer {
     fn writable(&mut self) -> Result<()> {
         match self.shared.readiness() {
             Readiness::Ready | Readiness::DiskFull => {}
-            Readiness::Unreachable(reason) => return Err(Error::Unavailable(reason)),
-            Readiness::ReadOnly(reason) => return Err(Error::ReadOnly(reason)),
+            Readiness::ReadOnly(reason) | Readiness::Unreachable(reason) => {
+                return Err(Error::ReadOnly(reason));
+            }
             Readiness::Damaged(what) => {
                 return Err(Error::ReadOnly(format!("stored data is damaged: {what}")));
             }

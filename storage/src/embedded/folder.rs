@@ -24,6 +24,9 @@ use crate::model::Epoch;
 /// The format of the data. A binary refuses a newer one.
 pub(crate) const FORMAT: u32 = 1;
 
+/// What the refusal of a second process says.
+const IN_USE: &str = "is in use by another process";
+
 /// A locked data folder.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -54,7 +57,7 @@ impl Folder {
                     _ => String::new(),
                 };
                 let text = format!(
-                    "the data folder {} is in use by another process{holder}: stop that one first, or choose another folder",
+                    "the data folder {} {IN_USE}{holder}: stop that one first, or choose another folder",
                     path.display()
                 );
                 return Err(Error::CannotOpen(text));
@@ -69,6 +72,11 @@ impl Folder {
             path: path.to_owned(),
             _lock: lock,
         })
+    }
+
+    /// Whether locking failed because another process has the folder open.
+    pub(crate) fn is_in_use(error: &Error) -> bool {
+        matches!(error, Error::CannotOpen(text) if text.contains(IN_USE))
     }
 
     /// The folder itself.
@@ -118,6 +126,11 @@ impl Folder {
         Ok(new)
     }
 
+    /// Removes an unfinished `store.new`. What cannot be removed now is when the folder is opened next.
+    pub(crate) fn abandon_new(&self) {
+        remove_folder(&self.new_store()).ok();
+    }
+
     /// Puts a complete `store.new` in the place of `store`, if there is one. Durable when it returns.
     pub(crate) fn finish_new(&self, kind: EngineKind) -> Result<()> {
         let (store, new, old) = (self.store(), self.new_store(), self.old_store());
@@ -139,6 +152,11 @@ impl Folder {
     /// Removes what was replaced, once its successor has opened.
     pub(crate) fn forget_old(&self) -> Result<()> {
         remove_folder(&self.old_store())
+    }
+
+    /// What the files of the data take, in bytes.
+    pub(crate) fn store_bytes(&self) -> Result<u64> {
+        crate::engine::folder_bytes(&self.store())
     }
 
     /// What is free on the folder's file system for this process, in bytes.

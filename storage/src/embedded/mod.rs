@@ -1,21 +1,29 @@
 //! The store of one node: streams and their projections over an [`Engine`].
 
 mod append;
+pub mod archive;
 mod backend;
+mod backup;
+mod bulk;
 mod changes;
 mod check;
 mod committer;
+mod compact;
+mod derive;
 mod folder;
 mod frame;
 mod group;
 mod reads;
+mod restore;
+mod snapshot;
 mod state;
 mod stored;
 mod sweep;
 mod tables;
 mod tap;
+mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 
@@ -29,7 +37,12 @@ use crate::{CommitSink, Env, NoSink, Store};
 use committer::{Committer, Operation, Shared};
 use folder::{Folder, Tip};
 use stored::Tick;
+
+pub use backup::{BackupReport, backup};
+pub use compact::{CompactReport, compact};
+pub use restore::{RestoreReport, restore};
 pub use tables::{Table, TableClass};
+pub use verify::{VerifyReport, verify};
 
 const META_FORMAT: &str = "format";
 const META_EPOCH: &str = "epoch";
@@ -77,6 +90,9 @@ struct Inner {
     operations: mpsc::Sender<Operation>,
     shared: Arc<Shared>,
     epoch: Epoch,
+    env: Env,
+    /// The data folder: where work that needs a file of its own keeps it.
+    folder: PathBuf,
 }
 
 /// Opens the data in `folder`, or makes it when the folder is missing or empty. Blocks. A second process is refused.
@@ -167,6 +183,7 @@ fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Em
         Err(error) => return Err(error),
     }
 
+    let path = folder.path().to_owned();
     let (operations, receiver) = mpsc::channel(committer::QUEUE);
     let committer = Committer {
         engine: Arc::clone(&engine),
@@ -174,12 +191,12 @@ fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Em
         tip,
         epoch,
         tick,
-        env: options.env,
+        env: options.env.clone(),
         sink: options.sink,
         shared: Arc::clone(&shared),
         min_free_bytes: options.min_free_bytes,
         space: committer::SpaceWatch::default(),
-        tap: None,
+        taps: Vec::new(),
     };
     thread::Builder::new()
         .name("committer".to_owned())
@@ -190,6 +207,8 @@ fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Em
         operations,
         shared,
         epoch,
+        env: options.env,
+        folder: path,
     };
     Ok(Embedded {
         inner: Arc::new(inner),
@@ -233,6 +252,23 @@ impl Embedded {
             .await
             .map_err(|_| closed())?;
         answered.await.map_err(|_| closed())
+    }
+
+    /// Takes the engine away from readers; whether it was there.
+    fn take_engine(&self) -> bool {
+        let mut held = self.inner.engine.write().unwrap_or_else(PoisonError::into_inner);
+        held.take().is_some()
+    }
+
+    /// Closes on a thread that may block.
+    fn close_blocking(&self) -> Result<()> {
+        if !self.take_engine() {
+            return Ok(());
+        }
+        let (answer, answered) = oneshot::channel();
+        let sent = self.inner.operations.blocking_send(Operation::Close { answer });
+        sent.map_err(|_| closed())?;
+        answered.blocking_recv().map_err(|_| closed())
     }
 
     fn status_now(&self) -> Status {

@@ -163,6 +163,11 @@ pub(crate) fn state_count(table: StateTable) -> Vec<u8> {
     key(Table::Meta, &[b"state/", &[table.number()]])
 }
 
+/// Whether a row counts the writes of a state table.
+pub(crate) fn is_state_count(row: &[u8]) -> bool {
+    row.starts_with(&meta("state/"))
+}
+
 pub(crate) fn head(stream: StreamId) -> Vec<u8> {
     key(Table::Heads, &[&stream.to_bytes()])
 }
@@ -196,6 +201,20 @@ pub(crate) fn nonces_before_day(day: u32) -> (Vec<u8>, Vec<u8>) {
 
 pub(crate) fn state(row: &StateKey) -> Vec<u8> {
     state_prefix(row.table, &row.key)
+}
+
+/// The state row that a key of its table stands for.
+pub(crate) fn state_key(key: &[u8]) -> Result<StateKey> {
+    let (table, rest) = key
+        .get(1..)
+        .and_then(<[u8]>::split_first)
+        .ok_or_else(|| short(key))?;
+    let table = StateTable::from_number(*table)
+        .ok_or_else(|| Error::Damaged(format!("there is no state table {table}")))?;
+    Ok(StateKey {
+        table,
+        key: rest.to_vec(),
+    })
 }
 
 pub(crate) fn state_prefix(table: StateTable, prefix: &[u8]) -> Vec<u8> {
@@ -239,6 +258,19 @@ pub(crate) fn consumer(name: &str) -> Vec<u8> {
 
 pub(crate) fn part(main: &[u8], number: u8) -> Vec<u8> {
     key(Table::Parts, &[main, &[number]])
+}
+
+/// Where the parts of the row `main`, and of every later row, start.
+pub(crate) fn parts_from(main: &[u8]) -> Vec<u8> {
+    key(Table::Parts, &[main])
+}
+
+/// The row that a part belongs to, and the part's number.
+pub(crate) fn part_of(part: &[u8]) -> Result<(&[u8], u8)> {
+    match part {
+        [_, main @ .., number] => Ok((main, *number)),
+        _ => Err(short(part)),
+    }
 }
 
 /// The number that a key ends with: a rev, a seq or a tick.
@@ -291,6 +323,16 @@ fn reactions(room: RoomId, seq: u64, emoji: &str) -> Vec<u8> {
         Table::Reactions,
         &[&room.to_bytes(), &seq.to_be_bytes(), &[length], emoji.as_bytes()],
     )
+}
+
+/// The start of the keys of all reactions in a room.
+pub(crate) fn reactions_of(room: RoomId) -> Vec<u8> {
+    key(Table::Reactions, &[&room.to_bytes()])
+}
+
+/// Where the reactions on the message `seq`, and on every later one of the room, start.
+pub(crate) fn reactions_from(room: RoomId, seq: u64) -> Vec<u8> {
+    key(Table::Reactions, &[&room.to_bytes(), &seq.to_be_bytes()])
 }
 
 /// The start of the keys of a list.

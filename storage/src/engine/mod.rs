@@ -27,9 +27,10 @@ pub const MAX_VALUE_BYTES: usize = 4096;
 pub type Pair = (Vec<u8>, Vec<u8>);
 
 /// Which engine keeps the data. Every engine stands here, so that "unknown" and "not this one" are different errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum EngineKind {
     /// sled 0.34: the default.
+    #[default]
     Sled,
     /// redb 4.
     Redb,
@@ -144,7 +145,7 @@ pub fn open(kind: EngineKind, folder: &Path, options: &EngineOptions) -> Result<
 }
 
 /// The bytes of all files below a folder.
-fn folder_bytes(folder: &Path) -> Result<u64> {
+pub(crate) fn folder_bytes(folder: &Path) -> Result<u64> {
     let failed =
         |error: std::io::Error| Error::Unavailable(format!("cannot measure {}: {error}", folder.display()));
     let mut total = 0;

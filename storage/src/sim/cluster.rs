@@ -177,7 +177,7 @@ fn start(
     env: &Env,
     clock: &Arc<SimClock>,
 ) -> Present {
-    let life = Arc::new(Life::new());
+    let life = Arc::new(Life::default());
     let documents = NodeDocuments {
         shared: Arc::clone(shared),
         number,

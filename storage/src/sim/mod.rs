@@ -9,6 +9,7 @@ mod cluster;
 mod database;
 mod faults;
 pub mod history;
+mod looks;
 mod node;
 mod quiet;
 mod random;

@@ -2,12 +2,13 @@
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::database::{Database, LogPlace, Write, inserted};
 use super::faults::Faults;
@@ -77,28 +78,31 @@ impl Shared {
 }
 
 /// One life of a node, from a start to its death.
-pub(super) struct Life(watch::Sender<bool>);
+///
+/// Not a channel of the runtime's: some of them wake their receivers in an order that no seed decides.
+#[derive(Default)]
+pub(super) struct Life {
+    has_ended: AtomicBool,
+    ending: Notify,
+}
 
 impl Life {
-    pub(super) fn new() -> Self {
-        Self(watch::Sender::new(true))
-    }
-
     pub(super) fn is_on(&self) -> bool {
-        *self.0.borrow()
+        !self.has_ended.load(Ordering::SeqCst)
     }
 
     pub(super) fn end(&self) {
-        self.0.send_replace(false);
+        self.has_ended.store(true, Ordering::SeqCst);
+        self.ending.notify_waiters();
     }
 
     /// Carries out `work` as long as this life lasts; `None` when it ended first.
     pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut receiver = self.0.subscribe();
-        let mut ended = pin!(receiver.wait_for(|on| !on));
+        let mut ended = pin!(self.ending.notified());
         let mut work = pin!(work);
         poll_fn(|context| {
-            if ended.as_mut().poll(context).is_ready() {
+            let has_ended = ended.as_mut().poll(context).is_ready();
+            if has_ended || !self.is_on() {
                 return Poll::Ready(None);
             }
             work.as_mut().poll(context).map(Some)
@@ -145,7 +149,11 @@ impl NodeDocuments {
     async fn write(&self, write: Write) -> Answer<Option<LogPlace>> {
         self.step().await;
         let (shared, faults) = (&self.shared, self.shared.faults());
-        let text = shared.trace.is_on().then(|| write.describe()).unwrap_or_default();
+        let text = if shared.trace.is_on() {
+            write.describe()
+        } else {
+            String::new()
+        };
         if shared.random.chance(faults.lost) {
             self.note(|| format!("{text}: lost"));
             return Err(unclear());

@@ -148,6 +148,10 @@ async fn come_to_rest(world: &World, clients: &[Client]) -> Result<()> {
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     world.cluster.fail_over();
+    world.calm_down();
+    if let Some(client) = clients.last() {
+        client.post_all_again().await;
+    }
     for client in clients {
         // The first round may have begun before.
         for _ in 0..2 {

@@ -1,6 +1,7 @@
 //! What clients do in a simulated run.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,11 +9,9 @@ use super::cluster::Cluster;
 use super::history::{AppendCall, Call, Outcome};
 use super::random::Random;
 use super::recorder::Recorder;
-use crate::error::{AppendError, Error, Result};
-use crate::model::{
-    Draft, EventId, Fact, GuildId, Head, Nonce, RoomId, Row, RowKey, Rows, StateKey, StreamId, UserId,
-};
-use crate::{Anchor, Appended, Command, NonceUse, Store};
+use crate::error::{AppendError, Error};
+use crate::model::{Draft, EventId, Fact, GuildId, Head, Nonce, RoomId, RowKey, Rows, StreamId, UserId};
+use crate::{Appended, Command, NonceUse, Store};
 
 /// What all clients of a run share.
 pub(super) struct World {
@@ -24,6 +23,8 @@ pub(super) struct World {
     pub(super) users: Vec<UserId>,
     /// Posts with a nonce, to be made again elsewhere.
     posted: Mutex<Vec<Post>>,
+    /// Nothing goes wrong, and clients wait until they are answered.
+    calm: AtomicBool,
 }
 
 /// A post with a nonce.
@@ -64,6 +65,7 @@ impl World {
             rooms: (1..=rooms).map(RoomId::from_u128).collect(),
             users: (1..=users).map(UserId::from_u128).collect(),
             posted: Mutex::default(),
+            calm: AtomicBool::new(false),
         }
     }
 
@@ -72,6 +74,15 @@ impl World {
         std::iter::once(StreamId::Guild(self.guild))
             .chain(rooms)
             .collect()
+    }
+
+    /// From now on whoever asks must be answered.
+    pub(super) fn calm_down(&self) {
+        self.calm.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::SeqCst)
     }
 
     fn posted(&self) -> MutexGuard<'_, Vec<Post>> {
@@ -140,7 +151,7 @@ impl Client {
     /// Carries out work on the client's node. `None` when it is open what became of it.
     pub(super) async fn ask<T, W: Future<Output = T>>(&self, work: impl FnOnce(Store) -> W) -> Option<T> {
         let work = self.world.cluster.on(self.node, work);
-        if self.world.random.chance(50) {
+        if !self.world.is_calm() && self.world.random.chance(50) {
             let patience = Duration::from_millis(self.world.random.between(1, 60));
             return tokio::time::timeout(patience, work).await.ok().flatten();
         }
@@ -181,19 +192,31 @@ impl Client {
     /// The same request once more, perhaps on another node; sometimes with another content, which is a mistake.
     async fn post_again(&self) {
         let post = self.world.random.pick(&self.world.posted()).cloned();
-        let Some(Post {
+        let Some(mut post) = post else { return };
+        if self.world.random.chance(200) {
+            post.nonce.fingerprint ^= 1;
+            post.text = self.world.unique_text();
+        }
+        self.make(post).await;
+    }
+
+    /// Makes some of the posts with a nonce once more.
+    pub(super) async fn post_all_again(&self) {
+        let posts: Vec<Post> = self.world.posted().iter().take(3).cloned().collect();
+        for post in posts {
+            self.make(post).await;
+        }
+    }
+
+    async fn make(
+        &self,
+        Post {
             room,
             author,
-            mut nonce,
-            mut text,
-        }) = post
-        else {
-            return;
-        };
-        if self.world.random.chance(200) {
-            nonce.fingerprint ^= 1;
-            text = self.world.unique_text();
-        }
+            nonce,
+            text,
+        }: Post,
+    ) {
         let fact = Fact::MessagePosted {
             author,
             text,
@@ -323,100 +346,13 @@ impl Client {
             nonce,
             outcome,
         });
+        if unclear && self.world.is_calm() {
+            self.broken(format!("{event_id} was not answered although nothing went wrong"));
+        }
         if unclear {
             self.world.recorder.unclear(invoked, call);
         } else {
             self.world.recorder.answered(invoked, call);
-        }
-    }
-
-    /// Reads something.
-    async fn look(&self) {
-        let room = self.some_room();
-        match self.world.random.below(4) {
-            0 => self.look_at_heads().await,
-            1 => self.look_at_events(StreamId::Room(room)).await,
-            2 => self.look_at_history(room).await,
-            _ => {
-                let message = |seq| RowKey::Message { room, seq };
-                self.look_at_rows((1..=5).map(message).collect()).await;
-            }
-        }
-    }
-
-    pub(super) async fn look_at_heads(&self) {
-        let streams = self.world.streams();
-        let asked = streams.clone();
-        self.read(
-            |store| async move { store.heads(&asked).await },
-            |heads| Call::Heads(streams.into_iter().zip(heads).collect()),
-        )
-        .await;
-    }
-
-    async fn look_at_events(&self, stream: StreamId) {
-        let after = self.world.random.below(6);
-        self.read(
-            |store| async move { store.events(stream, after, 10).await },
-            |page| Call::Events { stream, after, page },
-        )
-        .await;
-    }
-
-    pub(super) async fn look_at_history(&self, room: RoomId) {
-        let anchors = [
-            Anchor::Latest,
-            Anchor::After(1),
-            Anchor::Before(4),
-            Anchor::Around(2),
-        ];
-        let anchor = self
-            .world
-            .random
-            .pick(&anchors)
-            .copied()
-            .unwrap_or(Anchor::Latest);
-        self.read(
-            |store| async move { store.history(room, anchor, 10).await },
-            |page| Call::History { room, page },
-        )
-        .await;
-    }
-
-    pub(super) async fn look_at_rows(&self, keys: Vec<RowKey>) {
-        let asked = keys.clone();
-        self.read(
-            |store| async move { store.rows(&asked).await },
-            |rows| Call::Rows(keys.into_iter().zip(rows).collect::<Vec<(RowKey, Option<Row>)>>()),
-        )
-        .await;
-    }
-
-    pub(super) async fn look_at_state(&self, key: StateKey) -> Option<crate::model::StateRow> {
-        let asked = key.clone();
-        let backend_read = move |store: Store| async move { super::state_work::read(&store, &asked).await };
-        self.read(backend_read, |row| Call::StateRead { key, row })
-            .await
-            .flatten()
-    }
-
-    /// Reads, and writes down what was read.
-    pub(super) async fn read<T: Clone, W: Future<Output = Result<T>>>(
-        &self,
-        work: impl FnOnce(Store) -> W,
-        call: impl FnOnce(T) -> Call,
-    ) -> Option<T> {
-        let invoked = self.world.recorder.invoke(self.node);
-        match self.ask(work).await? {
-            Ok(answer) => {
-                self.world.recorder.answered(invoked, call(answer.clone()));
-                Some(answer)
-            }
-            Err(Error::Unavailable(_)) => None,
-            Err(error) => {
-                self.broken(error.to_string());
-                None
-            }
         }
     }
 

@@ -84,7 +84,8 @@ pub enum Call {
         /// What it was told.
         entries: Vec<(Changed, u64)>,
     },
-    /// The store said that data is damaged, or that a proper decision does not fit.
+    /// Something that no fault of the database excuses: the store called good data damaged or a proper decision unfit,
+    /// showed a decision rows and a head that do not belong together, or did not answer on a good day.
     Broken(String),
 }
 
@@ -201,8 +202,8 @@ pub enum Rule {
     ChangesComplete,
     /// The sink is told of each own commit once, in order, and before the caller.
     SinkInOrder,
-    /// The store does not call good data damaged.
-    NotDamaged,
+    /// Nothing happened that no fault of the database excuses.
+    NoExcuse,
 }
 
 /// A rule that was broken, and where.
@@ -235,7 +236,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     let mut findings = Findings::default();
     for operation in &history.operations {
         if let Call::Broken(text) = &operation.call {
-            findings.add(Rule::NotDamaged, text.clone());
+            findings.add(Rule::NoExcuse, text.clone());
         }
     }
     events::check(history, &mut findings);

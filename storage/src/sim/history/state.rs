@@ -134,9 +134,12 @@ fn marker_grows(history: &History, key: &StateKey, operations: &[&Operation], fi
 /// Looks for an order of the operations on one row in which each answer is right.
 struct Search<'a> {
     operations: &'a [&'a Operation],
-    /// What was tried already: which operations are done, and the row after them.
-    dead_ends: BTreeSet<(u128, Option<(u64, Vec<u8>)>)>,
+    /// What was tried already.
+    dead_ends: BTreeSet<Situation>,
 }
+
+/// Which operations are done, and the row's version and value after them.
+type Situation = (u128, Option<(u64, Vec<u8>)>);
 
 impl Search<'_> {
     fn succeeds(mut self) -> bool {
@@ -165,10 +168,9 @@ impl Search<'_> {
             if !open(place) || operation.invoked > first_return {
                 continue;
             }
-            if let Some(after) = after(operation, row) {
-                if self.step(done | 1 << place, after.as_ref()) {
-                    return true;
-                }
+            let after = after(operation, row);
+            if after.is_some_and(|after| self.step(done | 1 << place, after.as_ref())) {
+                return true;
             }
         }
         false

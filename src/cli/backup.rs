@@ -1,0 +1,46 @@
+//! `madang backup`: everything that cannot be made anew, in one file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use madang_storage::embedded;
+
+use super::{Failure, report};
+
+/// Writes a backup of the data in a folder.
+///
+/// The file holds all events, messages, accounts and settings. It fits every engine, and `madang restore` reads it.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The file to write; an existing one is never overwritten.
+    file: PathBuf,
+    /// The folder with the data.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let made = embedded::backup(&arguments.data, &arguments.file)?;
+    report::print(arguments.json, &made, || {
+        let mut text = format!(
+            "{}: {} rows in {} bytes\ncontent {}\n",
+            made.file.display(),
+            made.contents.total_rows(),
+            made.contents.bytes,
+            made.contents.hash
+        );
+        if let Some(damage) = &made.damage {
+            text.push_str(&format!(
+                "the data is damaged, the backup has what could be read: {damage}\n"
+            ));
+        }
+        text
+    })?;
+    match made.damage {
+        Some(damage) => Err(Failure(format!("the data is damaged: {damage}"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,250 @@
+//! Every row by itself: its table is declared, its checksum fits, it decodes, and what it belongs to exists.
+
+use super::{Checker, SLICE};
+use crate::Result;
+use crate::embedded::bulk::everything;
+use crate::embedded::changes::Position;
+use crate::embedded::stored::{StoredEvent, StoredNonce, StoredState, decode_row};
+use crate::embedded::tables::{self, Table};
+use crate::embedded::{frame, reads};
+use crate::error::Error;
+use crate::model::{GuildId, Head, MessageRecord, RoomId, Row, RowKey, StateKey, StateRow, StreamId, UserId};
+
+impl Checker<'_> {
+    pub(super) fn rows(&mut self) -> Result<()> {
+        let (mut from, to) = everything();
+        loop {
+            let pairs = self.engine.range(&from, &to, SLICE, false)?;
+            let Some((last, _)) = pairs.last() else {
+                return Ok(());
+            };
+            from = tables::after(last);
+            for (key, main) in pairs {
+                self.report.rows += 1;
+                self.row(&key, main)?;
+            }
+            self.step()?;
+        }
+    }
+
+    fn row(&mut self, key: &[u8], main: Vec<u8>) -> Result<()> {
+        let Ok(table) = Table::of(key) else {
+            self.problem(key, "no version has declared its table");
+            return Ok(());
+        };
+        if table == Table::Parts {
+            let checked = self.part(key);
+            return self.noted(key, checked).map(|_| ());
+        }
+        let Some(content) = self.content(key, Some(main))? else {
+            return Ok(());
+        };
+        let checked = self.content_of(table, key, &content);
+        self.noted(key, checked).map(|_| ())
+    }
+
+    /// A part belongs to a row that has so many.
+    fn part(&mut self, key: &[u8]) -> Result<()> {
+        let (main, number) = tables::part_of(key)?;
+        let parts = match self.engine.get(main)? {
+            // What is wrong with the row itself is told of the row.
+            Some(value) => frame::part_count(main, &value).unwrap_or(u8::MAX),
+            None => 0,
+        };
+        if number < parts {
+            Ok(())
+        } else {
+            damaged("it belongs to no row")
+        }
+    }
+
+    fn content_of(&mut self, table: Table, key: &[u8], content: &[u8]) -> Result<()> {
+        match table {
+            Table::Meta | Table::Changes | Table::Parts => Ok(()),
+            Table::Heads => {
+                let head: Head = frame::decode(key, content)?;
+                exact(key, 18)?;
+                tables::stream_of(key)?;
+                if head.exists() {
+                    Ok(())
+                } else {
+                    damaged("it is of no event")
+                }
+            }
+            Table::Events => {
+                let stream = tables::stream_of(key)?;
+                exact(key, 26)?;
+                let event = frame::decode::<StoredEvent>(key, content)?.into_event(stream);
+                self.within(stream, event.rev())
+            }
+            Table::Messages => self.message(key, content),
+            Table::Reactions => {
+                frame::decode::<crate::model::Reaction>(key, content)?;
+                let message = key.get(1..25).unwrap_or_default();
+                let message = [&[Table::Messages.number()], message].concat();
+                self.belongs_to(&message)
+            }
+            Table::Members | Table::GuildsOf | Table::Channels => self.pair(table, key, content),
+            Table::Instance | Table::Guilds | Table::Users | Table::Rooms => {
+                let row = single(table, key)?;
+                decode_row(&row, key, content)?;
+                self.belongs_to(&tables::head(row.stream()))
+            }
+            Table::Nonces => self.nonce(key, content),
+            Table::State => self.state(key, content),
+            Table::Expiries => self.expiry(key, content),
+            Table::Consumers => {
+                let bytes: serde_bytes::ByteBuf = frame::decode(key, content)?;
+                Position::parse(&bytes).map(|_| ())
+            }
+        }
+    }
+
+    fn belongs_to(&self, key: &[u8]) -> Result<()> {
+        match self.engine.get(key)? {
+            Some(_) => Ok(()),
+            None => damaged(format_args!(
+                "it belongs to {}, which is missing",
+                super::words(key)
+            )),
+        }
+    }
+
+    /// No row is of an event that its stream does not have.
+    fn within(&self, stream: StreamId, rev: u64) -> Result<()> {
+        let head = reads::head(&*self.engine, stream)?;
+        if rev <= head.rev {
+            return Ok(());
+        }
+        damaged(format_args!("it is of rev {rev}, {stream} ends at {}", head.rev))
+    }
+
+    fn message(&self, key: &[u8], content: &[u8]) -> Result<()> {
+        let record: MessageRecord = frame::decode(key, content)?;
+        exact(key, 25)?;
+        let stream = StreamId::Room(RoomId::from_bytes(id(key, 1)?));
+        if tables::trailing_number(key)? != record.seq {
+            return damaged(format_args!("it says that it is message {}", record.seq));
+        }
+        let head = reads::head(&*self.engine, stream)?;
+        if record.seq > head.seq {
+            return damaged(format_args!("{stream} ends at message {}", head.seq));
+        }
+        self.within(stream, record.rev)
+    }
+
+    /// Rows that are found both ways agree.
+    fn pair(&self, table: Table, key: &[u8], content: &[u8]) -> Result<()> {
+        exact(key, 33)?;
+        let (first, second) = (id(key, 1)?, id(key, 17)?);
+        match table {
+            Table::Members => {
+                let row = RowKey::Member {
+                    guild: GuildId::from_bytes(first),
+                    user: UserId::from_bytes(second),
+                };
+                decode_row(&row, key, content)?;
+                self.belongs_to(&tables::head(row.stream()))
+            }
+            Table::GuildsOf => {
+                let (user, guild) = (UserId::from_bytes(first), GuildId::from_bytes(second));
+                let row = decode_row(&RowKey::GuildOf { user, guild }, key, content)?;
+                if reads::row(&*self.engine, &RowKey::Member { guild, user })? == Some(row) {
+                    return Ok(());
+                }
+                damaged("the guild does not have the same member")
+            }
+            _ => {
+                let (guild, room) = (GuildId::from_bytes(first), RoomId::from_bytes(second));
+                decode_row(&RowKey::Channel { guild, room }, key, content)?;
+                match reads::row(&*self.engine, &RowKey::Room(room))? {
+                    Some(Row::Room(room)) if room.guild == guild => Ok(()),
+                    _ => damaged("the room is not of this guild"),
+                }
+            }
+        }
+    }
+
+    fn nonce(&self, key: &[u8], content: &[u8]) -> Result<()> {
+        exact(key, 54)?;
+        let stored: StoredNonce = frame::decode(key, content)?;
+        let named = || Error::Damaged("it names no stream".to_owned());
+        let bytes = key
+            .get(5..22)
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(named)?;
+        let stream = StreamId::from_bytes(bytes).ok_or_else(named)?;
+        let event_key = tables::event(stream, stored.rev);
+        let event = frame::read_as::<StoredEvent>(&*self.engine, &event_key)?;
+        let event = event.map(|event| event.into_event(stream));
+        let own = |nonce| {
+            event
+                .as_ref()
+                .map(|event| tables::nonce(stream, event.actor, nonce))
+        };
+        match event.as_ref().and_then(|event| event.nonce).and_then(own) {
+            Some(own) if own == key => Ok(()),
+            _ => damaged(format_args!("event {} is not its", stored.rev)),
+        }
+    }
+
+    /// A state row has its counter, and the note of its expiry if it has one.
+    fn state(&self, key: &[u8], content: &[u8]) -> Result<()> {
+        let row = StateRow::from(frame::decode::<StoredState>(key, content)?);
+        let name = tables::state_key(key)?;
+        let count = frame::read_as::<u64>(&*self.engine, &tables::state_count(name.table))?.unwrap_or(0);
+        if row.version == 0 || row.version > count {
+            return damaged(format_args!(
+                "it has version {}, its table was written {count} times",
+                row.version
+            ));
+        }
+        match row.expires_at {
+            Some(at) if self.engine.get(&tables::expiry(at, &name))?.is_none() => {
+                damaged("the note of its expiry is missing")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn expiry(&self, key: &[u8], content: &[u8]) -> Result<()> {
+        frame::decode::<()>(key, content)?;
+        let name: StateKey = tables::expiring_row(key)?;
+        let row = reads::state(&*self.engine, &name)?;
+        match row.and_then(|row| row.expires_at) {
+            Some(at) if tables::expiry(at, &name) == key => Ok(()),
+            _ => damaged("no row expires then"),
+        }
+    }
+}
+
+/// The row of a table whose keys are one identifier.
+fn single(table: Table, key: &[u8]) -> Result<RowKey> {
+    if table == Table::Instance {
+        exact(key, 1)?;
+        return Ok(RowKey::Instance);
+    }
+    exact(key, 17)?;
+    let id = id(key, 1)?;
+    Ok(match table {
+        Table::Guilds => RowKey::Guild(GuildId::from_bytes(id)),
+        Table::Users => RowKey::User(UserId::from_bytes(id)),
+        _ => RowKey::Room(RoomId::from_bytes(id)),
+    })
+}
+
+fn id(key: &[u8], at: usize) -> Result<[u8; 16]> {
+    let bytes = key.get(at..at + 16).and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| Error::Damaged("its key is too short".to_owned()))
+}
+
+fn exact(key: &[u8], length: usize) -> Result<()> {
+    if key.len() == length {
+        return Ok(());
+    }
+    damaged(format_args!("its key has {} bytes, not {length}", key.len()))
+}
+
+fn damaged(what: impl std::fmt::Display) -> Result<()> {
+    Err(Error::Damaged(what.to_string()))
+}
