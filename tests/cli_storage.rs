@@ -1,5 +1,11 @@
 //! The subcommands that look after data, through the real binary.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail their test; clippy's own allowance covers test functions only"
+)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
