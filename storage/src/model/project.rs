@@ -48,6 +48,14 @@ pub enum ProjectError {
         /// The number it would have.
         rev: u64,
     },
+    /// The fact would give a deleted message content again.
+    #[error("message {seq} of {stream} is deleted")]
+    Deleted {
+        /// The room's stream.
+        stream: StreamId,
+        /// Which message.
+        seq: u64,
+    },
     /// A row that the fact is about does not exist.
     #[error("{0:?} does not exist")]
     MissingRow(RowKey),
@@ -193,6 +201,10 @@ fn project_message(
         .ok_or_else(|| ProjectError::MissingRow(key.clone()))?;
     if before.rev >= event.rev() {
         return Ok(Vec::new());
+    }
+    // Content that comes back onto a tombstone would undo somebody's deletion; no decision may do that.
+    if before.deleted.is_some() && !matches!(fact, Fact::MessageDeleted { .. }) {
+        return Err(ProjectError::Deleted { stream: event.stream, seq });
     }
     let mut record = before.clone();
     record.rev = event.rev();
