@@ -1,34 +1,39 @@
 //! The check at start: is what the last groups wrote still there?
 //!
-//! sled loses rows silently when a byte rots. Within the change rows that are kept, and for the newest row of every
-//! stream, that is noticed here; older losses by the dense reads and by the scrub.
+//! sled loses rows silently when a byte rots, or goes back to what a page held before. Within the change rows that are
+//! kept, and for the newest row of every stream, that is noticed here; older losses by the dense reads and by the scrub.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::folder::TipContent;
-use super::stored::{StoredChanges, StoredEvent, Tick};
+use super::stored::{StoredChanges, StoredEvent, StoredState, Tick};
 use super::{frame, reads, tables};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::model::{Epoch, Head, RowKey, StateTable, StreamId};
+use crate::model::{Epoch, Fact, Head, RowKey, StateKey, StateTable, StreamId};
+use crate::store::pages::MAX_EVENTS_PER_PAGE;
 
 /// How many rows one step reads.
 const STEP: usize = 1_000;
-/// How many of the newest change rows' events are looked up one by one.
-const MAX_EVENTS_CHECKED: usize = 20_000;
+/// How many of the newest events are looked at one by one, with what follows from them.
+const MAX_EVENTS_CHECKED: u64 = 20_000;
 
 /// Answers [`Error::Damaged`] when something that was durable is gone.
 pub(crate) fn start(engine: &dyn Engine, epoch: Epoch, tick: &Tick, tip: Option<TipContent>) -> Result<()> {
     check_tip(epoch, tick, tip)?;
     let noted = check_changes(engine, tick)?;
-    for (stream, rev) in &noted.streams {
+    let mut left = MAX_EVENTS_CHECKED;
+    for (stream, span) in &noted.streams {
         let head = reads::head(engine, *stream)?;
-        if head.rev < *rev {
+        if head.rev < span.highest {
             return Err(Error::Damaged(format!(
-                "{stream} is at {} but was at {rev}",
-                head.rev
+                "{stream} is at {} but was at {}",
+                head.rev, span.highest
             )));
         }
+        let first = span.lowest.max((span.highest + 1).saturating_sub(left));
+        left -= (span.highest + 1).saturating_sub(first).min(left);
+        check_events(engine, *stream, first, span.highest)?;
     }
     for (table, count) in &noted.tables {
         let present = frame::read_as::<u64>(engine, &tables::state_count(*table))?.unwrap_or(0);
@@ -38,6 +43,9 @@ pub(crate) fn start(engine: &dyn Engine, epoch: Epoch, tick: &Tick, tip: Option<
                 table.name()
             )));
         }
+    }
+    for (state, version) in &noted.states {
+        check_state(engine, state, *version)?;
     }
     check_heads(engine)
 }
@@ -61,16 +69,54 @@ pub(crate) fn check_tip(epoch: Epoch, tick: &Tick, tip: Option<TipContent>) -> R
     Ok(())
 }
 
-/// The highest heads that the kept change rows name.
+/// What the kept change rows name.
 #[derive(Default)]
 struct Noted {
-    streams: BTreeMap<StreamId, u64>,
+    streams: BTreeMap<StreamId, Span>,
     tables: BTreeMap<StateTable, u64>,
+    /// The newest version of each state row.
+    states: HashMap<StateKey, u64>,
+}
+
+/// The heads that a stream had.
+struct Span {
+    lowest: u64,
+    highest: u64,
+}
+
+impl Noted {
+    /// Adds a change row that is older than those before.
+    fn add(&mut self, changes: StoredChanges) -> Result<()> {
+        for (stream, rev) in changes.streams {
+            let span = self.streams.entry(stream).or_insert(Span {
+                lowest: rev,
+                highest: rev,
+            });
+            span.lowest = rev.min(span.lowest);
+            span.highest = rev.max(span.highest);
+        }
+        for (number, count) in changes.tables {
+            let highest = self.tables.entry(state_table(number)?).or_insert(count);
+            *highest = count.max(*highest);
+        }
+        for note in changes.states {
+            let state = StateKey {
+                table: state_table(note.table)?,
+                key: note.key,
+            };
+            self.states.entry(state).or_insert(note.version);
+        }
+        Ok(())
+    }
+}
+
+fn state_table(number: u8) -> Result<StateTable> {
+    let unknown = || Error::Damaged(format!("a change names the unknown state table {number}"));
+    StateTable::from_number(number).ok_or_else(unknown)
 }
 
 fn check_changes(engine: &dyn Engine, tick: &Tick) -> Result<Noted> {
     let mut noted = Noted::default();
-    let mut events_checked = 0;
     let mut expected = tick.number;
     let (_, mut to) = tables::whole(tables::Table::Changes);
     let from = tables::change(tick.changes_from);
@@ -86,20 +132,7 @@ fn check_changes(engine: &dyn Engine, tick: &Tick) -> Result<Noted> {
             }
             let content = frame::read(engine, &key, Some(main))?.ok_or_else(|| missing_change(expected))?;
             let changes: StoredChanges = frame::decode(&key, &content)?;
-            for (stream, rev) in changes.streams {
-                if events_checked < MAX_EVENTS_CHECKED {
-                    check_event(engine, stream, rev)?;
-                    events_checked += 1;
-                }
-                let highest = noted.streams.entry(stream).or_insert(rev);
-                *highest = rev.max(*highest);
-            }
-            for (number, count) in changes.tables {
-                let unknown = || Error::Damaged(format!("a change names the unknown state table {number}"));
-                let table = StateTable::from_number(number).ok_or_else(unknown)?;
-                let highest = noted.tables.entry(table).or_insert(count);
-                *highest = count.max(*highest);
-            }
+            noted.add(changes)?;
             expected -= 1;
         }
     }
@@ -110,12 +143,63 @@ fn missing_change(tick: u64) -> Error {
     Error::Damaged(format!("the note of commit group {tick} is missing"))
 }
 
+/// The events `first..=last` are there, and the messages and reactions show them.
+fn check_events(engine: &dyn Engine, stream: StreamId, first: u64, last: u64) -> Result<()> {
+    let mut reactions = HashMap::new();
+    let mut next = first.max(1);
+    while next <= last {
+        // A page is dense, and its messages show its events, or it is damage.
+        let page = reads::events(engine, stream, next - 1, MAX_EVENTS_PER_PAGE)?;
+        let Some(newest) = page.commits.last() else { break };
+        next = newest.event.rev() + 1;
+        for commit in page.commits {
+            if let (
+                StreamId::Room(room),
+                Fact::ReactionChanged {
+                    seq, emoji, user, on, ..
+                },
+            ) = (stream, commit.event.fact)
+            {
+                reactions.insert(
+                    RowKey::Reaction {
+                        room,
+                        seq,
+                        emoji,
+                        user,
+                    },
+                    on,
+                );
+            }
+        }
+    }
+    for (reaction, on) in reactions {
+        if reads::row(engine, &reaction)?.is_some() != on {
+            return Err(Error::Damaged(format!(
+                "{reaction:?} does not show its newest event"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_state(engine: &dyn Engine, state: &StateKey, version: u64) -> Result<()> {
+    let stored = frame::read_as::<StoredState>(engine, &tables::state(state))?;
+    let present = stored.map_or(0, |row| row.version);
+    if present == version {
+        return Ok(());
+    }
+    Err(Error::Damaged(format!(
+        "a row of the state table {} is at version {present} and was at {version}",
+        state.table.name()
+    )))
+}
+
 fn check_event(engine: &dyn Engine, stream: StreamId, rev: u64) -> Result<()> {
     let key = tables::event(stream, rev);
     let stored = frame::read_as::<StoredEvent>(engine, &key)?;
     let event = stored.map(|stored| stored.into_event(stream));
     match event {
-        Some(event) if event.rev() == rev => Ok(()),
+        Some(event) if event.rev() == rev => reads::message_of(engine, &event).map(|_| ()),
         _ => Err(Error::Damaged(format!("event {rev} of {stream} is missing"))),
     }
 }

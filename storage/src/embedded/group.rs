@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::stored::{StoredChanges, Tick, decode_row};
+use super::stored::{StateNote, StoredChanges, Tick, decode_row};
 use super::{frame, tables};
 use crate::engine::{Batch, Engine, Entry, Previous};
 use crate::error::Result;
-use crate::model::{Head, Row, RowKey, StateTable, StreamId, Timestamp};
+use crate::model::{Head, Row, RowKey, StateKey, StateTable, StreamId, Timestamp};
 
 /// Decisions of one group see each other's writes in here before anything is stored.
 pub(crate) struct Group<'a> {
@@ -17,6 +17,7 @@ pub(crate) struct Group<'a> {
     slots: HashMap<Vec<u8>, Slot>,
     streams: BTreeMap<StreamId, u64>,
     tables: BTreeMap<StateTable, u64>,
+    states: BTreeMap<StateKey, u64>,
     changes_from: Option<u64>,
     bytes: usize,
 }
@@ -34,6 +35,7 @@ impl<'a> Group<'a> {
             slots: HashMap::new(),
             streams: BTreeMap::new(),
             tables: BTreeMap::new(),
+            states: BTreeMap::new(),
             changes_from: None,
             bytes: 0,
         }
@@ -157,12 +159,13 @@ impl<'a> Group<'a> {
         self.streams.insert(stream, rev);
     }
 
-    /// Counts a write of a state table.
-    pub(crate) fn note_table(&mut self, table: StateTable) -> Result<()> {
-        let key = tables::state_count(table);
+    /// Counts a write of a state table, and notes the row's new version, 0 when it was removed.
+    pub(crate) fn note_state(&mut self, state: &StateKey, version: u64) -> Result<()> {
+        let key = tables::state_count(state.table);
         let count = self.get::<u64>(&key)?.unwrap_or(0) + 1;
         self.put_as(key, &count)?;
-        self.tables.insert(table, count);
+        self.tables.insert(state.table, count);
+        self.states.insert(state.clone(), version);
         Ok(())
     }
 
@@ -180,6 +183,14 @@ impl<'a> Group<'a> {
             tables: std::mem::take(&mut self.tables)
                 .into_iter()
                 .map(|(table, count)| (table.number(), count))
+                .collect(),
+            states: std::mem::take(&mut self.states)
+                .into_iter()
+                .map(|(state, version)| StateNote {
+                    table: state.table.number(),
+                    key: state.key,
+                    version,
+                })
                 .collect(),
         };
         self.put_as(tables::change(number), &changes)?;

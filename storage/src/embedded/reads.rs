@@ -7,7 +7,8 @@ use super::{frame, tables};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::model::{
-    Commit, Head, MessageRecord, RoomId, Row, RowKey, RowPrefix, StateKey, StateRow, StateTable, StreamId,
+    Commit, Event, Head, MessageRecord, RoomId, Row, RowKey, RowPrefix, StateKey, StateRow, StateTable,
+    StreamId,
 };
 use crate::store::pages::{
     Anchor, EventPage, HistoryPage, MAX_EVENTS_PER_PAGE, MAX_MESSAGES_PER_PAGE, MAX_ROWS_PER_PAGE, RowPage,
@@ -109,14 +110,25 @@ fn commit(engine: &dyn Engine, stream: StreamId, key: &[u8], main: Vec<u8>) -> R
     if event.rev() != tables::trailing_number(key)? {
         return Err(missing());
     }
-    let record = match (stream, event.fact.message_seq(&event.head)) {
-        (StreamId::Room(room), Some(seq)) => match row(engine, &RowKey::Message { room, seq })? {
-            Some(Row::Message(record)) => Some(Arc::new(record)),
-            _ => return Err(missing_message(room, seq)),
-        },
-        _ => None,
-    };
+    let record = message_of(engine, &event)?.map(Arc::new);
     Ok(Commit { event, record })
+}
+
+/// The message that an event is about, as it is now. One that does not show the event is damage: an engine that lost a
+/// page goes back to what the page held before, and every row on it looks whole.
+pub(crate) fn message_of(engine: &dyn Engine, event: &Event) -> Result<Option<MessageRecord>> {
+    let (StreamId::Room(room), Some(seq)) = (event.stream, event.fact.message_seq(&event.head)) else {
+        return Ok(None);
+    };
+    match row(engine, &RowKey::Message { room, seq })? {
+        Some(Row::Message(record)) if record.rev >= event.rev() => Ok(Some(record)),
+        Some(Row::Message(record)) => Err(Error::Damaged(format!(
+            "message {seq} of room {room} is at rev {} and changed at rev {}",
+            record.rev,
+            event.rev()
+        ))),
+        _ => Err(missing_message(room, seq)),
+    }
 }
 
 pub(crate) fn list_rows(

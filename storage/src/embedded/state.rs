@@ -57,11 +57,12 @@ pub(crate) fn store(
             group.put_as(tables::expiry(at, key), &())?;
         }
     }
+    let version = next.as_ref().map_or(0, |row| row.version);
     match next {
         Some(row) => group.put_as(tables::state(key), &StoredState::from(row))?,
         None => group.delete(tables::state(key))?,
     }
-    group.note_table(key.table)
+    group.note_state(key, version)
 }
 
 fn check(write: &StateWrite) -> Result<()> {

@@ -59,7 +59,7 @@ pub(crate) struct StoredNonce {
 /// A state row.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredState {
-    version: u64,
+    pub(crate) version: u64,
     expires_at: Option<Timestamp>,
     #[serde(with = "serde_bytes")]
     value: Vec<u8>,
@@ -98,12 +98,25 @@ pub(crate) struct Tick {
     pub(crate) changes_from: u64,
 }
 
-/// What a commit group changed: the names of streams and state tables with their heads.
+/// What a commit group changed: the names of streams and state tables with their heads, and every state row.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredChanges {
     pub(crate) at: Timestamp,
     pub(crate) streams: Vec<(StreamId, u64)>,
     pub(crate) tables: Vec<(u8, u64)>,
+    /// State rows with their versions after the group, 0 for a removed one. No event names them, so this alone tells
+    /// the start check that one went back to what it was before.
+    #[serde(default)]
+    pub(crate) states: Vec<StateNote>,
+}
+
+/// One state row that a commit group wrote.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StateNote {
+    pub(crate) table: u8,
+    #[serde(with = "serde_bytes")]
+    pub(crate) key: Vec<u8>,
+    pub(crate) version: u64,
 }
 
 /// The stored content of a projected row. The variant follows from the key, so only the inside is kept.

@@ -133,7 +133,7 @@ pub fn compared_from(file: &Path) -> Result<u64> {
 }
 
 fn invalid(file: &Path, what: impl fmt::Display) -> Error {
-    Error::Damaged(format!("{} is no whole backup: {what}", file.display()))
+    Error::CannotOpen(format!("{} is no whole backup: {what}", file.display()))
 }
 
 fn failed(what: &str, file: &Path, error: &std::io::Error) -> Error {
