@@ -93,6 +93,43 @@ fn a_seed_tells_the_same_story_twice() {
     }
 }
 
+/// A simulator that lets nothing go wrong proves nothing.
+#[test]
+fn every_fault_happens() {
+    let expected = [
+        (": dies", 100),
+        ("writes lost, clock", 100),
+        (": lost", 100),
+        (": comes later", 100),
+        (": no clear answer", 100),
+        (": does not fit", 100),
+        ("outcome: Unclear", 100),
+        ("replayed: true", 100),
+        ("outcome: NonceConflict", 10),
+        ("outcome: Refused", 100),
+    ];
+    let mut counts = [0; 10];
+    let mut late = 0;
+    for seed in 0..200 {
+        let run = simulate(RunOptions {
+            seed,
+            trace: true,
+            ..RunOptions::default()
+        });
+        for line in run.trace.lines() {
+            for (count, (text, _)) in counts.iter_mut().zip(&expected) {
+                *count += u64::from(line.contains(text));
+            }
+            late += u64::from(line.starts_with("late ") && line.ends_with(": done"));
+        }
+    }
+    println!("{counts:?}, and {late} late writes were carried out");
+    for (count, (text, least)) in counts.iter().zip(&expected) {
+        assert!(count >= least, "{text:?} happened {count} times");
+    }
+    assert!(late >= 50, "{late} late writes were carried out");
+}
+
 /// The first seed that shows the defect.
 fn first_seed_that_shows(options: RunOptions) -> Option<u64> {
     (0..SEEDS_PER_DEFECT).find(|seed| {

@@ -38,12 +38,12 @@ impl Faults {
         Self {
             delay: some(700),
             delay_ms: random.between(1, 40),
-            replication_ms: some(30),
-            lost: some(60),
-            unclear: some(80),
-            late: some(60),
-            kill: some(25),
-            fail_over: some(40),
+            replication_ms: some(40),
+            lost: some(80),
+            unclear: some(150),
+            late: some(150),
+            kill: some(30),
+            fail_over: some(150),
             clock: some(30),
         }
     }

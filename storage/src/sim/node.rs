@@ -211,7 +211,9 @@ async fn replicate(shared: &Shared) {
 
 /// A write that was on its way when its writer gave up.
 async fn write_later(shared: Arc<Shared>, write: Write, text: String) {
-    let pause = shared.random.between(1, 400);
+    // Mostly soon: then it races with its writer's next try. Sometimes long after that writer has gone on.
+    let longest = if shared.random.chance(700) { 4 } else { 400 };
+    let pause = shared.random.between(0, longest);
     tokio::time::sleep(Duration::from_millis(pause)).await;
     let place = shared.database().write(write, shared.clock.now());
     shared.trace.note(|| {
