@@ -300,7 +300,7 @@ async fn a_scrub_notes_damage(engine: EngineKind) {
     assert_eq!(store.store().status().await.readiness, Readiness::Ready);
     let report = store.scrub(None).await.unwrap();
     assert!(
-        report.problems[0].contains("as a member of guild:"),
+        report.problems[0].contains("among the guilds of user:"),
         "{:?}",
         report.problems
     );
