@@ -9,6 +9,7 @@
 //!       http, gateway       REST under /api/v1; the native WebSocket protocol
 //!         chat              the logic, one file per noun
 //!           hub             this node's connections
+//! origin                    where a request comes from; for every transport
 //! madang-storage            the crate below: streams of events and the stores that keep them
 //! ```
 //! The invariants stand in `docs/architecture.md`.
@@ -16,3 +17,4 @@
 pub mod chat;
 pub mod cli;
 pub mod hub;
+pub mod origin;
