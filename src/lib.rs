@@ -16,5 +16,6 @@
 
 pub mod chat;
 pub mod cli;
+pub mod gateway;
 pub mod hub;
 pub mod origin;

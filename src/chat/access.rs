@@ -8,33 +8,33 @@ use super::{Chat, Error, Identity, Result};
 
 /// A room that somebody may see, and what the person may do in it.
 #[derive(Debug, Clone)]
-pub struct RoomAccess {
+pub(crate) struct RoomAccess {
     /// Which room.
-    pub id: RoomId,
+    pub(crate) id: RoomId,
     /// The room.
-    pub room: Room,
+    pub(crate) room: Room,
     /// The guild's `rev` at which this was judged; events carry it.
-    pub access_rev: u64,
+    pub(crate) access_rev: u64,
     /// Whether the person may delete what others wrote.
-    pub may_moderate: bool,
+    pub(crate) may_moderate: bool,
 }
 
 /// A guild that somebody is a member of.
 #[derive(Debug, Clone)]
-pub struct GuildAccess {
+pub(crate) struct GuildAccess {
     /// Which guild.
-    pub id: GuildId,
+    pub(crate) id: GuildId,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Who owns it.
-    pub owner: UserId,
+    pub(crate) owner: UserId,
     /// The guild's `rev` at which this was judged.
-    pub access_rev: u64,
+    pub(crate) access_rev: u64,
 }
 
 impl GuildAccess {
     /// Whether the person may change the guild: make channels, invite, moderate.
-    pub fn may_manage(&self, identity: &Identity) -> bool {
+    pub(crate) fn may_manage(&self, identity: &Identity) -> bool {
         self.owner == identity.user
     }
 }
@@ -51,6 +51,11 @@ impl Chat {
             access_rev: guild.access_rev,
             may_moderate,
         })
+    }
+
+    /// Whether somebody may see a room; if not, as for a room that does not exist.
+    pub async fn may_see_room(&self, identity: &Identity, id: RoomId) -> Result<()> {
+        self.room_access(identity, id).await.map(|_| ())
     }
 
     /// A guild, for a member of it.

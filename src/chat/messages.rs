@@ -14,9 +14,9 @@ use super::view::HeadView;
 use super::{Chat, Code, Error, Identity, Result};
 
 /// The longest text, in grapheme clusters: what people count as characters.
-pub const MAX_TEXT_GRAPHEMES: usize = 4_000;
+pub(super) const MAX_TEXT_GRAPHEMES: usize = 4_000;
 /// The longest text, in bytes.
-pub const MAX_TEXT_BYTES: usize = 16 * 1024;
+pub(super) const MAX_TEXT_BYTES: usize = 16 * 1024;
 /// How many messages a page has when nothing is said.
 pub const DEFAULT_PAGE: usize = 50;
 /// How many messages a page may have.

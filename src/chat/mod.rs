@@ -12,8 +12,10 @@ mod messages;
 pub mod names;
 mod reactions;
 mod reads;
+mod ready;
 mod sessions;
 mod setup;
+mod typing;
 pub mod view;
 
 use std::sync::Arc;
@@ -22,6 +24,10 @@ use madang_storage::model::{SessionId, UserId};
 use madang_storage::{Env, Store};
 
 pub use error::{Code, Error, Result};
+pub use messages::{DEFAULT_PAGE, History, MAX_PAGE, Post, Posted};
+pub use reactions::People;
+pub use reads::{MAX_COUNTED, Read};
+pub use ready::{Ready, ReadyGuild};
 
 use crate::hub::Hub;
 
@@ -46,6 +52,7 @@ struct Inner {
     hub: Hub,
     accounts: accounts::Accounts,
     reads: reads::Reads,
+    typing: typing::Typing,
 }
 
 impl Chat {
@@ -60,6 +67,7 @@ impl Chat {
                 hub,
                 accounts,
                 reads,
+                typing: typing::Typing::default(),
             }),
         }
     }

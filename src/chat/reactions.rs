@@ -8,7 +8,7 @@ use super::{Chat, Code, Error, Identity, Result};
 use madang_storage::AppendError;
 
 /// How many different emoji one message may carry.
-pub const MAX_KINDS: usize = 20;
+pub(super) const MAX_KINDS: usize = 20;
 /// The longest emoji, in bytes; the longest sequence that Unicode recommends has 35.
 const MAX_EMOJI_BYTES: usize = 64;
 

@@ -25,8 +25,6 @@ pub(super) enum CloseCode {
     Silent,
     /// The server goes down for a restart.
     Draining,
-    /// Too many connections.
-    TooMany,
     /// Too many requests.
     TooFast,
 }
@@ -45,7 +43,6 @@ impl CloseCode {
             Self::TooSlow => 4004,
             Self::Silent => 4005,
             Self::Draining => 4006,
-            Self::TooMany => 4007,
             Self::TooFast => 4008,
         }
     }
@@ -63,7 +60,6 @@ impl CloseCode {
             Self::TooSlow => "too slow: connect again and resume",
             Self::Silent => "no heart-beat",
             Self::Draining => "the server restarts",
-            Self::TooMany => "too many connections",
             Self::TooFast => "too many requests",
         }
     }

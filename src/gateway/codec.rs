@@ -38,7 +38,11 @@ impl Codec {
     }
 
     pub(super) fn of_key(key: FrameKey) -> Self {
-        if key == Self::MessagePack.key() { Self::MessagePack } else { Self::Json }
+        if key == Self::MessagePack.key() {
+            Self::MessagePack
+        } else {
+            Self::Json
+        }
     }
 
     pub(super) const fn kind(self) -> Kind {
@@ -72,9 +76,12 @@ impl Codec {
         let encoded = match self {
             Self::Json => serde_json::to_writer(&mut payload, value).map_err(|error| error.to_string()),
             Self::MessagePack => {
-                let mut serializer =
-                    rmp_serde::Serializer::new(&mut payload).with_struct_map().with_human_readable();
-                value.serialize(&mut serializer).map_err(|error| error.to_string())
+                let mut serializer = rmp_serde::Serializer::new(&mut payload)
+                    .with_struct_map()
+                    .with_human_readable();
+                value
+                    .serialize(&mut serializer)
+                    .map_err(|error| error.to_string())
             }
         };
         if let Err(error) = encoded {
@@ -110,7 +117,11 @@ mod tests {
     fn both_encodings_say_the_same() {
         let value = json!({"id": 7, "op": "post", "args": {"text": "안녕", "reply_to": null, "on": true}});
         for codec in Codec::ALL {
-            assert_eq!(codec.decode(&payload(codec, &value)), Some(value.clone()), "{codec:?}");
+            assert_eq!(
+                codec.decode(&payload(codec, &value)),
+                Some(value.clone()),
+                "{codec:?}"
+            );
         }
     }
 
@@ -121,7 +132,11 @@ mod tests {
         assert_eq!(Codec::MessagePack.decode(&[0x91; 50_000]), None);
         // An array, a map, a string and a binary that say they have 2^32 - 1 entries.
         for first in [0xdd, 0xdf, 0xdb, 0xc6] {
-            assert_eq!(Codec::MessagePack.decode(&[first, 0xff, 0xff, 0xff, 0xff, 0x01]), None, "{first:#x}");
+            assert_eq!(
+                Codec::MessagePack.decode(&[first, 0xff, 0xff, 0xff, 0xff, 0x01]),
+                None,
+                "{first:#x}"
+            );
         }
         assert_eq!(Codec::MessagePack.decode(&[0x01, 0x01]), None, "two values");
         assert_eq!(Codec::Json.decode(b"{} {}"), None, "two values");

@@ -100,7 +100,10 @@ impl Connection {
     /// Ends a closing connection that takes too long.
     pub(super) fn enforce_close(&self, now: Instant) {
         let mut outbox = self.lock();
-        if outbox.closing.is_some_and(|since| now.duration_since(since) > CLOSE_WITHIN) {
+        if outbox
+            .closing
+            .is_some_and(|since| now.duration_since(since) > CLOSE_WITHIN)
+        {
             outbox.dead = true;
             self.wake.notify_one();
         }
@@ -193,7 +196,11 @@ impl Connection {
             if dead {
                 return Input::Ended;
             }
-            let interest = if queued { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            let interest = if queued {
+                Interest::READABLE | Interest::WRITABLE
+            } else {
+                Interest::READABLE
+            };
             tokio::select! {
                 ready = self.stream.ready(interest) => if ready.is_err() { return Input::Ended },
                 () = self.wake.notified() => continue,
@@ -211,13 +218,21 @@ impl Connection {
     }
 
     /// Reads once. `Ok(false)` when nothing was there, `Err(None)` at the end, `Err(Some)` for a breach.
-    fn read(&self, reader: &mut FrameReader, complete: &mut Vec<Incoming>) -> Result<bool, Option<CloseCode>> {
+    fn read(
+        &self,
+        reader: &mut FrameReader,
+        complete: &mut Vec<Incoming>,
+    ) -> Result<bool, Option<CloseCode>> {
         READ_BUFFER.with_borrow_mut(|buffer| match self.stream.try_read(buffer) {
             Ok(0) => Err(None),
             Ok(read) => {
                 let heard = self.started.elapsed().as_millis();
-                self.heard.store(u64::try_from(heard).unwrap_or(u64::MAX), Ordering::Relaxed);
-                reader.feed(&buffer[..read], complete).map(|()| true).map_err(Some)
+                self.heard
+                    .store(u64::try_from(heard).unwrap_or(u64::MAX), Ordering::Relaxed);
+                reader
+                    .feed(&buffer[..read], complete)
+                    .map(|()| true)
+                    .map_err(Some)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(_) => Err(None),

@@ -49,7 +49,9 @@ impl Fields {
 
     /// An identifier that may be left out.
     pub(super) fn optional_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>> {
-        self.optional_text(name)?.map(|text| parse_id(&text, name)).transpose()
+        self.optional_text(name)?
+            .map(|text| parse_id(&text, name))
+            .transpose()
     }
 
     /// A whole number from 0 to 2^53 - 1.
@@ -77,12 +79,19 @@ impl Fields {
         name: &'static str,
         limit: usize,
     ) -> Result<Vec<(T, u64)>> {
-        let Some(value) = self.value(name) else { return Ok(Vec::new()) };
-        let Value::Object(pairs) = value else { return Err(Error::invalid(name, "expected a map")) };
+        let Some(value) = self.value(name) else {
+            return Ok(Vec::new());
+        };
+        let Value::Object(pairs) = value else {
+            return Err(Error::invalid(name, "expected a map"));
+        };
         if pairs.len() > limit {
             return Err(Error::too_large(name, format!("at most {limit} entries")));
         }
-        pairs.iter().map(|(id, value)| Ok((parse_id(id, name)?, to_number(value, name)?))).collect()
+        pairs
+            .iter()
+            .map(|(id, value)| Ok((parse_id(id, name)?, to_number(value, name)?)))
+            .collect()
     }
 
     /// Refuses what nobody read.
@@ -100,11 +109,16 @@ impl Fields {
 }
 
 fn missing(name: &'static str) -> Error {
-    Error { code: Code::MissingField, message: Cow::Borrowed("this field is needed"), field: Some(name.into()) }
+    Error {
+        code: Code::MissingField,
+        message: Cow::Borrowed("this field is needed"),
+        field: Some(name.into()),
+    }
 }
 
 fn parse_id<T: FromStr>(text: &str, name: &'static str) -> Result<T> {
-    text.parse().map_err(|_| Error::invalid(name, "expected 26 characters of ULID's alphabet in upper case"))
+    text.parse()
+        .map_err(|_| Error::invalid(name, "expected 26 characters of ULID's alphabet in upper case"))
 }
 
 fn to_number(value: &Value, name: &'static str) -> Result<u64> {
@@ -126,16 +140,29 @@ mod tests {
 
     #[test]
     fn errors_name_their_field() {
-        let code = |result: Result<u64>| result.map_err(|error| (error.code, error.field.unwrap().into_owned()));
+        let code =
+            |result: Result<u64>| result.map_err(|error| (error.code, error.field.unwrap().into_owned()));
         let of = |code, field: &str| Err((code, field.to_owned()));
-        assert_eq!(code(fields(json!({})).number("seq")), of(Code::MissingField, "seq"));
-        assert_eq!(code(fields(json!({"seq": null})).number("seq")), of(Code::MissingField, "seq"));
+        assert_eq!(
+            code(fields(json!({})).number("seq")),
+            of(Code::MissingField, "seq")
+        );
+        assert_eq!(
+            code(fields(json!({"seq": null})).number("seq")),
+            of(Code::MissingField, "seq")
+        );
         for bad in [json!(-1), json!(1.5), json!("1"), json!(1_u64 << 53), json!([])] {
-            assert_eq!(code(fields(json!({"seq": bad})).number("seq")), of(Code::InvalidField, "seq"));
+            assert_eq!(
+                code(fields(json!({"seq": bad})).number("seq")),
+                of(Code::InvalidField, "seq")
+            );
         }
         assert_eq!(code(fields(json!({"seq": 7})).number("seq")), Ok(7));
         let unknown = fields(json!({"sequence": 7})).finish().unwrap_err();
-        assert_eq!((unknown.code, unknown.field.as_deref()), (Code::UnknownField, Some("sequence")));
+        assert_eq!(
+            (unknown.code, unknown.field.as_deref()),
+            (Code::UnknownField, Some("sequence"))
+        );
         let id = fields(json!({"room": "x"})).id::<RoomId>("room").unwrap_err();
         assert_eq!((id.code, id.field.as_deref()), (Code::InvalidField, Some("room")));
         assert!(Fields::of(Some(json!([])), "args").is_err());

@@ -69,7 +69,9 @@ impl FrameReader {
             let mask = self.check(&header, length)?;
             let start = used + usize::try_from(cursor.position()).map_err(|_| CloseCode::TooLarge)?;
             let length = usize::try_from(length).map_err(|_| CloseCode::TooLarge)?;
-            let Some(payload) = bytes.get(start..start + length) else { break };
+            let Some(payload) = bytes.get(start..start + length) else {
+                break;
+            };
             let mut payload = payload.to_vec();
             unmask(&mut payload, mask);
             complete.extend(self.take(&header, payload)?);
@@ -86,7 +88,9 @@ impl FrameReader {
         let mask = header.mask.ok_or(CloseCode::Protocol)?;
         let gathered = self.fragments.as_ref().map_or(0, |(_, bytes)| bytes.len()) as u64;
         match header.opcode {
-            OpCode::Control(Control::Reserved(_)) | OpCode::Data(Data::Reserved(_)) => Err(CloseCode::Protocol),
+            OpCode::Control(Control::Reserved(_)) | OpCode::Data(Data::Reserved(_)) => {
+                Err(CloseCode::Protocol)
+            }
             OpCode::Control(_) if !header.is_final || length > MAX_CONTROL_BYTES => Err(CloseCode::Protocol),
             OpCode::Control(_) => Ok(mask),
             OpCode::Data(Data::Continue) if self.fragments.is_none() => Err(CloseCode::Protocol),
@@ -204,7 +208,11 @@ mod tests {
         assert_eq!(whole.len(), 5);
         assert_eq!(whole[3], Incoming::Message(Kind::Text, b"fragment".to_vec()));
         for split in 0..bytes.len() {
-            assert_eq!(read_all(&[&bytes[..split], &bytes[split..]]).unwrap(), whole, "split at {split}");
+            assert_eq!(
+                read_all(&[&bytes[..split], &bytes[split..]]).unwrap(),
+                whole,
+                "split at {split}"
+            );
         }
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
         assert_eq!(read_all(&single).unwrap(), whole);
@@ -215,12 +223,22 @@ mod tests {
         let unmasked = frame(0x1, b"hi").to_vec();
         assert_eq!(read_all(&[&unmasked]), Err(CloseCode::Protocol));
         for first in [0xc1, 0xa1, 0x91, 0x83, 0x8b, 0x09, 0x80] {
-            assert_eq!(read_all(&[&client_frame(first, b"x")]), Err(CloseCode::Protocol), "{first:#x}");
+            assert_eq!(
+                read_all(&[&client_frame(first, b"x")]),
+                Err(CloseCode::Protocol),
+                "{first:#x}"
+            );
         }
-        assert_eq!(read_all(&[&client_frame(0x89, &[0; 126])]), Err(CloseCode::Protocol));
+        assert_eq!(
+            read_all(&[&client_frame(0x89, &[0; 126])]),
+            Err(CloseCode::Protocol)
+        );
         assert_eq!(read_all(&[&client_frame(0x81, &[0xff])]), Err(CloseCode::NotUtf8));
         let too_large = vec![b'x'; MAX_MESSAGE_BYTES + 1];
-        assert_eq!(read_all(&[&client_frame(0x81, &too_large)[..14]]), Err(CloseCode::TooLarge));
+        assert_eq!(
+            read_all(&[&client_frame(0x81, &too_large)[..14]]),
+            Err(CloseCode::TooLarge)
+        );
         let second_start = [client_frame(0x01, b"a"), client_frame(0x81, b"b")].concat();
         assert_eq!(read_all(&[&second_start]), Err(CloseCode::Protocol));
     }

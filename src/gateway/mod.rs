@@ -84,9 +84,16 @@ struct Inner {
     epoch: Epoch,
     origins: Origins,
     settings: Settings,
-    sockets: Mutex<HashMap<u64, Socket>>,
+    sockets: Mutex<Sockets>,
     next_number: AtomicU64,
     draining: AtomicBool,
+}
+
+/// All sockets. Those that have not authenticated are counted, because each handshake asks.
+#[derive(Default)]
+struct Sockets {
+    by_number: HashMap<u64, Socket>,
+    unauthenticated: usize,
 }
 
 /// A socket in the list: its connection, once the handshake is done.
@@ -108,7 +115,7 @@ impl Slot {
     }
 
     fn fill(&self, connection: &Arc<Connection>) {
-        if let Some(socket) = self.gateway.sockets().get_mut(&self.number) {
+        if let Some(socket) = self.gateway.sockets().by_number.get_mut(&self.number) {
             socket.connection = Arc::downgrade(connection);
         }
     }
@@ -116,7 +123,11 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.gateway.sockets().remove(&self.number);
+        let mut sockets = self.gateway.sockets();
+        let gone = sockets.by_number.remove(&self.number);
+        if gone.is_some_and(|socket| !socket.authenticated) {
+            sockets.unauthenticated -= 1;
+        }
     }
 }
 
@@ -142,19 +153,25 @@ impl Gateway {
             next_number: AtomicU64::new(1),
             draining: AtomicBool::new(false),
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// The route of the handshake.
     pub fn router(&self) -> Router {
-        Router::new().route("/gateway", any(upgrade::upgrade)).with_state(self.clone())
+        Router::new()
+            .route("/gateway", any(upgrade::upgrade))
+            .with_state(self.clone())
     }
 
     /// How many sockets there are.
     pub fn counts(&self) -> Counts {
         let sockets = self.sockets();
-        let unauthenticated = sockets.values().filter(|socket| !socket.authenticated).count();
-        Counts { connections: sockets.len(), unauthenticated }
+        Counts {
+            connections: sockets.by_number.len(),
+            unauthenticated: sockets.unauthenticated,
+        }
     }
 
     /// Closes what is overdue: unauthenticated for too long, silent, or too slow to close. Called once a second.
@@ -184,7 +201,7 @@ impl Gateway {
             connection.close(CloseCode::Draining);
         }
         let deadline = Instant::now() + within;
-        while !self.sockets().is_empty() && Instant::now() < deadline {
+        while !self.sockets().by_number.is_empty() && Instant::now() < deadline {
             self.tick();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -192,7 +209,11 @@ impl Gateway {
 
     /// The most that waits to be sent to one connection, in bytes.
     pub fn longest_queue_bytes(&self) -> usize {
-        self.connections().iter().map(|(connection, ..)| connection.queued_bytes()).max().unwrap_or(0)
+        self.connections()
+            .iter()
+            .map(|(connection, ..)| connection.queued_bytes())
+            .max()
+            .unwrap_or(0)
     }
 
     fn chat(&self) -> &Chat {
@@ -215,13 +236,14 @@ impl Gateway {
         &self.inner.settings
     }
 
-    fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Socket>> {
+    fn sockets(&self) -> MutexGuard<'_, Sockets> {
         self.inner.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connections(&self) -> Vec<(Arc<Connection>, bool, Codec)> {
         let sockets = self.sockets();
         sockets
+            .by_number
             .values()
             .filter_map(|socket| Some((socket.connection.upgrade()?, socket.authenticated, socket.codec)))
             .collect()
@@ -234,19 +256,33 @@ impl Gateway {
         }
         let number = self.inner.next_number.fetch_add(1, Ordering::Relaxed);
         let mut sockets = self.sockets();
-        let unauthenticated = sockets.values().filter(|socket| !socket.authenticated).count();
         let settings = self.settings();
-        if sockets.len() >= settings.max_connections || unauthenticated >= settings.max_unauthenticated {
+        let is_full = sockets.by_number.len() >= settings.max_connections;
+        if is_full || sockets.unauthenticated >= settings.max_unauthenticated {
             return None;
         }
-        sockets.insert(number, Socket { connection: Weak::new(), authenticated: false, codec });
+        sockets.unauthenticated += 1;
+        sockets.by_number.insert(
+            number,
+            Socket {
+                connection: Weak::new(),
+                authenticated: false,
+                codec,
+            },
+        );
         drop(sockets);
-        Some(Slot { gateway: self.clone(), number })
+        Some(Slot {
+            gateway: self.clone(),
+            number,
+        })
     }
 
     fn authenticated(&self, number: u64) {
-        if let Some(socket) = self.sockets().get_mut(&number) {
-            socket.authenticated = true;
+        let mut sockets = self.sockets();
+        if let Some(socket) = sockets.by_number.get_mut(&number)
+            && !std::mem::replace(&mut socket.authenticated, true)
+        {
+            sockets.unauthenticated -= 1;
         }
     }
 }

@@ -15,13 +15,7 @@ use crate::hub::{MAX_OPEN_ROOMS, Signal};
 const MAX_RESUMED_EVENTS: u64 = 2_000;
 
 /// Carries out a request. It has answered when it returns `Ok`.
-pub(super) async fn handle(
-    session: &Session,
-    who: &SignedIn,
-    id: u64,
-    op: &str,
-    args: Fields,
-) -> Result<()> {
+pub(super) async fn handle(session: &Session, who: &SignedIn, id: u64, op: &str, args: Fields) -> Result<()> {
     match op {
         "open" => open(session, who, id, args).await,
         "close" => close(session, who, id, args),
@@ -47,14 +41,23 @@ async fn open(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> R
     let hub = session.gateway.hub();
     let opened = hub
         .open_room(&who.listener, room, since, |opened| {
-            session.answer(id, OpenedWire { head: opened.head.into(), reset: opened.reset });
+            session.answer(
+                id,
+                OpenedWire {
+                    head: opened.head.into(),
+                    reset: opened.reset,
+                },
+            );
         })
         .await?;
     match opened {
         Some(_) => Ok(()),
         None => Err(Error {
             field: Some("room".into()),
-            ..Error::new(Code::TooMany, format!("at most {MAX_OPEN_ROOMS} rooms are open at a time"))
+            ..Error::new(
+                Code::TooMany,
+                format!("at most {MAX_OPEN_ROOMS} rooms are open at a time"),
+            )
         }),
     }
 }
@@ -79,16 +82,32 @@ async fn history(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -
     let mut given = anchors.into_iter().flatten();
     let anchor = given.next().unwrap_or(Anchor::Latest);
     if given.next().is_some() {
-        return Err(Error::invalid("before", "only one of before, after and around can be given"));
+        return Err(Error::invalid(
+            "before",
+            "only one of before, after and around can be given",
+        ));
     }
     let limit = limit.map_or(DEFAULT_PAGE, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let page = session.gateway.chat().history(&who.identity, room, anchor, limit).await?;
+    let page = session
+        .gateway
+        .chat()
+        .history(&who.identity, room, anchor, limit)
+        .await?;
     let messages = page
         .messages
         .iter()
-        .map(|(record, mine)| MessageView { mine: Some(mine.clone()), ..MessageView::new(room, record) })
+        .map(|(record, mine)| MessageView {
+            mine: Some(mine.clone()),
+            ..MessageView::new(room, record)
+        })
         .collect();
-    session.answer(id, HistoryWire { head: page.head, messages });
+    session.answer(
+        id,
+        HistoryWire {
+            head: page.head,
+            messages,
+        },
+    );
     Ok(())
 }
 
@@ -98,7 +117,19 @@ async fn post(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> R
     let reply_to = args.optional_number("reply_to")?;
     let nonce = args.optional_id("nonce")?;
     args.finish()?;
-    let posted = session.gateway.chat().post(&who.identity, room, Post { text, reply_to, nonce }).await?;
+    let posted = session
+        .gateway
+        .chat()
+        .post(
+            &who.identity,
+            room,
+            Post {
+                text,
+                reply_to,
+                nonce,
+            },
+        )
+        .await?;
     answer_message(session, id, room, &posted, Some(posted.replayed));
     Ok(())
 }
@@ -108,7 +139,11 @@ async fn edit(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> R
     let seq = args.number("seq")?;
     let text = args.text("text")?;
     args.finish()?;
-    let edited = session.gateway.chat().edit(&who.identity, room, seq, text).await?;
+    let edited = session
+        .gateway
+        .chat()
+        .edit(&who.identity, room, seq, text)
+        .await?;
     answer_message(session, id, room, &edited, None);
     Ok(())
 }
@@ -128,7 +163,11 @@ async fn react(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> 
     let emoji = args.text("emoji")?;
     let on = args.flag("on")?;
     args.finish()?;
-    let reacted = session.gateway.chat().react(&who.identity, room, seq, &emoji, on).await?;
+    let reacted = session
+        .gateway
+        .chat()
+        .react(&who.identity, room, seq, &emoji, on)
+        .await?;
     answer_message(session, id, room, &reacted, None);
     Ok(())
 }
@@ -138,7 +177,13 @@ async fn mark(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> R
     let seq = args.number("seq")?;
     args.finish()?;
     let read = session.gateway.chat().mark(&who.identity, room, seq).await?;
-    session.answer(id, MarkedWire { marker: read.marker, unread: read.unread });
+    session.answer(
+        id,
+        MarkedWire {
+            marker: read.marker,
+            unread: read.unread,
+        },
+    );
     Ok(())
 }
 
@@ -151,7 +196,13 @@ async fn typing(session: &Session, who: &SignedIn, id: u64, mut args: Fields) ->
 }
 
 fn answer_message(session: &Session, id: u64, room: RoomId, posted: &Posted, replayed: Option<bool>) {
-    session.answer(id, MessageWire { message: MessageView::new(room, &posted.record), replayed });
+    session.answer(
+        id,
+        MessageWire {
+            message: MessageView::new(room, &posted.record),
+            replayed,
+        },
+    );
 }
 
 /// Answers `authenticate`: the snapshot first, then what was missed since the last connection.
@@ -165,19 +216,30 @@ pub(super) async fn ready(session: &Session, who: &SignedIn, id: u64, asked: Res
 
     let gateway = &session.gateway;
     let ready = gateway.chat().ready(&who.identity).await?;
-    let resumed = asked.epoch.is_some_and(|epoch| epoch == gateway.epoch().to_string());
+    let resumed = asked
+        .epoch
+        .is_some_and(|epoch| epoch == gateway.epoch().to_string());
     let guilds: Vec<_> = ready.guilds.iter().map(|guild| guild.guild.id).collect();
     session.answer(id, ReadyWire { ready, resumed });
 
     let mut left = MAX_RESUMED_EVENTS;
     for guild in guilds {
-        let since = asked.guilds.iter().find(|(known, _)| *known == guild && resumed).map(|(_, rev)| *rev);
+        let since = asked
+            .guilds
+            .iter()
+            .find(|(known, _)| *known == guild && resumed)
+            .map(|(_, rev)| *rev);
         let signal_reset = |opened: crate::hub::Opened| {
             if opened.reset {
-                gateway.hub().signal_to(&who.listener, &Signal::ResetGuild { guild });
+                gateway
+                    .hub()
+                    .signal_to(&who.listener, &Signal::ResetGuild { guild });
             }
         };
-        let opened = gateway.hub().watch_guild(&who.listener, guild, since, signal_reset).await?;
+        let opened = gateway
+            .hub()
+            .watch_guild(&who.listener, guild, since, signal_reset)
+            .await?;
         left = left.saturating_sub(missed(since, &opened));
     }
     if resumed {
@@ -196,7 +258,10 @@ async fn resume_room(session: &Session, who: &SignedIn, room: RoomId, since: u64
         if error.code != Code::NotFound {
             return Err(error);
         }
-        let reset = Signal::Reset { stream, head: madang_storage::model::Head::default() };
+        let reset = Signal::Reset {
+            stream,
+            head: madang_storage::model::Head::default(),
+        };
         hub.signal_to(&who.listener, &reset);
         return Ok(left);
     }
@@ -204,13 +269,25 @@ async fn resume_room(session: &Session, who: &SignedIn, room: RoomId, since: u64
     let since = if left == 0 { u64::MAX } else { since };
     let signal_reset = |opened: crate::hub::Opened| {
         if opened.reset {
-            hub.signal_to(&who.listener, &Signal::Reset { stream, head: opened.head });
+            hub.signal_to(
+                &who.listener,
+                &Signal::Reset {
+                    stream,
+                    head: opened.head,
+                },
+            );
         }
     };
-    let opened = hub.open_room(&who.listener, room, Some(since), signal_reset).await?;
+    let opened = hub
+        .open_room(&who.listener, room, Some(since), signal_reset)
+        .await?;
     Ok(opened.map_or(left, |opened| left.saturating_sub(missed(Some(since), &opened))))
 }
 
 fn missed(since: Option<u64>, opened: &crate::hub::Opened) -> u64 {
-    if opened.reset { 0 } else { since.map_or(0, |since| opened.head.rev.saturating_sub(since)) }
+    if opened.reset {
+        0
+    } else {
+        since.map_or(0, |since| opened.head.rev.saturating_sub(since))
+    }
 }

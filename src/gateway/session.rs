@@ -8,8 +8,8 @@ use madang_storage::model::{GuildId, RoomId};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::codec::Codec;
 use super::close::CloseCode;
+use super::codec::Codec;
 use super::connection::{Connection, Input};
 use super::fields::Fields;
 use super::frame::{self, FrameReader, Incoming, Kind};
@@ -70,9 +70,21 @@ impl Outlet for NativeOutlet {
 }
 
 impl Session {
-    pub(super) fn new(gateway: Gateway, connection: Arc<Connection>, codec: Codec, token: Option<String>) -> Self {
+    pub(super) fn new(
+        gateway: Gateway,
+        connection: Arc<Connection>,
+        codec: Codec,
+        token: Option<String>,
+    ) -> Self {
         let budget = Budget::new(gateway.settings().requests_per_second);
-        Self { gateway, connection, codec, token, signed_in: None, budget }
+        Self {
+            gateway,
+            connection,
+            codec,
+            token,
+            signed_in: None,
+            budget,
+        }
     }
 
     /// Runs until the connection ends. `first` are bytes that arrived together with the upgrade.
@@ -81,7 +93,8 @@ impl Session {
         let mut messages = Vec::new();
         let settings = self.gateway.settings();
         let (heartbeat, within) = (settings.heartbeat_ms(), settings.authenticate_within_ms());
-        self.connection.send(&wire::hello(self.codec, self.gateway.epoch(), heartbeat, within));
+        self.connection
+            .send(&wire::hello(self.codec, self.gateway.epoch(), heartbeat, within));
         if let Err(code) = reader.feed(&first, &mut messages) {
             self.connection.close(code);
         }
@@ -124,14 +137,18 @@ impl Session {
             return self.connection.close(CloseCode::Unreadable);
         };
         // Without an id there is nothing to answer to.
-        let id = request.remove("id").and_then(|id| id.as_u64()).filter(|id| (1..1 << 53).contains(id));
+        let id = request
+            .remove("id")
+            .and_then(|id| id.as_u64())
+            .filter(|id| (1..1 << 53).contains(id));
         let Some(id) = id else {
             return self.connection.close(CloseCode::Unreadable);
         };
         // Boxed: the future of the largest request would otherwise be part of every idle connection.
         let outcome = Box::pin(self.request(id, Value::Object(request))).await;
         if let Err(error) = outcome {
-            self.connection.send(&self.codec.encode(&Refusal::new(id, &error)));
+            self.connection
+                .send(&self.codec.encode(&Refusal::new(id, &error)));
         }
     }
 
@@ -163,13 +180,21 @@ impl Session {
         };
         resume.finish()?;
         if self.signed_in.is_some() {
-            return Err(Error::new(Code::Conflict, "this connection is authenticated already"));
+            return Err(Error::new(
+                Code::Conflict,
+                "this connection is authenticated already",
+            ));
         }
-        let token = token.or_else(|| self.token.clone()).ok_or_else(Error::unauthenticated)?;
+        let token = token
+            .or_else(|| self.token.clone())
+            .ok_or_else(Error::unauthenticated)?;
         let identity = self.gateway.chat().authenticate(&token).await?;
         self.token = None;
         let outlet = Arc::new(NativeOutlet(Arc::clone(&self.connection)));
-        let listener = self.gateway.hub().enter(identity.user, identity.session, self.codec.key(), outlet);
+        let listener = self
+            .gateway
+            .hub()
+            .enter(identity.user, identity.session, self.codec.key(), outlet);
         let signed_in = SignedIn { identity, listener };
         self.signed_in = Some(signed_in.clone());
         self.gateway.authenticated(self.connection.number);
@@ -192,7 +217,11 @@ struct Budget {
 impl Budget {
     fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second);
-        Self { per_second, left: per_second * 10.0, at: Instant::now() }
+        Self {
+            per_second,
+            left: per_second * 10.0,
+            at: Instant::now(),
+        }
     }
 
     fn take(&mut self) -> bool {

@@ -21,16 +21,25 @@ use crate::origin;
 /// Answers `GET /gateway`.
 pub(super) async fn upgrade(State(gateway): State<Gateway>, mut request: Request) -> Response {
     if !gateway.origins().allows(request.headers()) {
-        return refuse(StatusCode::FORBIDDEN, "wrong_origin", "this page may not connect from another site");
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "wrong_origin",
+            "this page may not connect from another site",
+        );
     }
     let (accept, codec) = match negotiate(request.method(), request.headers()) {
         Ok(negotiated) => negotiated,
         Err(reason) => return refuse(StatusCode::BAD_REQUEST, "malformed", reason),
     };
     let Some(slot) = gateway.slot(codec) else {
-        let mut response =
-            refuse(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "too many connections at the moment");
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
+        let mut response = refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "too many connections at the moment",
+        );
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
         return response;
     };
     let token = origin::bearer_token(request.headers())
@@ -64,7 +73,9 @@ async fn serve(
     let max_queue_bytes = gateway.settings().max_queue_bytes;
     let connection = Arc::new(Connection::new(slot.number(), stream, max_queue_bytes));
     slot.fill(&connection);
-    Session::new(gateway, connection, codec, token).run(parts.read_buf).await;
+    Session::new(gateway, connection, codec, token)
+        .run(parts.read_buf)
+        .await;
     drop(slot);
 }
 
@@ -73,15 +84,21 @@ fn negotiate(method: &Method, headers: &HeaderMap) -> Result<(String, Codec), &'
     if method != Method::GET {
         return Err("a WebSocket begins with GET");
     }
-    if !has_token(headers, header::UPGRADE, "websocket") || !has_token(headers, header::CONNECTION, "upgrade") {
+    if !has_token(headers, header::UPGRADE, "websocket") || !has_token(headers, header::CONNECTION, "upgrade")
+    {
         return Err("this is the address of a WebSocket");
     }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+    if headers
+        .get(header::SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
         return Err("only version 13 of WebSocket is spoken here");
     }
     let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
     // 16 bytes in base 64.
-    let key = key.filter(|key| key.len() == 24 && key.ends_with(b"==")).ok_or("the WebSocket key is not one")?;
+    let key = key
+        .filter(|key| key.len() == 24 && key.ends_with(b"=="))
+        .ok_or("the WebSocket key is not one")?;
     let codec = Codec::ALL
         .into_iter()
         .find(|codec| has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, codec.subprotocol()))
@@ -104,7 +121,10 @@ fn switching(accept: String, codec: Codec) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(codec.subprotocol()));
+    headers.insert(
+        header::SEC_WEBSOCKET_PROTOCOL,
+        HeaderValue::from_static(codec.subprotocol()),
+    );
     // Base 64 is always a header's value.
     if let Ok(accept) = HeaderValue::try_from(accept) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);

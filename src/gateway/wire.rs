@@ -34,7 +34,14 @@ struct ErrorWire<'a> {
 impl<'a> Refusal<'a> {
     pub(super) fn new(id: u64, error: &'a chat::Error) -> Self {
         let field = error.field.as_deref();
-        Self { id, error: ErrorWire { code: error.code.as_str(), message: &error.message, field } }
+        Self {
+            id,
+            error: ErrorWire {
+                code: error.code.as_str(),
+                message: &error.message,
+                field,
+            },
+        }
     }
 }
 
@@ -96,8 +103,16 @@ pub(super) fn hello(codec: Codec, epoch: Epoch, heartbeat_ms: u64, authenticate_
         version: &'static str,
     }
     let version = env!("CARGO_PKG_VERSION");
-    let data = Hello { epoch, heartbeat_ms, authenticate_within_ms, version };
-    codec.encode(&SignalWire { signal: "hello", data })
+    let data = Hello {
+        epoch,
+        heartbeat_ms,
+        authenticate_within_ms,
+        version,
+    };
+    codec.encode(&SignalWire {
+        signal: "hello",
+        data,
+    })
 }
 
 /// Encodes for the hub.
@@ -145,10 +160,24 @@ fn encode_event(codec: Codec, commit: &Commit) -> Bytes {
             wire.event(Named { name })
         }
         Fact::MemberJoined { user } => wire.event(Joined { user: *user }),
-        Fact::RoomCreated { guild, name, topic } => wire.event(RoomMade { guild: *guild, name, topic }),
-        Fact::ReactionChanged { seq, emoji, user, on, count } => {
-            wire.event(Reacted { seq: *seq, emoji, user: *user, on: *on, count: *count })
-        }
+        Fact::RoomCreated { guild, name, topic } => wire.event(RoomMade {
+            guild: *guild,
+            name,
+            topic,
+        }),
+        Fact::ReactionChanged {
+            seq,
+            emoji,
+            user,
+            on,
+            count,
+        } => wire.event(Reacted {
+            seq: *seq,
+            emoji,
+            user: *user,
+            on: *on,
+            count: *count,
+        }),
         Fact::MessagePosted { .. } | Fact::MessageEdited { .. } | Fact::MessageDeleted { .. } => {
             match (commit.event.stream, &commit.record) {
                 (StreamId::Room(room), Some(record)) => wire.event(MessageView::new(room, record)),
@@ -169,7 +198,13 @@ impl Wire<'_> {
         let event = &self.commit.event;
         let stream = event.stream.to_string();
         let kind = event.fact.name();
-        self.codec.encode(&EventWire { stream: &stream, rev: event.rev(), at: Time(event.at()), kind, data })
+        self.codec.encode(&EventWire {
+            stream: &stream,
+            rev: event.rev(),
+            at: Time(event.at()),
+            kind,
+            data,
+        })
     }
 }
 
@@ -229,27 +264,80 @@ fn encode_signal(codec: Codec, signal: &Signal) -> Bytes {
     }
 
     match signal {
-        Signal::Typing { room, user } => named(codec, "typing", Typing { room: *room, user: *user }),
-        Signal::Head { room, head } => {
-            named(codec, "head", RoomHead { room: *room, rev: head.rev, seq: head.seq, n: head.n })
-        }
-        Signal::Advance { stream, rev } => {
-            named(codec, "advance", Advance { stream: stream.to_string(), rev: *rev })
-        }
-        Signal::Reset { stream, head } => {
-            named(codec, "reset", Reset { stream: stream.to_string(), head: (*head).into() })
-        }
+        Signal::Typing { room, user } => named(
+            codec,
+            "typing",
+            Typing {
+                room: *room,
+                user: *user,
+            },
+        ),
+        Signal::Head { room, head } => named(
+            codec,
+            "head",
+            RoomHead {
+                room: *room,
+                rev: head.rev,
+                seq: head.seq,
+                n: head.n,
+            },
+        ),
+        Signal::Advance { stream, rev } => named(
+            codec,
+            "advance",
+            Advance {
+                stream: stream.to_string(),
+                rev: *rev,
+            },
+        ),
+        Signal::Reset { stream, head } => named(
+            codec,
+            "reset",
+            Reset {
+                stream: stream.to_string(),
+                head: (*head).into(),
+            },
+        ),
         Signal::ResetGuild { guild } => named(codec, "reset", ResetGuild { guild: *guild }),
-        Signal::Room { guild, room, name, topic, head } => {
+        Signal::Room {
+            guild,
+            room,
+            name,
+            topic,
+            head,
+        } => {
             let marker = MarkerView { seq: 0, n: 0 };
             let unread = head.n.min(chat::MAX_COUNTED);
             let (rev, seq, n) = (head.rev, head.seq, head.n);
-            let channel = Channel { id: *room, name, topic, rev, seq, n, marker, unread };
-            named(codec, "room", Room { guild: *guild, channel })
+            let channel = Channel {
+                id: *room,
+                name,
+                topic,
+                rev,
+                seq,
+                n,
+                marker,
+                unread,
+            };
+            named(
+                codec,
+                "room",
+                Room {
+                    guild: *guild,
+                    channel,
+                },
+            )
         }
-        Signal::Marker { room, seq, n, unread } => {
-            named(codec, "marker", Marked { room: *room, seq: *seq, n: *n, unread: *unread })
-        }
+        Signal::Marker { room, seq, n, unread } => named(
+            codec,
+            "marker",
+            Marked {
+                room: *room,
+                seq: *seq,
+                n: *n,
+                unread: *unread,
+            },
+        ),
         Signal::Draining { retry_ms } => named(codec, "draining", Draining { retry_ms: *retry_ms }),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use madang_storage::model::{RoomId, SessionId, UserId};
 
@@ -22,12 +23,16 @@ pub enum CloseReason {
 }
 
 /// Where frames for a connection go. Implemented by the gateway.
+#[async_trait]
 pub trait Outlet: Send + Sync + 'static {
     /// Writes or queues a frame, in the order of the calls. Never blocks; a connection over its bound is closed instead.
     fn send(&self, frame: &Bytes);
 
     /// Closes the connection once what is queued was sent.
     fn close(&self, reason: CloseReason);
+
+    /// Waits until everything queued is written: for whoever has much to send, and would otherwise overrun the bound.
+    async fn drained(&self);
 }
 
 /// A signed-in connection.

@@ -25,8 +25,8 @@ pub use signal::Signal;
 
 /// Resuming answers at most so many events of one stream; above it a reset is told.
 pub const MAX_MISSED_PER_STREAM: u64 = 200;
-/// How many events are read from the store at a time.
-const PAGE: usize = 100;
+/// How many events are read from the store at a time. With the longest texts a page stays within a connection's bound.
+const PAGE: usize = 20;
 
 /// All connections of this node. Cheap to clone.
 #[derive(Clone)]
@@ -200,6 +200,11 @@ impl Hub {
         self.signal(others, &signal);
     }
 
+    /// Signals to one connection.
+    pub fn signal_to(&self, listener: &Listener, signal: &Signal) {
+        listener.send(&self.inner.encoder.signal(listener.key, signal));
+    }
+
     /// Closes all connections of a session that has ended.
     pub fn close_session(&self, session: SessionId) {
         let people = self.people();
@@ -274,6 +279,7 @@ impl Hub {
                 let frames = EventFrames::new(Arc::new(commit));
                 listener.send(&frames.get(listener.key, &*self.inner.encoder));
             }
+            listener.outlet.drained().await;
             if rev >= page.head.rev {
                 return Ok(rev);
             }
