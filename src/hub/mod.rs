@@ -8,6 +8,8 @@ mod heads;
 mod lane;
 mod listener;
 mod signal;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
