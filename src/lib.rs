@@ -16,6 +16,7 @@
 
 pub mod chat;
 pub mod cli;
+pub mod config;
 pub mod gateway;
 pub mod hub;
 pub mod origin;

@@ -5,6 +5,7 @@
 
 mod backup;
 mod compact;
+mod config;
 mod output;
 mod report;
 mod restore;
@@ -52,6 +53,7 @@ struct Cli {
 enum Command {
     Backup(backup::Arguments),
     Compact(compact::Arguments),
+    Config(config::Arguments),
     Restore(restore::Arguments),
     Verify(verify::Arguments),
 }
@@ -61,6 +63,7 @@ impl Command {
         match self {
             Self::Backup(arguments) => backup::run(&arguments),
             Self::Compact(arguments) => compact::run(&arguments),
+            Self::Config(arguments) => config::run(&arguments),
             Self::Restore(arguments) => restore::run(&arguments),
             Self::Verify(arguments) => verify::run(&arguments),
         }
