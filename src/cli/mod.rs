@@ -9,6 +9,7 @@ mod config;
 mod output;
 mod report;
 mod restore;
+mod serve;
 mod verify;
 mod version;
 
@@ -42,10 +43,13 @@ impl From<Exit> for ExitCode {
 
 /// A self-hosted chat server for teams and communities.
 #[derive(Debug, Parser)]
-#[command(name = "madang", version = version::text(), arg_required_else_help = true)]
+#[command(name = "madang", version = version::text(), args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Without a subcommand the server starts.
+    #[command(flatten)]
+    serve: serve::Arguments,
 }
 
 /// What can be asked for besides `--help` and `--version`.
@@ -55,6 +59,7 @@ enum Command {
     Compact(compact::Arguments),
     Config(config::Arguments),
     Restore(restore::Arguments),
+    Serve(serve::Arguments),
     Verify(verify::Arguments),
 }
 
@@ -65,6 +70,7 @@ impl Command {
             Self::Compact(arguments) => compact::run(&arguments),
             Self::Config(arguments) => config::run(&arguments),
             Self::Restore(arguments) => restore::run(&arguments),
+            Self::Serve(arguments) => serve::run(&arguments),
             Self::Verify(arguments) => verify::run(&arguments),
         }
     }
@@ -93,10 +99,10 @@ where
     I::Item: Into<OsString> + Clone,
 {
     let command = match Cli::try_parse_from(arguments) {
-        Ok(Cli { command }) => command,
+        Ok(Cli { command, serve }) => command.unwrap_or(Command::Serve(serve)),
         Err(answer) => return print_answer(&answer),
     };
-    match command.map_or(Ok(()), Command::run) {
+    match command.run() {
         Ok(()) => Exit::Success,
         Err(failure) => fail(&failure),
     }
