@@ -4,14 +4,15 @@ import { defineConfig } from 'vitest/config';
 
 const server = process.env['MADANG_SERVER'] ?? 'http://127.0.0.1:8080';
 
-/** Pretendard's style sheet swaps faces when they arrive, which moves text under the reader's eyes. */
+/** Pretendard's style sheet swaps faces when they arrive, which moves text under the reader's eyes; see letters.ts. */
 function calmFonts(): Plugin {
   return {
     name: 'calm-fonts',
     enforce: 'pre',
     transform(code, id) {
       if (!id.includes('pretendard')) return null;
-      return code.replaceAll('font-display: swap', 'font-display: optional');
+      const display = id.endsWith('?first') ? 'optional' : 'fallback';
+      return code.replaceAll('font-display: swap', `font-display: ${display}`);
     },
   };
 }

@@ -272,6 +272,7 @@ function page(response, path) {
   const file = extname(wanted) !== '' && existsSync(wanted) ? wanted : join(dist, 'index.html');
   response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream');
   response.setHeader('Content-Security-Policy', "default-src 'self'");
+  if (path.startsWith('/assets/')) response.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
   createReadStream(file).pipe(response);
 }
 

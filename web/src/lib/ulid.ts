@@ -1,6 +1,6 @@
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-type Random = (bytes: Uint8Array) => Uint8Array;
+type Random = (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
 const systemRandom: Random = (bytes) => crypto.getRandomValues(bytes);
 
 /** A ULID: 48 bits of time, 80 of chance, as 26 characters. */

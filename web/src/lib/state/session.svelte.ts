@@ -5,6 +5,8 @@ import { client } from './client.svelte';
 import { people } from './people.svelte';
 
 const RETRY_MS = 3_000;
+/** No text waits longer than this for the style sheet of its letters. */
+const LETTERS_MS = 250;
 
 type Phase = 'starting' | 'unreachable' | 'set-up' | 'signed-out' | 'signed-in';
 
@@ -24,14 +26,16 @@ class Session {
     client.onUnreached = () => void this.check();
   }
 
-  async start(): Promise<void> {
+  async start(letters: Promise<unknown>): Promise<void> {
+    const patience = new Promise((resolve) => setTimeout(resolve, LETTERS_MS));
     try {
       this.instance = await http.instance();
+      await Promise.race([letters, patience]);
       if (this.instance.set_up) await this.enter();
       else this.phase = 'set-up';
     } catch {
       this.phase = 'unreachable';
-      setTimeout(() => void this.start(), RETRY_MS);
+      setTimeout(() => void this.start(letters), RETRY_MS);
     }
   }
 
