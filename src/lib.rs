@@ -4,9 +4,21 @@
 //! Calls go downwards only; `tests/tidy.rs` holds every module to it.
 //! ```text
 //! main                      reads the arguments and starts
-//!   cli                     one file per subcommand
+//!   cli, config             one file per subcommand; what can be configured
+//!     app                   puts everything together; the only file that names a backend
+//!       http, gateway       REST under /api/v1; the native WebSocket protocol
+//!         chat              the logic, one file per noun
+//!           hub             this node's connections
+//! origin                    where a request comes from; for every transport
 //! madang-storage            the crate below: streams of events and the stores that keep them
 //! ```
-//! The way from here to a server, and the invariants on it, stand in `docs/architecture.md`.
+//! The invariants stand in `docs/architecture.md`.
 
+pub mod app;
+pub mod chat;
 pub mod cli;
+pub mod config;
+pub mod gateway;
+pub mod http;
+pub mod hub;
+pub mod origin;

@@ -2,13 +2,11 @@
 
 use std::fs;
 
-/// Proportional and resident set size of a process, in KiB.
+/// Resident set size of a process, in KiB.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Memory {
     /// Resident set size.
     pub(crate) rss: u64,
-    /// Proportional set size: shared pages counted by their share.
-    pub(crate) pss: u64,
 }
 
 impl Memory {
@@ -22,9 +20,6 @@ impl Memory {
                 .ok_or_else(|| anyhow::anyhow!("smaps_rollup has no {name}"))?
                 .parse()?)
         };
-        Ok(Self {
-            rss: field("Rss:")?,
-            pss: field("Pss:")?,
-        })
+        Ok(Self { rss: field("Rss:")? })
     }
 }

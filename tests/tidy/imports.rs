@@ -9,15 +9,18 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "broker", "chat", "config", "files", "gateway", "http", "hub", "presence", "search", "stomp",
+            "broker", "chat", "config", "files", "gateway", "http", "hub", "origin", "presence", "search",
+            "stomp",
         ],
     ),
     ("config", &[]),
-    ("http", &["chat"]),
+    ("http", &["chat", "origin"]),
     // The gateway owns the sockets; the hub writes to them. STOMP shares the gateway's connections.
-    ("gateway", &["chat", "hub"]),
-    ("stomp", &["chat", "gateway", "hub"]),
+    ("gateway", &["chat", "hub", "origin"]),
+    ("stomp", &["chat", "gateway", "hub", "origin"]),
     ("chat", &["broker", "files", "hub", "presence", "search"]),
+    // What every transport must ask of a request before it believes it.
+    ("origin", &[]),
     ("hub", &[]),
     ("broker", &[]),
     ("presence", &[]),

@@ -204,7 +204,10 @@ fn project_message(
     }
     // Content that comes back onto a tombstone would undo somebody's deletion; no decision may do that.
     if before.deleted.is_some() && !matches!(fact, Fact::MessageDeleted { .. }) {
-        return Err(ProjectError::Deleted { stream: event.stream, seq });
+        return Err(ProjectError::Deleted {
+            stream: event.stream,
+            seq,
+        });
     }
     let mut record = before.clone();
     record.rev = event.rev();

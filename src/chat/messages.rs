@@ -1,0 +1,265 @@
+//! Messages: posting, editing, deleting, history.
+
+use std::sync::Arc;
+
+use madang_storage::model::{
+    Draft, EventId, Fact, Head, MessageRecord, Nonce, RoomId, Row, RowKey, Rows, StreamId,
+};
+use madang_storage::{Anchor, AppendError, Appended, Command, NonceUse};
+use sha2::{Digest, Sha256};
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::access::RoomAccess;
+use super::view::HeadView;
+use super::{Chat, Code, Error, Identity, Result};
+
+/// The longest text, in grapheme clusters: what people count as characters.
+pub(super) const MAX_TEXT_GRAPHEMES: usize = 4_000;
+/// The longest text, in bytes.
+pub(super) const MAX_TEXT_BYTES: usize = 16 * 1024;
+/// How many messages a page has when nothing is said.
+pub const DEFAULT_PAGE: usize = 50;
+/// How many messages a page may have.
+pub const MAX_PAGE: usize = madang_storage::MAX_MESSAGES_PER_PAGE;
+
+/// A message to post.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// Markdown source.
+    pub text: String,
+    /// The message that it answers.
+    pub reply_to: Option<u64>,
+    /// The client's own id of the request.
+    pub nonce: Option<Nonce>,
+}
+
+/// A message as an answer tells it.
+#[derive(Debug, Clone)]
+pub struct Posted {
+    /// The message as it is now.
+    pub record: Arc<MessageRecord>,
+    /// Whether an earlier request with the same nonce posted it.
+    pub replayed: bool,
+}
+
+/// A page of messages.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Where the room stood before the page was read.
+    pub head: HeadView,
+    /// Ascending, each with the asking user's own reactions.
+    pub messages: Vec<(MessageRecord, Vec<String>)>,
+}
+
+impl Chat {
+    /// Posts a message.
+    pub async fn post(&self, identity: &Identity, room: RoomId, post: Post) -> Result<Posted> {
+        let access = self.room_access(identity, room).await?;
+        check_text(&post.text)?;
+        let mut command = self.message_command(identity, &access);
+        command.nonce = post.nonce.map(|nonce| NonceUse {
+            nonce,
+            fingerprint: fingerprint(&post),
+        });
+        let author = identity.user;
+        let Post { text, reply_to, .. } = post;
+        if reply_to == Some(0) {
+            return Err(no_such_parent());
+        }
+        let decide = move |head: &Head, _: &Rows| {
+            // The newest message is `head.seq`; numbers are dense, so every number up to it is a message.
+            if reply_to.is_some_and(|parent| parent > head.seq) {
+                return Err(no_such_parent());
+            }
+            Ok(Draft::from(Fact::MessagePosted {
+                author,
+                text: text.clone(),
+                reply_to,
+            }))
+        };
+        posted(self.store().append(command, decide).await)
+    }
+
+    /// Replaces the text of one's own message.
+    pub async fn edit(&self, identity: &Identity, room: RoomId, seq: u64, text: String) -> Result<Posted> {
+        let access = self.room_access(identity, room).await?;
+        check_text(&text)?;
+        let mut command = self.message_command(identity, &access);
+        command.rows = vec![RowKey::Message { room, seq }];
+        let user = identity.user;
+        let decide = move |_: &Head, rows: &Rows| {
+            let record = present(rows, room, seq)?;
+            if record.author != user {
+                return Err(Error::new(Code::Forbidden, "only its author may edit a message"));
+            }
+            Ok(Draft::from(Fact::MessageEdited {
+                seq,
+                text: text.clone(),
+            }))
+        };
+        posted(self.store().append(command, decide).await)
+    }
+
+    /// Deletes a message: one's own, or any for somebody who may moderate.
+    pub async fn delete(&self, identity: &Identity, room: RoomId, seq: u64) -> Result<Posted> {
+        let access = self.room_access(identity, room).await?;
+        let mut command = self.message_command(identity, &access);
+        command.rows = vec![RowKey::Message { room, seq }];
+        let (user, may_moderate) = (identity.user, access.may_moderate);
+        let decide = move |_: &Head, rows: &Rows| {
+            let record = present(rows, room, seq)?;
+            if record.author != user && !may_moderate {
+                return Err(Error::new(
+                    Code::Forbidden,
+                    "only its author or a moderator may delete a message",
+                ));
+            }
+            Ok(Draft::from(Fact::MessageDeleted { seq, by: user }))
+        };
+        posted(self.store().append(command, decide).await)
+    }
+
+    /// A page of messages around `anchor`.
+    pub async fn history(
+        &self,
+        identity: &Identity,
+        room: RoomId,
+        anchor: Anchor,
+        limit: usize,
+    ) -> Result<History> {
+        if limit == 0 || limit > MAX_PAGE {
+            return Err(Error::invalid(
+                "limit",
+                format!("a page has 1 to {MAX_PAGE} messages"),
+            ));
+        }
+        self.room_access(identity, room).await?;
+        let page = self.store().history(room, anchor, limit).await?;
+        let mine = self.own_reactions(identity, room, &page.messages).await?;
+        Ok(History {
+            head: page.head.into(),
+            messages: page.messages.into_iter().zip(mine).collect(),
+        })
+    }
+
+    /// The asking user's reactions on each of these messages.
+    async fn own_reactions(
+        &self,
+        identity: &Identity,
+        room: RoomId,
+        messages: &[MessageRecord],
+    ) -> Result<Vec<Vec<String>>> {
+        let mut mine = vec![Vec::new(); messages.len()];
+        let mut keys = Vec::new();
+        let mut places = Vec::new();
+        for (place, message) in messages.iter().enumerate() {
+            for reaction in &message.reactions {
+                let emoji = reaction.emoji.clone();
+                keys.push(RowKey::Reaction {
+                    room,
+                    seq: message.seq,
+                    emoji,
+                    user: identity.user,
+                });
+                places.push(place);
+            }
+        }
+        for (keys, places) in keys
+            .chunks(madang_storage::MAX_ROWS_PER_PAGE)
+            .zip(places.chunks(madang_storage::MAX_ROWS_PER_PAGE))
+        {
+            let rows = self.store().rows(keys).await?;
+            for ((key, place), row) in keys.iter().zip(places).zip(rows) {
+                if let (RowKey::Reaction { emoji, .. }, Some(Row::Reaction(_))) = (key, row) {
+                    mine[*place].push(emoji.clone());
+                }
+            }
+        }
+        Ok(mine)
+    }
+
+    /// An append to a room by this person.
+    pub(super) fn message_command(&self, identity: &Identity, access: &RoomAccess) -> Command {
+        Command {
+            stream: StreamId::Room(access.id),
+            event_id: EventId::from_u128(self.env().next_id()),
+            actor: Some(identity.user),
+            access_rev: access.access_rev,
+            nonce: None,
+            rows: Vec::new(),
+        }
+    }
+}
+
+/// The message with this number, if it can still be acted on.
+pub(super) fn present(rows: &Rows, room: RoomId, seq: u64) -> Result<&MessageRecord> {
+    let record = rows.message(room, seq).ok_or_else(Error::not_found)?;
+    if record.deleted.is_some() {
+        return Err(Error::new(Code::MessageDeleted, "the message was deleted"));
+    }
+    Ok(record)
+}
+
+/// What an append of a message tells.
+pub(super) fn posted(outcome: std::result::Result<Appended, AppendError<Error>>) -> Result<Posted> {
+    let appended = match outcome {
+        Ok(appended) => appended,
+        Err(AppendError::Refused(reason)) => return Err(reason),
+        Err(AppendError::Store(error)) => return Err(error.into()),
+    };
+    let Some(record) = appended.commit.record.clone() else {
+        tracing::error!(stream = %appended.commit.event.stream, "a message's event came without its message");
+        return Err(Error::new(Code::Internal, "something went wrong on the server"));
+    };
+    Ok(Posted {
+        record,
+        replayed: appended.replayed,
+    })
+}
+
+fn check_text(text: &str) -> Result<()> {
+    // Bytes first: counting clusters of a huge text would be work for nothing.
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(Error::too_large(
+            "text",
+            format!("a message has at most {MAX_TEXT_BYTES} bytes"),
+        ));
+    }
+    if text.graphemes(true).nth(MAX_TEXT_GRAPHEMES).is_some() {
+        return Err(Error::too_large(
+            "text",
+            format!("a message has at most {MAX_TEXT_GRAPHEMES} characters"),
+        ));
+    }
+    if text
+        .chars()
+        .any(|character| character.is_control() && !matches!(character, '\n' | '\t'))
+    {
+        return Err(Error::invalid(
+            "text",
+            "a message has no control characters but line breaks and tabs",
+        ));
+    }
+    if text.chars().all(super::names::is_blank) {
+        return Err(Error::invalid("text", "a message needs a text"));
+    }
+    Ok(())
+}
+
+fn no_such_parent() -> Error {
+    Error::invalid(
+        "reply_to",
+        "the message that is answered does not exist in this room",
+    )
+}
+
+/// What a retry must have in common with its first try.
+fn fingerprint(post: &Post) -> u64 {
+    let mut hasher = Sha256::new();
+    hasher.update(post.reply_to.unwrap_or(0).to_be_bytes());
+    hasher.update(post.text.as_bytes());
+    let digest = hasher.finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
+}

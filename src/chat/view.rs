@@ -1,0 +1,168 @@
+//! What people see: the shapes that every transport sends. Stored records are never sent as they are.
+
+use madang_storage::model::{GuildId, Head, MessageRecord, RoomId, Timestamp, UserId};
+use serde::{Serialize, Serializer};
+
+/// A moment, written as RFC 3339 in UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time(pub Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Beyond what the calendar holds the last moment of it is shown: such a time was never made by a clock.
+        let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
+        let moment = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+        serializer.collect_str(&format_args!("{moment:.3}"))
+    }
+}
+
+/// Where a room or guild stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct HeadView {
+    /// The newest event.
+    pub rev: u64,
+    /// The newest message.
+    pub seq: u64,
+    /// How many messages were ever posted.
+    pub n: u64,
+}
+
+impl From<Head> for HeadView {
+    fn from(head: Head) -> Self {
+        Self {
+            rev: head.rev,
+            seq: head.seq,
+            n: head.n,
+        }
+    }
+}
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MessageView<'a> {
+    /// In which room.
+    pub room: RoomId,
+    /// Its number there.
+    pub seq: u64,
+    /// The room's `rev` at which it last changed.
+    pub rev: u64,
+    /// Who wrote it.
+    pub author: UserId,
+    /// When.
+    pub at: Time,
+    /// How many messages the room had with this one.
+    pub n: u64,
+    /// Markdown source; empty once deleted.
+    pub text: &'a str,
+    /// The message that it answers.
+    pub reply_to: Option<u64>,
+    /// When its text was last replaced.
+    pub edited_at: Option<Time>,
+    /// When and by whom it was deleted.
+    pub deleted: Option<DeletionView>,
+    /// Emoji and counts.
+    pub reactions: Vec<ReactionView<'a>>,
+    /// The asking user's own reactions. Only in answers, never in events: their bytes are the same for everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mine: Option<Vec<String>>,
+}
+
+/// When and by whom a message was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DeletionView {
+    /// When.
+    pub at: Time,
+    /// By whom.
+    pub by: UserId,
+}
+
+/// One emoji on a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReactionView<'a> {
+    /// Which.
+    pub emoji: &'a str,
+    /// How many people.
+    pub count: u32,
+}
+
+impl<'a> MessageView<'a> {
+    /// A message as everybody sees it.
+    pub fn new(room: RoomId, record: &'a MessageRecord) -> Self {
+        Self {
+            room,
+            seq: record.seq,
+            rev: record.rev,
+            author: record.author,
+            at: Time(record.at),
+            n: record.n,
+            text: &record.text,
+            reply_to: record.reply_to,
+            edited_at: record.edited_at.map(Time),
+            deleted: record.deleted.map(|deletion| DeletionView {
+                at: Time(deletion.at),
+                by: deletion.by,
+            }),
+            reactions: record
+                .reactions
+                .iter()
+                .map(|reaction| ReactionView {
+                    emoji: &reaction.emoji,
+                    count: reaction.count,
+                })
+                .collect(),
+            mine: None,
+        }
+    }
+}
+
+/// A user as others see one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UserView {
+    /// Who.
+    pub id: UserId,
+    /// The unique name.
+    pub name: String,
+}
+
+/// How far somebody has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MarkerView {
+    /// The newest message that was read.
+    pub seq: u64,
+    /// Its `n`.
+    pub n: u64,
+}
+
+/// A channel with what its reader wants to know at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChannelView {
+    /// The room.
+    pub id: RoomId,
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub topic: String,
+    /// The newest event.
+    pub rev: u64,
+    /// The newest message.
+    pub seq: u64,
+    /// How many messages were ever posted.
+    pub n: u64,
+    /// How far the asking user has read.
+    pub marker: MarkerView,
+    /// How many messages the asking user has not read; exact up to 99, 100 stands for more.
+    pub unread: u64,
+}
+
+/// A guild.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GuildView {
+    /// Which.
+    pub id: GuildId,
+    /// Its name.
+    pub name: String,
+    /// Who owns it.
+    pub owner: UserId,
+    /// The newest event of its stream.
+    pub rev: u64,
+}

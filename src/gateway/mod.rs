@@ -1,0 +1,288 @@
+//! The native WebSocket protocol, as in `docs/protocol.md`: a thin codec over `chat`, and the sockets of this node.
+
+mod close;
+mod codec;
+mod connection;
+mod fields;
+mod frame;
+mod requests;
+mod session;
+mod upgrade;
+mod wire;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::any;
+use madang_storage::model::Epoch;
+
+use crate::chat::Chat;
+use crate::hub::{Encoder as _, Hub, Signal};
+use crate::origin::Origins;
+use close::CloseCode;
+use codec::Codec;
+use connection::Connection;
+pub use wire::NativeEncoder;
+
+/// After this share of the heart-beat's interval without a word a connection is closed.
+const SILENCE_FACTOR: u32 = 5;
+/// How long clients of a node that goes down wait before they come back: spread, so that they do not come all at once.
+const RETRY_MS: std::ops::Range<u64> = 500..5_000;
+
+/// What can be set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How many sockets may be open.
+    pub max_connections: usize,
+    /// How many of them may be unauthenticated.
+    pub max_unauthenticated: usize,
+    /// How much may wait to be sent to one connection, in bytes.
+    pub max_queue_bytes: usize,
+    /// How often a client must be heard of.
+    pub heartbeat: Duration,
+    /// How long a client has to authenticate.
+    pub authenticate_within: Duration,
+    /// How many requests a connection may make a second, over ten seconds.
+    pub requests_per_second: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_connections: 20_000,
+            max_unauthenticated: 1_000,
+            max_queue_bytes: 512 * 1024,
+            heartbeat: Duration::from_secs(30),
+            authenticate_within: Duration::from_secs(10),
+            requests_per_second: 100,
+        }
+    }
+}
+
+impl Settings {
+    fn heartbeat_ms(&self) -> u64 {
+        u64::try_from(self.heartbeat.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn authenticate_within_ms(&self) -> u64 {
+        u64::try_from(self.authenticate_within.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The sockets of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    chat: Chat,
+    hub: Hub,
+    epoch: Epoch,
+    origins: Origins,
+    settings: Settings,
+    sockets: Mutex<Sockets>,
+    next_number: AtomicU64,
+    draining: AtomicBool,
+}
+
+/// All sockets. Those that have not authenticated are counted, because each handshake asks.
+#[derive(Default)]
+struct Sockets {
+    by_number: HashMap<u64, Socket>,
+    unauthenticated: usize,
+}
+
+/// A socket in the list: its connection, once the handshake is done.
+struct Socket {
+    connection: Weak<Connection>,
+    authenticated: bool,
+    codec: Codec,
+}
+
+/// A place among the sockets, given back when it is dropped.
+struct Slot {
+    gateway: Gateway,
+    number: u64,
+}
+
+impl Slot {
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn fill(&self, connection: &Arc<Connection>) {
+        if let Some(socket) = self.gateway.sockets().by_number.get_mut(&self.number) {
+            socket.connection = Arc::downgrade(connection);
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut sockets = self.gateway.sockets();
+        let gone = sockets.by_number.remove(&self.number);
+        if gone.is_some_and(|socket| !socket.authenticated) {
+            sockets.unauthenticated -= 1;
+        }
+    }
+}
+
+/// How many sockets there are.
+#[derive(Debug, Clone, Copy)]
+pub struct Counts {
+    /// All of them.
+    pub connections: usize,
+    /// Those that have not authenticated.
+    pub unauthenticated: usize,
+}
+
+impl Gateway {
+    /// A gateway without sockets. `epoch` is the data's.
+    pub fn new(chat: Chat, hub: Hub, epoch: Epoch, origins: Origins, settings: Settings) -> Self {
+        let inner = Inner {
+            chat,
+            hub,
+            epoch,
+            origins,
+            settings,
+            sockets: Mutex::default(),
+            next_number: AtomicU64::new(1),
+            draining: AtomicBool::new(false),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The route of the handshake.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/gateway", any(upgrade::upgrade))
+            .with_state(self.clone())
+    }
+
+    /// How many sockets there are.
+    pub fn counts(&self) -> Counts {
+        let sockets = self.sockets();
+        Counts {
+            connections: sockets.by_number.len(),
+            unauthenticated: sockets.unauthenticated,
+        }
+    }
+
+    /// Closes what is overdue: unauthenticated for too long, silent, or too slow to close. Called once a second.
+    pub fn tick(&self) {
+        let now = Instant::now();
+        let settings = self.settings();
+        for (connection, authenticated, _) in self.connections() {
+            connection.enforce_close(now);
+            if !authenticated && connection.age(now) > settings.authenticate_within {
+                connection.close(CloseCode::NotAuthenticated);
+            } else if connection.silence(now) > settings.heartbeat * SILENCE_FACTOR / 2 {
+                connection.close(CloseCode::Silent);
+            }
+        }
+    }
+
+    /// Tells all clients when to come back, closes them, and waits until they are gone or `within` has passed.
+    pub async fn drain(&self, within: Duration) {
+        self.inner.draining.store(true, Ordering::SeqCst);
+        let connections = self.connections();
+        let count = connections.len().max(1) as u64;
+        for (index, (connection, _, codec)) in connections.into_iter().enumerate() {
+            // Evenly spread: as good as random for the whole, and no two clients share a moment by chance.
+            let retry_ms = RETRY_MS.start + (RETRY_MS.end - RETRY_MS.start) * index as u64 / count;
+            let signal = Signal::Draining { retry_ms };
+            connection.send(&wire::NativeEncoder.signal(codec.key(), &signal));
+            connection.close(CloseCode::Draining);
+        }
+        let deadline = Instant::now() + within;
+        while !self.sockets().by_number.is_empty() && Instant::now() < deadline {
+            self.tick();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The most that waits to be sent to one connection, in bytes.
+    pub fn longest_queue_bytes(&self) -> usize {
+        self.connections()
+            .iter()
+            .map(|(connection, ..)| connection.queued_bytes())
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn chat(&self) -> &Chat {
+        &self.inner.chat
+    }
+
+    fn hub(&self) -> &Hub {
+        &self.inner.hub
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.inner.epoch
+    }
+
+    fn origins(&self) -> &Origins {
+        &self.inner.origins
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    fn sockets(&self) -> MutexGuard<'_, Sockets> {
+        self.inner.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connections(&self) -> Vec<(Arc<Connection>, bool, Codec)> {
+        let sockets = self.sockets();
+        sockets
+            .by_number
+            .values()
+            .filter_map(|socket| Some((socket.connection.upgrade()?, socket.authenticated, socket.codec)))
+            .collect()
+    }
+
+    /// A place for one more socket, if there is one.
+    fn slot(&self, codec: Codec) -> Option<Slot> {
+        if self.inner.draining.load(Ordering::SeqCst) {
+            return None;
+        }
+        let number = self.inner.next_number.fetch_add(1, Ordering::Relaxed);
+        let mut sockets = self.sockets();
+        let settings = self.settings();
+        let is_full = sockets.by_number.len() >= settings.max_connections;
+        if is_full || sockets.unauthenticated >= settings.max_unauthenticated {
+            return None;
+        }
+        sockets.unauthenticated += 1;
+        sockets.by_number.insert(
+            number,
+            Socket {
+                connection: Weak::new(),
+                authenticated: false,
+                codec,
+            },
+        );
+        drop(sockets);
+        Some(Slot {
+            gateway: self.clone(),
+            number,
+        })
+    }
+
+    fn authenticated(&self, number: u64) {
+        let mut sockets = self.sockets();
+        if let Some(socket) = sockets.by_number.get_mut(&number)
+            && !std::mem::replace(&mut socket.authenticated, true)
+        {
+            sockets.unauthenticated -= 1;
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! A stream that somebody listens to: its events reach all listeners in `rev` order, without holes.
+//!
+//! The committer only enqueues. Whoever finds the lane idle starts a task that drains it: it takes one event at a time
+//! under the lane's lock and writes to the receivers without it. What was taken stands in a ring, so that a listener that
+//! joins meanwhile is handed what it just missed.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use madang_storage::Store;
+use madang_storage::model::{Commit, StreamId};
+
+use super::frames::EventFrames;
+use super::listener::{CloseReason, Listener};
+use super::{Encoder, FrameKey};
+
+/// How many events may wait in a lane. Above it they are read from the store later.
+const MAX_QUEUE: usize = 1_024;
+/// How many events a lane remembers for those who join.
+const RING: usize = 32;
+/// After so many receivers the draining task lets others run.
+const RECEIVERS_PER_TURN: usize = 256;
+/// How many events are read from the store at a time.
+const PAGE: usize = 100;
+/// How often a gap is tried to be read before the receivers are told to connect again.
+const MAX_TRIES: u32 = 6;
+
+/// A stream with listeners.
+pub(super) struct Lane {
+    pub(super) stream: StreamId,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The `rev` up to which events were handed to the receivers.
+    delivered: u64,
+    queue: VecDeque<Arc<EventFrames>>,
+    /// Events were left out of the queue; the store has them.
+    behind: bool,
+    /// A task is draining the lane.
+    draining: bool,
+    /// Taken out of the hub: nobody may join any more.
+    retired: bool,
+    ring: VecDeque<Arc<EventFrames>>,
+    receivers: Arc<Vec<Arc<Listener>>>,
+    /// Those who know more than was delivered: each joins when its `rev` is reached.
+    joining: Vec<(Arc<Listener>, u64)>,
+}
+
+/// What a draining task does next.
+enum Next {
+    Nothing,
+    Event(Arc<EventFrames>),
+    /// Events after this `rev` are in the store and not in the queue.
+    Missing(u64),
+}
+
+/// What became of an attempt to join.
+pub(super) enum Joined {
+    /// From now on the lane's order is the listener's order.
+    Yes,
+    /// The lane is further than its ring remembers: read the store up to here, and try again.
+    Behind,
+    /// The lane is gone: take a new one.
+    Retired,
+}
+
+impl Lane {
+    /// A lane that delivers what comes after `head_rev`. It must have been listening before that head was read.
+    pub(super) fn new(stream: StreamId) -> Self {
+        let state = State {
+            delivered: 0,
+            queue: VecDeque::new(),
+            behind: false,
+            // Nothing is drained until the head is known.
+            draining: true,
+            retired: false,
+            ring: VecDeque::new(),
+            receivers: Arc::default(),
+            joining: Vec::new(),
+        };
+        Self {
+            stream,
+            state: Mutex::new(state),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a committed event; answers whether the caller must start to drain the lane.
+    pub(super) fn enqueue(&self, commit: &Arc<Commit>) -> bool {
+        let mut state = self.lock();
+        if state.queue.len() >= MAX_QUEUE {
+            state.behind = true;
+        } else {
+            state
+                .queue
+                .push_back(Arc::new(EventFrames::new(Arc::clone(commit))));
+        }
+        !std::mem::replace(&mut state.draining, true)
+    }
+
+    /// Starts at a head that was read after the lane began to listen. Whoever joined before may know less than that
+    /// head: then the lane starts with what is next for them, which stands in the queue or in the store.
+    pub(super) fn start(&self, head_rev: u64) {
+        let mut state = self.lock();
+        let lowest = state
+            .joining
+            .iter()
+            .map(|(_, rev)| *rev)
+            .min()
+            .unwrap_or(head_rev);
+        state.delivered = lowest.min(head_rev);
+        state.behind = state.delivered < head_rev;
+        state.promote();
+    }
+
+    /// Adds a listener that has everything up to `rev`.
+    pub(super) fn join(&self, listener: &Arc<Listener>, rev: u64, encoder: &dyn Encoder) -> Joined {
+        let mut state = self.lock();
+        if state.retired {
+            return Joined::Retired;
+        }
+        state.remove(listener);
+        if rev > state.delivered {
+            state.joining.push((Arc::clone(listener), rev));
+            return Joined::Yes;
+        }
+        let missed = usize::try_from(state.delivered - rev).unwrap_or(usize::MAX);
+        if missed > state.ring.len() {
+            return Joined::Behind;
+        }
+        // Under the lock, so that the next event cannot overtake these.
+        for frames in state.ring.iter().skip(state.ring.len() - missed) {
+            listener.send(&frames.get(listener.key, encoder));
+        }
+        Arc::make_mut(&mut state.receivers).push(Arc::clone(listener));
+        Joined::Yes
+    }
+
+    /// Removes a listener; answers whether nobody is left.
+    pub(super) fn leave(&self, listener: &Listener) -> bool {
+        let mut state = self.lock();
+        state.remove(listener);
+        state.is_empty()
+    }
+
+    /// Whether nobody may join any more.
+    pub(super) fn is_retired(&self) -> bool {
+        self.lock().retired
+    }
+
+    /// Ends the lane if nobody listens.
+    pub(super) fn retire(&self) -> bool {
+        let mut state = self.lock();
+        if state.is_empty() {
+            state.retired = true;
+        }
+        state.retired
+    }
+
+    /// Those who listen now.
+    pub(super) fn receivers(&self) -> Arc<Vec<Arc<Listener>>> {
+        Arc::clone(&self.lock().receivers)
+    }
+
+    /// Hands events out until none are left. One task at a time.
+    pub(super) async fn drain(&self, store: &Store, encoder: &dyn Encoder) {
+        loop {
+            match self.next() {
+                Next::Nothing => return,
+                Next::Event(frames) => self.deliver(frames, encoder).await,
+                Next::Missing(after) => {
+                    if !self.fill(after, store, encoder).await {
+                        self.give_up();
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is to be done next. `Nothing` ends the draining: whoever enqueues then starts it anew.
+    fn next(&self) -> Next {
+        let mut state = self.lock();
+        let delivered = state.delivered;
+        while state.queue.front().is_some_and(|next| next.rev() <= delivered) {
+            state.queue.pop_front();
+        }
+        let next_rev = state.queue.front().map(|next| next.rev());
+        if next_rev == Some(delivered + 1)
+            && let Some(frames) = state.queue.pop_front()
+        {
+            return Next::Event(frames);
+        }
+        if next_rev.is_some() || state.behind {
+            return Next::Missing(delivered);
+        }
+        state.draining = false;
+        Next::Nothing
+    }
+
+    /// Reads what is missing from the store, a page at most, and delivers it.
+    async fn fill(&self, after: u64, store: &Store, encoder: &dyn Encoder) -> bool {
+        let mut pause = std::time::Duration::from_millis(50);
+        for _ in 0..MAX_TRIES {
+            match store.events(self.stream, after, PAGE).await {
+                Ok(page) => {
+                    let head_rev = page.head.rev;
+                    for commit in page.commits {
+                        self.deliver(Arc::new(EventFrames::new(Arc::new(commit))), encoder)
+                            .await;
+                    }
+                    let mut state = self.lock();
+                    if state.delivered >= head_rev {
+                        state.behind = false;
+                    }
+                    if state.delivered > after || !state.behind {
+                        return true;
+                    }
+                }
+                Err(error) => tracing::warn!(stream = %self.stream, %error, "what is missing cannot be read"),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        false
+    }
+
+    /// Hands one event, the next one, to everybody who listens.
+    async fn deliver(&self, frames: Arc<EventFrames>, encoder: &dyn Encoder) {
+        let receivers = {
+            let mut state = self.lock();
+            if frames.rev() != state.delivered + 1 {
+                return;
+            }
+            state.delivered = frames.rev();
+            if state.ring.len() == RING {
+                state.ring.pop_front();
+            }
+            state.ring.push_back(Arc::clone(&frames));
+            let receivers = Arc::clone(&state.receivers);
+            state.promote();
+            receivers
+        };
+        let mut last: Option<(FrameKey, bytes::Bytes)> = None;
+        for (index, receiver) in receivers.iter().enumerate() {
+            if index > 0 && index % RECEIVERS_PER_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
+            let known = last.as_ref().filter(|(key, _)| *key == receiver.key);
+            if known.is_none() {
+                last = Some((receiver.key, frames.get(receiver.key, encoder)));
+            }
+            if let Some((_, frame)) = &last {
+                receiver.send(frame);
+            }
+        }
+    }
+
+    /// The store cannot tell what is missing: everybody connects again and resumes, when it can.
+    fn give_up(&self) {
+        let mut state = self.lock();
+        state.retired = true;
+        state.queue.clear();
+        for receiver in state.receivers.iter() {
+            receiver.outlet.close(CloseReason::Lost);
+        }
+        for (listener, _) in &state.joining {
+            listener.outlet.close(CloseReason::Lost);
+        }
+    }
+}
+
+impl State {
+    fn remove(&mut self, listener: &Listener) {
+        self.joining
+            .retain(|(joining, _)| joining.number != listener.number);
+        if self
+            .receivers
+            .iter()
+            .any(|receiver| receiver.number == listener.number)
+        {
+            Arc::make_mut(&mut self.receivers).retain(|receiver| receiver.number != listener.number);
+        }
+    }
+
+    /// Lets in those whose `rev` is reached.
+    fn promote(&mut self) {
+        if self.joining.is_empty() {
+            return;
+        }
+        let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.joining)
+            .into_iter()
+            .partition(|(_, rev)| *rev <= self.delivered);
+        self.joining = waiting;
+        if !ready.is_empty() {
+            Arc::make_mut(&mut self.receivers).extend(ready.into_iter().map(|(listener, _)| listener));
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.receivers.is_empty() && self.joining.is_empty()
+    }
+}

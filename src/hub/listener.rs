@@ -1,0 +1,104 @@
+//! One connection as the hub sees it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use madang_storage::model::{RoomId, SessionId, UserId};
+
+use super::FrameKey;
+
+/// How many rooms a connection may have open.
+pub const MAX_OPEN_ROOMS: usize = 16;
+
+/// Why the hub closes a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// Its session has ended.
+    SessionEnded,
+    /// The server goes down; come back after so many milliseconds.
+    Draining,
+    /// What it should have got cannot be had: it must connect and resume.
+    Lost,
+}
+
+/// Where frames for a connection go. Implemented by the gateway.
+#[async_trait]
+pub trait Outlet: Send + Sync + 'static {
+    /// Writes or queues a frame, in the order of the calls. Never blocks; a connection over its bound is closed instead.
+    fn send(&self, frame: &Bytes);
+
+    /// Closes the connection once what is queued was sent.
+    fn close(&self, reason: CloseReason);
+
+    /// Waits until everything queued is written: for whoever has much to send, and would otherwise overrun the bound.
+    async fn drained(&self);
+}
+
+/// A signed-in connection.
+pub struct Listener {
+    /// Tells connections apart.
+    pub(super) number: u64,
+    /// Whose it is.
+    pub(super) user: UserId,
+    /// By which login.
+    pub(super) session: SessionId,
+    /// Which frames it wants.
+    pub(super) key: FrameKey,
+    pub(super) outlet: Arc<dyn Outlet>,
+    open: Mutex<Vec<RoomId>>,
+}
+
+impl Listener {
+    pub(super) fn new(
+        number: u64,
+        user: UserId,
+        session: SessionId,
+        key: FrameKey,
+        outlet: Arc<dyn Outlet>,
+    ) -> Self {
+        Self {
+            number,
+            user,
+            session,
+            key,
+            outlet,
+            open: Mutex::default(),
+        }
+    }
+
+    pub(super) fn send(&self, frame: &Bytes) {
+        self.outlet.send(frame);
+    }
+
+    /// Notes an open room; `false` when there are too many. Opening one twice is opening it once.
+    pub(super) fn note_open(&self, room: RoomId) -> bool {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.contains(&room) {
+            return true;
+        }
+        if open.len() >= MAX_OPEN_ROOMS {
+            return false;
+        }
+        open.push(room);
+        true
+    }
+
+    pub(super) fn note_closed(&self, room: RoomId) {
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|open| *open != room);
+    }
+
+    pub(super) fn has_open(&self, room: RoomId) -> bool {
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&room)
+    }
+
+    pub(super) fn open_rooms(&self) -> Vec<RoomId> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

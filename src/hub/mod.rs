@@ -1,0 +1,380 @@
+//! This node's connections: who listens to what, and delivery in order.
+//!
+//! The hub knows frames, not formats: codecs make the bytes ([`Encoder`]), connections take them ([`Outlet`]). It is told
+//! of every commit ([`CommitSink`]), and reads from the store whatever it was not told.
+
+mod frames;
+mod heads;
+mod lane;
+mod listener;
+mod signal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use madang_storage::model::{Commit, GuildId, Head, RoomId, SessionId, StreamId, UserId};
+use madang_storage::{CommitSink, Result, Store};
+
+use frames::EventFrames;
+pub use frames::{Encoder, FrameKey};
+use heads::Heads;
+use lane::{Joined, Lane};
+pub use listener::{CloseReason, Listener, MAX_OPEN_ROOMS, Outlet};
+pub use signal::Signal;
+
+/// Resuming answers at most so many events of one stream; above it a reset is told.
+pub const MAX_MISSED_PER_STREAM: u64 = 200;
+/// How many events are read from the store at a time. With the longest texts a page stays within a connection's bound.
+const PAGE: usize = 20;
+
+/// All connections of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    encoder: Arc<dyn Encoder>,
+    runtime: tokio::runtime::Handle,
+    store: OnceLock<Store>,
+    lanes: RwLock<HashMap<StreamId, Arc<Lane>>>,
+    people: Mutex<People>,
+    heads: Heads,
+    next_number: AtomicU64,
+}
+
+/// Who is here.
+#[derive(Default)]
+struct People {
+    users: HashMap<UserId, Vec<Arc<Listener>>>,
+    /// Connections that watch a guild's rooms without having them open.
+    guilds: HashMap<GuildId, Arc<Vec<Arc<Listener>>>>,
+}
+
+/// How an opening begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Opened {
+    /// Where the stream stands.
+    pub head: Head,
+    /// Too much was missed: read a page, and go on from `head`.
+    pub reset: bool,
+}
+
+impl Hub {
+    /// A hub without connections. Delivery runs on the present runtime.
+    pub fn new(encoder: Arc<dyn Encoder>) -> Self {
+        let inner = Inner {
+            encoder,
+            runtime: tokio::runtime::Handle::current(),
+            store: OnceLock::new(),
+            lanes: RwLock::default(),
+            people: Mutex::default(),
+            heads: Heads::default(),
+            next_number: AtomicU64::new(1),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Says where to read what the hub was not told. The store needs the hub as its sink, so it comes second.
+    pub fn attach_store(&self, store: Store) {
+        // A second call would be a defect of the composition root; the first store stays.
+        let first = self.inner.store.set(store).is_ok();
+        debug_assert!(first, "the hub has a store already");
+    }
+
+    /// Registers a signed-in connection.
+    pub fn enter(
+        &self,
+        user: UserId,
+        session: SessionId,
+        key: FrameKey,
+        outlet: Arc<dyn Outlet>,
+    ) -> Arc<Listener> {
+        let number = self.inner.next_number.fetch_add(1, Ordering::Relaxed);
+        let listener = Arc::new(Listener::new(number, user, session, key, outlet));
+        self.people()
+            .users
+            .entry(user)
+            .or_default()
+            .push(Arc::clone(&listener));
+        listener
+    }
+
+    /// Forgets a connection.
+    pub fn leave(&self, listener: &Arc<Listener>) {
+        for room in listener.open_rooms() {
+            self.close_room(listener, room);
+        }
+        let watched: Vec<GuildId> = {
+            let mut people = self.people();
+            if let Some(connections) = people.users.get_mut(&listener.user) {
+                connections.retain(|known| known.number != listener.number);
+                if connections.is_empty() {
+                    people.users.remove(&listener.user);
+                }
+            }
+            let mut watched = Vec::new();
+            people.guilds.retain(|guild, watchers| {
+                if watchers.iter().any(|known| known.number == listener.number) {
+                    watched.push(*guild);
+                    Arc::make_mut(watchers).retain(|known| known.number != listener.number);
+                }
+                !watchers.is_empty()
+            });
+            watched
+        };
+        for guild in watched {
+            self.leave_lane(listener, StreamId::Guild(guild));
+        }
+    }
+
+    /// How many connections are signed in.
+    pub fn connections(&self) -> usize {
+        self.people().users.values().map(Vec::len).sum()
+    }
+
+    /// Opens a room: from now on its events reach the listener whole, after what it missed since `since`.
+    /// `begin` is called once, before the first event. `Ok(None)` when too many rooms are open.
+    pub async fn open_room(
+        &self,
+        listener: &Arc<Listener>,
+        room: RoomId,
+        since: Option<u64>,
+        begin: impl FnOnce(Opened),
+    ) -> Result<Option<Opened>> {
+        if !listener.note_open(room) {
+            return Ok(None);
+        }
+        let opened = self.listen(listener, StreamId::Room(room), since, begin).await;
+        if opened.is_err() {
+            listener.note_closed(room);
+        }
+        opened.map(Some)
+    }
+
+    /// Closes a room.
+    pub fn close_room(&self, listener: &Arc<Listener>, room: RoomId) {
+        listener.note_closed(room);
+        self.leave_lane(listener, StreamId::Room(room));
+    }
+
+    /// Watches a guild: its own events, and heads of rooms that are not open.
+    pub async fn watch_guild(
+        &self,
+        listener: &Arc<Listener>,
+        guild: GuildId,
+        since: Option<u64>,
+        begin: impl FnOnce(Opened),
+    ) -> Result<Opened> {
+        {
+            let mut people = self.people();
+            let watchers = people.guilds.entry(guild).or_default();
+            if !watchers.iter().any(|known| known.number == listener.number) {
+                Arc::make_mut(watchers).push(Arc::clone(listener));
+            }
+        }
+        self.listen(listener, StreamId::Guild(guild), since, begin).await
+    }
+
+    /// Signals to everybody who has the room open, but not to the connections of `except`.
+    pub fn signal_lookers(&self, room: RoomId, except: UserId, signal: &Signal) {
+        let Some(lane) = self.lane(StreamId::Room(room)) else {
+            return;
+        };
+        let receivers = lane.receivers();
+        self.signal(
+            receivers.iter().filter(|receiver| receiver.user != except),
+            signal,
+        );
+    }
+
+    /// Signals to all connections of a user but those of one session.
+    pub fn signal_user(&self, user: UserId, except: Option<SessionId>, signal: Signal) {
+        let connections = self.people().users.get(&user).cloned().unwrap_or_default();
+        let others = connections
+            .iter()
+            .filter(|connection| Some(connection.session) != except);
+        self.signal(others, &signal);
+    }
+
+    /// Signals to one connection.
+    pub fn signal_to(&self, listener: &Listener, signal: &Signal) {
+        listener.send(&self.inner.encoder.signal(listener.key, signal));
+    }
+
+    /// Closes all connections of a session that has ended.
+    pub fn close_session(&self, session: SessionId) {
+        let people = self.people();
+        for connection in people
+            .users
+            .values()
+            .flatten()
+            .filter(|connection| connection.session == session)
+        {
+            connection.outlet.close(CloseReason::SessionEnded);
+        }
+    }
+
+    /// Tells the heads of rooms that changed to those who watch their guilds. Called once a second.
+    pub async fn tell_heads(&self) {
+        if let Some(store) = self.inner.store.get() {
+            heads::tell(self, store).await;
+        }
+    }
+
+    fn signal<'a>(&self, receivers: impl Iterator<Item = &'a Arc<Listener>>, signal: &Signal) {
+        let mut frames: Vec<(FrameKey, bytes::Bytes)> = Vec::new();
+        for receiver in receivers {
+            let known = frames.iter().position(|(key, _)| *key == receiver.key);
+            let place = known.unwrap_or_else(|| {
+                frames.push((receiver.key, self.inner.encoder.signal(receiver.key, signal)));
+                frames.len() - 1
+            });
+            receiver.send(&frames[place].1);
+        }
+    }
+
+    /// Listens first, reads second: nothing between can be missed.
+    async fn listen(
+        &self,
+        listener: &Arc<Listener>,
+        stream: StreamId,
+        since: Option<u64>,
+        begin: impl FnOnce(Opened),
+    ) -> Result<Opened> {
+        let store = self.store()?;
+        let mut lane = self.lane_or_new(stream, &store).await?;
+        let head = store.head(stream).await?;
+        let since = since.unwrap_or(head.rev);
+        // A client cannot be ahead of the stream; one that says so starts over.
+        let reset = since > head.rev || head.rev - since > MAX_MISSED_PER_STREAM;
+        let opened = Opened { head, reset };
+        begin(opened);
+        let mut rev = if reset { head.rev } else { since };
+        loop {
+            rev = self.replay(listener, stream, rev, &store).await?;
+            match lane.join(listener, rev, &*self.inner.encoder) {
+                Joined::Yes => return Ok(opened),
+                Joined::Behind => {}
+                Joined::Retired => lane = self.lane_or_new(stream, &store).await?,
+            }
+        }
+    }
+
+    /// Sends everything that is stored after `rev`, in bounded pages; answers how far that was.
+    async fn replay(
+        &self,
+        listener: &Listener,
+        stream: StreamId,
+        mut rev: u64,
+        store: &Store,
+    ) -> Result<u64> {
+        loop {
+            let page = store.events(stream, rev, PAGE).await?;
+            for commit in page.commits {
+                rev = commit.event.rev();
+                let frames = EventFrames::new(Arc::new(commit));
+                listener.send(&frames.get(listener.key, &*self.inner.encoder));
+            }
+            listener.outlet.drained().await;
+            if rev >= page.head.rev {
+                return Ok(rev);
+            }
+        }
+    }
+
+    fn lane(&self, stream: StreamId) -> Option<Arc<Lane>> {
+        self.inner
+            .lanes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&stream)
+            .cloned()
+    }
+
+    async fn lane_or_new(&self, stream: StreamId, store: &Store) -> Result<Arc<Lane>> {
+        let (lane, is_new) = {
+            let mut lanes = self.inner.lanes.write().unwrap_or_else(PoisonError::into_inner);
+            match lanes.get(&stream) {
+                Some(lane) if !lane.is_retired() => (Arc::clone(lane), false),
+                _ => {
+                    let lane = Arc::new(Lane::new(stream));
+                    lanes.insert(stream, Arc::clone(&lane));
+                    (lane, true)
+                }
+            }
+        };
+        if is_new {
+            match store.head(stream).await {
+                Ok(head) => {
+                    lane.start(head.rev);
+                    self.spawn_drain(lane.clone());
+                }
+                Err(error) => {
+                    self.remove_lane(&lane);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(lane)
+    }
+
+    fn leave_lane(&self, listener: &Listener, stream: StreamId) {
+        let Some(lane) = self.lane(stream) else { return };
+        if lane.leave(listener) {
+            self.remove_lane(&lane);
+        }
+    }
+
+    /// Takes a lane out if nobody listens. Under the lock of the lanes, so that nobody can join it at the same time.
+    fn remove_lane(&self, lane: &Arc<Lane>) {
+        let mut lanes = self.inner.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        if lane.retire()
+            && lanes
+                .get(&lane.stream)
+                .is_some_and(|known| Arc::ptr_eq(known, lane))
+        {
+            lanes.remove(&lane.stream);
+        }
+    }
+
+    fn spawn_drain(&self, lane: Arc<Lane>) {
+        let Some(store) = self.inner.store.get().cloned() else {
+            return;
+        };
+        let encoder = Arc::clone(&self.inner.encoder);
+        self.inner
+            .runtime
+            .spawn(async move { lane.drain(&store, &*encoder).await });
+    }
+
+    fn store(&self) -> Result<Store> {
+        let missing = || madang_storage::Error::Unavailable("the hub has no store yet".to_owned());
+        self.inner.store.get().cloned().ok_or_else(missing)
+    }
+
+    fn people(&self) -> MutexGuard<'_, People> {
+        self.inner.people.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CommitSink for Hub {
+    fn committed(&self, commits: &[Arc<Commit>]) {
+        for commit in commits {
+            let stream = commit.event.stream;
+            if let Some(lane) = self.lane(stream)
+                && lane.enqueue(commit)
+            {
+                self.spawn_drain(lane);
+            }
+            if let StreamId::Room(room) = stream {
+                self.inner.heads.note(room, commit);
+            }
+        }
+    }
+}
