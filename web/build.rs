@@ -12,13 +12,15 @@ mod npm;
 mod table;
 
 /// What the page is made of, from this folder. `dist` and `node_modules` come out of it, so they do not belong here.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 9] = [
     "build.rs",
     "build",
     "index.html",
     "package-lock.json",
+    "package.json",
     "public",
     "src",
+    "svelte.config.js",
     "vite.config.ts",
 ];
 
@@ -32,7 +34,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             for source in SOURCES {
                 println!("cargo:rerun-if-changed={source}");
             }
-            println!("cargo:rerun-if-changed=svelte.config.js");
             npm::build(&here, &out)?
         }
     };
@@ -42,7 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn prebuilt(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let folder = folder.canonicalize().map_err(|error| {
-        format!("MADANG_WEB_DIST is {}, which cannot be opened: {error}", folder.display())
+        format!(
+            "MADANG_WEB_DIST is {}, which cannot be opened: {error}",
+            folder.display()
+        )
     })?;
     println!("cargo:rerun-if-changed={}", folder.display());
     Ok(folder)

@@ -13,7 +13,17 @@ pub(crate) fn build(here: &Path, out: &Path) -> Result<PathBuf, Box<dyn Error>> 
     check_node()?;
     install(here, out)?;
     let dist = out.join("dist");
-    run(here, &["run", "build", "--", "--outDir", &dist.to_string_lossy(), "--emptyOutDir"])?;
+    run(
+        here,
+        &[
+            "run",
+            "build",
+            "--",
+            "--outDir",
+            &dist.to_string_lossy(),
+            "--emptyOutDir",
+        ],
+    )?;
     Ok(dist)
 }
 
@@ -47,7 +57,9 @@ fn is_fitting(version: &str) -> bool {
         return false;
     };
     let newest_line = OLDEST[OLDEST.len() - 1].0;
-    let is_known_line = OLDEST.iter().any(|&(line, oldest)| major == line && minor >= oldest);
+    let is_known_line = OLDEST
+        .iter()
+        .any(|&(line, oldest)| major == line && minor >= oldest);
     is_known_line || major > newest_line
 }
 
@@ -59,22 +71,24 @@ fn install(here: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     if is_same && here.join("node_modules").is_dir() {
         return Ok(());
     }
-    // Another build folder, or somebody by hand, may have installed these very packages: npm keeps its own copy.
-    if !npm_has(here, &lock) {
+    // Another build folder, or somebody by hand, may have installed these very packages.
+    if !npm_has(here) {
         run(here, &["ci"])?;
     }
     fs::write(stamp, lock)?;
     Ok(())
 }
 
-/// Whether npm's record of what it installed is newer than the lock file and names as many packages.
-fn npm_has(here: &Path, lock: &[u8]) -> bool {
-    let record = here.join("node_modules/.package-lock.json");
-    let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-    let is_newer = modified(&record)
-        .zip(modified(&here.join("package-lock.json")))
-        .is_some_and(|(record, lock)| record >= lock);
-    is_newer && !lock.is_empty()
+/// Whether npm installed after the lock file last changed, going by its record of what it did.
+fn npm_has(here: &Path) -> bool {
+    let modified = |path: &str| {
+        fs::metadata(here.join(path))
+            .and_then(|data| data.modified())
+            .ok()
+    };
+    modified("node_modules/.package-lock.json")
+        .zip(modified("package-lock.json"))
+        .is_some_and(|(record, lock)| record >= lock)
 }
 
 fn run(here: &Path, arguments: &[&str]) -> Result<(), Box<dyn Error>> {

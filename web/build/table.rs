@@ -15,7 +15,11 @@ const PACKED: [&str; 4] = ["woff2", "png", "webp", "avif"];
 /// Writes `files.rs` into `out`, sorted by path, with what is served compressed beside it.
 pub(crate) fn write(dist: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     if !dist.join("index.html").is_file() {
-        return Err(format!("there is no index.html in {}: this is not a built page", dist.display()).into());
+        return Err(format!(
+            "there is no index.html in {}: this is not a built page",
+            dist.display()
+        )
+        .into());
     }
     let mut paths = Vec::new();
     collect(dist, &mut paths)?;
