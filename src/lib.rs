@@ -14,8 +14,11 @@
 //! ```
 //! The invariants stand in `docs/architecture.md`.
 
+pub mod app;
 pub mod chat;
 pub mod cli;
+pub mod config;
 pub mod gateway;
+pub mod http;
 pub mod hub;
 pub mod origin;

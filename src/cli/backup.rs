@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use madang_storage::embedded;
+use madang_storage::embedded::{self, BackupReport};
 
 use super::{Failure, report};
+use crate::app::control::{self, Answer, Ask};
 
 /// Writes a backup of the data in a folder.
 ///
@@ -23,7 +24,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let made = embedded::backup(&arguments.data, &arguments.file)?;
+    let made = match ask_server(arguments)? {
+        Some(report) => report,
+        None => embedded::backup(&arguments.data, &arguments.file)?,
+    };
     report::print(arguments.json, &made, || {
         let mut text = format!(
             "{}: {} rows in {} bytes\ncontent {}\n",
@@ -42,5 +46,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match made.damage {
         Some(damage) => Err(Failure(format!("the data is damaged: {damage}"))),
         None => Ok(()),
+    }
+}
+
+/// A running server has the data to itself: it is asked for the backup. `None` when none runs.
+fn ask_server(arguments: &Arguments) -> Result<Option<BackupReport>, Failure> {
+    let to = std::path::absolute(&arguments.file).map_err(|error| {
+        Failure(format!(
+            "cannot tell where {} is: {error}",
+            arguments.file.display()
+        ))
+    })?;
+    let answer = control::ask(&arguments.data, &Ask::Backup { to })
+        .map_err(|error| Failure(format!("cannot ask the running server: {error}")))?;
+    match answer {
+        None => Ok(None),
+        Some(Answer::Backup(report)) => Ok(Some(*report)),
+        Some(Answer::Error(reason)) => Err(Failure(reason)),
     }
 }

@@ -5,9 +5,11 @@
 
 mod backup;
 mod compact;
+mod config;
 mod output;
 mod report;
 mod restore;
+mod serve;
 mod verify;
 mod version;
 
@@ -41,10 +43,13 @@ impl From<Exit> for ExitCode {
 
 /// A self-hosted chat server for teams and communities.
 #[derive(Debug, Parser)]
-#[command(name = "madang", version = version::text(), arg_required_else_help = true)]
+#[command(name = "madang", version = version::text(), args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Without a subcommand the server starts.
+    #[command(flatten)]
+    serve: serve::Arguments,
 }
 
 /// What can be asked for besides `--help` and `--version`.
@@ -52,7 +57,9 @@ struct Cli {
 enum Command {
     Backup(backup::Arguments),
     Compact(compact::Arguments),
+    Config(config::Arguments),
     Restore(restore::Arguments),
+    Serve(serve::Arguments),
     Verify(verify::Arguments),
 }
 
@@ -61,7 +68,9 @@ impl Command {
         match self {
             Self::Backup(arguments) => backup::run(&arguments),
             Self::Compact(arguments) => compact::run(&arguments),
+            Self::Config(arguments) => config::run(&arguments),
             Self::Restore(arguments) => restore::run(&arguments),
+            Self::Serve(arguments) => serve::run(&arguments),
             Self::Verify(arguments) => verify::run(&arguments),
         }
     }
@@ -90,10 +99,10 @@ where
     I::Item: Into<OsString> + Clone,
 {
     let command = match Cli::try_parse_from(arguments) {
-        Ok(Cli { command }) => command,
+        Ok(Cli { command, serve }) => command.unwrap_or(Command::Serve(serve)),
         Err(answer) => return print_answer(&answer),
     };
-    match command.map_or(Ok(()), Command::run) {
+    match command.run() {
         Ok(()) => Exit::Success,
         Err(failure) => fail(&failure),
     }

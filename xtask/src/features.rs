@@ -50,6 +50,10 @@ pub(crate) const SETS: &[FeatureSet] = &[
         flags: DEFAULT,
     },
     FeatureSet {
+        package: "madang-faults",
+        flags: DEFAULT,
+    },
+    FeatureSet {
         package: "xtask",
         flags: DEFAULT,
     },

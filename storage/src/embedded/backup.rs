@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::archive::{self, Contents, Manifest};
 use super::compact::open_folder;
@@ -24,7 +24,7 @@ const SLICE: usize = 500;
 const MAX_REST: Duration = Duration::from_millis(20);
 
 /// What a backup wrote.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BackupReport {
     /// The file.
     pub file: PathBuf,
@@ -96,8 +96,8 @@ impl Embedded {
 pub fn backup(folder: &Path, to: &Path) -> Result<BackupReport> {
     let told = |error: Error| match error {
         error if Folder::is_in_use(&error) => Error::CannotOpen(format!(
-            "{error}. Only the server itself can back up its data while it runs, and this version of it cannot be \
-             asked to yet"
+            "{error}. Only the server itself can back up its data while it runs, and the one that has it does not \
+             listen on its control socket"
         )),
         error => error,
     };

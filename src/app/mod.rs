@@ -1,0 +1,203 @@
+//! The composition root: from settings to a running server. The only place that names a backend.
+
+pub mod control;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use madang_storage::embedded::{self, Embedded, Options};
+use madang_storage::{Env, Store};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+use crate::chat::Chat;
+use crate::config::Config;
+use crate::gateway::{self, Gateway, NativeEncoder};
+use crate::http;
+use crate::hub::Hub;
+use crate::origin::Origins;
+
+/// How often what expired is cleared away.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How many rounds of clearing away follow each other before others get a turn.
+const MAX_SWEEPS: usize = 20;
+/// How often markers are written, heads told, and overdue sockets closed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A server that is put together but does not listen yet.
+pub struct App {
+    config: Config,
+    embedded: Embedded,
+    store: Store,
+    hub: Hub,
+    chat: Chat,
+    gateway: Gateway,
+    control: UnixListener,
+}
+
+/// Why a server could not be put together or had to stop, for whoever started it.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The data cannot be opened or read.
+    #[error(transparent)]
+    Store(#[from] madang_storage::Error),
+    /// Something of the operating system did not work.
+    #[error("cannot {what}: {error}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The logic refused.
+    #[error(transparent)]
+    Chat(#[from] crate::chat::Error),
+}
+
+impl App {
+    /// Opens the data and puts everything over it. Must be called within a runtime.
+    pub async fn new(config: Config) -> Result<Self, AppError> {
+        let env = Env::system();
+        let hub = Hub::new(Arc::new(NativeEncoder));
+        let options = Options {
+            engine: Some(config.storage.kind),
+            cache_bytes: config.storage.cache_mib.saturating_mul(1024 * 1024),
+            min_free_bytes: config.storage.min_free_mib.saturating_mul(1024 * 1024),
+            env: env.clone(),
+            sink: Arc::new(hub.clone()),
+        };
+        let folder = config.storage.folder.clone();
+        let opening = tokio::task::spawn_blocking(move || embedded::open(&folder, options)).await;
+        let embedded = opening.map_err(|error| madang_storage::Error::CannotOpen(error.to_string()))??;
+        let store = embedded.store();
+        hub.attach_store(store.clone());
+        let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
+            what: "listen on the control socket".to_owned(),
+            error,
+        })?;
+        let chat = Chat::new(store.clone(), env, hub.clone());
+        let epoch = store.epoch().await?;
+        let gateway = Gateway::new(
+            chat.clone(),
+            hub.clone(),
+            epoch,
+            origins(&config),
+            gateway_settings(&config),
+        );
+        Ok(Self {
+            config,
+            embedded,
+            store,
+            hub,
+            chat,
+            gateway,
+            control,
+        })
+    }
+
+    /// The logic, for what is to be said at the start.
+    pub fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    /// Serves on a listener that the caller has bound, until `stop` turns true; then ends in order: no new connection,
+    /// clients told when to come back, requests ended, markers written, data closed.
+    pub async fn run(self, listener: TcpListener, stop: watch::Receiver<bool>) -> Result<(), AppError> {
+        let drain = Duration::from_secs(self.config.server.drain_seconds);
+        let limits = http::Limits {
+            max_connections: self.config.server.max_connections,
+            drain,
+        };
+        let router = http::router(self.http_settings()).merge(self.gateway.router());
+        let control = tokio::spawn(control::serve(self.control, self.embedded.clone()));
+        let ticking = tokio::spawn(tick(self.chat.clone(), self.hub.clone(), self.gateway.clone()));
+        let sweeping = tokio::spawn(sweep(self.store.clone()));
+
+        let serving = tokio::spawn(http::serve(listener, router, limits, stop.clone()));
+        let mut stopping = stop;
+        // The sender is gone only when whoever started this has gone, which is a reason to stop, too.
+        let _ = stopping.wait_for(|stop| *stop).await;
+        tracing::info!("stopping");
+        self.gateway.drain(drain).await;
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the server ended badly");
+        }
+        for task in [control, ticking, sweeping] {
+            task.abort();
+        }
+        self.chat.write_markers(true).await?;
+        self.store.close().await?;
+        let socket = control::path(&self.config.storage.folder);
+        if let Err(error) = std::fs::remove_file(&socket) {
+            tracing::warn!(%error, "the control socket was not removed");
+        }
+        Ok(())
+    }
+
+    fn http_settings(&self) -> http::Settings {
+        let gateway = self.gateway.clone();
+        http::Settings {
+            chat: self.chat.clone(),
+            store: self.store.clone(),
+            origins: origins(&self.config),
+            public_url: (!self.config.server.public_url.is_empty())
+                .then(|| self.config.server.public_url.clone()),
+            trusted_proxies: self.config.server.trusted_proxies.clone(),
+            sockets: Arc::new(move || {
+                let counts = gateway.counts();
+                http::Sockets {
+                    open: counts.connections,
+                    unauthenticated: counts.unauthenticated,
+                }
+            }),
+        }
+    }
+}
+
+fn origins(config: &Config) -> Origins {
+    let public_url = config.server.public_url.as_str();
+    let public_url = (!public_url.is_empty()).then_some(public_url);
+    Origins::new(public_url, config.server.allowed_origins.clone())
+}
+
+fn gateway_settings(config: &Config) -> gateway::Settings {
+    gateway::Settings {
+        max_connections: config.gateway.max_connections,
+        max_unauthenticated: config.gateway.max_unauthenticated,
+        max_queue_bytes: config.gateway.max_queue_kib.saturating_mul(1024),
+        heartbeat: Duration::from_secs(config.gateway.heartbeat_seconds),
+        requests_per_second: config.gateway.requests_per_second,
+        ..gateway::Settings::default()
+    }
+}
+
+async fn tick(chat: Chat, hub: Hub, gateway: Gateway) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        gateway.tick();
+        hub.tell_heads().await;
+        if let Err(error) = chat.write_markers(false).await {
+            tracing::warn!(%error, "read markers were not written");
+        }
+    }
+}
+
+async fn sweep(store: Store) {
+    let mut rounds = tokio::time::interval(SWEEP_EVERY);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        rounds.tick().await;
+        for _ in 0..MAX_SWEEPS {
+            match store.sweep().await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "what expired was not cleared away");
+                    break;
+                }
+            }
+        }
+    }
+}

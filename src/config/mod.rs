@@ -1,0 +1,12 @@
+//! What can be configured: TOML, environment, and the documentation of both.
+
+mod check;
+mod example;
+mod load;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use example::example;
+pub use load::{ConfigError, load};
+pub use settings::{Config, Gateway, Log, LogFormat, LogLevel, Server, Storage};

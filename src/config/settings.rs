@@ -1,0 +1,161 @@
+//! Everything that can be configured. The comments below are the documentation: `madang config example` prints them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use madang_storage::engine::EngineKind;
+use serde::{Deserialize, Serialize};
+
+/// All settings. Each has a default, so that no file is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the server listens, and what it is called from outside.
+    pub server: Server,
+    /// Where the data is.
+    pub storage: Storage,
+    /// The WebSocket connections.
+    pub gateway: Gateway,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// Where the server listens, and what it is called from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port. Port 0 takes a free one. With 127.0.0.1 only this machine can connect.
+    pub listen: SocketAddr,
+    /// The address that people type, as "https://chat.example.org", when it differs from `listen`: behind a proxy
+    /// always. Links are made with it, and with https cookies are sent over TLS only. Empty: `listen` is used.
+    pub public_url: String,
+    /// Other sites whose pages may use this server with its cookies, as "https://intranet.example.org".
+    pub allowed_origins: Vec<String>,
+    /// Proxies whose word about a client's address is believed. Rate limits count by that address.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// How many connections may be open at a time, WebSockets included.
+    pub max_connections: usize,
+    /// How long requests may take to end when the server is told to stop, in seconds.
+    pub drain_seconds: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: String::new(),
+            allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            max_connections: 20_000,
+            drain_seconds: 10,
+        }
+    }
+}
+
+/// Where the data is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// The storage engine: "sled" or "redb". `madang compact --engine` moves existing data.
+    #[serde(with = "engine_name")]
+    pub kind: EngineKind,
+    /// The data folder. Made if it is missing.
+    pub folder: PathBuf,
+    /// How much memory the engine may use to keep pages at hand, in MiB.
+    pub cache_mib: u64,
+    /// Writes stop while less than this is free on the disk, in MiB: the data must be able to open again.
+    pub min_free_mib: u64,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            kind: EngineKind::Sled,
+            folder: PathBuf::from("data"),
+            cache_mib: 64,
+            min_free_mib: 1_024,
+        }
+    }
+}
+
+/// The WebSocket connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gateway {
+    /// How many WebSockets may be open at a time.
+    pub max_connections: usize,
+    /// How many of them may be waiting for their sign-in.
+    pub max_unauthenticated: usize,
+    /// How much may wait to be sent to one of them, in KiB. Above it the connection is closed, and its client resumes.
+    pub max_queue_kib: usize,
+    /// How often a client must be heard of, in seconds.
+    pub heartbeat_seconds: u64,
+    /// How many requests one connection may make a second, counted over ten seconds.
+    pub requests_per_second: u32,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            max_connections: 20_000,
+            max_unauthenticated: 1_000,
+            max_queue_kib: 512,
+            heartbeat_seconds: 30,
+            requests_per_second: 100,
+        }
+    }
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// "text" for people, "json" for machines.
+    pub format: LogFormat,
+    /// "error", "warn", "info", "debug" or "trace".
+    pub level: LogLevel,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// What is left out of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what somebody must look at.
+    Error,
+    /// And what is out of the ordinary.
+    Warn,
+    /// And what happens.
+    #[default]
+    Info,
+    /// And how.
+    Debug,
+    /// And every step.
+    Trace,
+}
+
+/// An engine by its name.
+mod engine_name {
+    use madang_storage::engine::EngineKind;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(kind: &EngineKind, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(kind.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EngineKind, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,117 @@
+//! Settings from files and variables, good and bad.
+
+use std::io::Write as _;
+
+use super::*;
+
+fn from_file(text: &str) -> Result<Config, ConfigError> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    load(Some(file.path()), [])
+}
+
+fn from_variables(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    load(
+        None,
+        variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    )
+}
+
+#[test]
+fn nothing_is_needed() {
+    assert_eq!(load(None, []).unwrap(), Config::default());
+}
+
+#[test]
+fn the_example_is_fresh() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config.toml.example");
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(
+        kept,
+        example(),
+        "run: cargo run -- config example > config.toml.example"
+    );
+}
+
+#[test]
+fn the_example_says_the_defaults() {
+    assert_eq!(from_file(&example()).unwrap(), Config::default());
+    // Uncommented, too: a line of the example is either a comment or a setting behind "# ".
+    let settings: String = example()
+        .lines()
+        .filter_map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => Some(rest),
+            Some(_) => None,
+            None => Some(line),
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert!(settings.contains("listen = "));
+    assert_eq!(from_file(&settings).unwrap(), Config::default());
+}
+
+#[test]
+fn variables_stand_over_the_file() {
+    let config = from_variables(&[
+        ("MADANG_SERVER__LISTEN", "0.0.0.0:9000"),
+        ("MADANG_STORAGE__KIND", "redb"),
+        ("MADANG_STORAGE__CACHE_MIB", "128"),
+        ("MADANG_SERVER__ALLOWED_ORIGINS", r#"["https://a.example"]"#),
+        ("MADANG_LOG__FORMAT", "json"),
+        ("MADANG_SOMETHING", "else"),
+    ])
+    .unwrap();
+    assert_eq!(config.server.listen.to_string(), "0.0.0.0:9000");
+    assert_eq!(config.storage.kind.name(), "redb");
+    assert_eq!(config.storage.cache_mib, 128);
+    assert_eq!(config.server.allowed_origins, ["https://a.example"]);
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn bad_settings_name_file_key_and_reason() {
+    for (text, named) in [
+        ("[server]\nlissten = \"x\"\n", "lissten"),
+        ("[server]\nlisten = \"nowhere\"\n", "listen"),
+        ("[storage]\nkind = \"oracle\"\n", "unknown engine \"oracle\""),
+        ("[server\n", "line 1"),
+        ("[nothing]\n", "nothing"),
+    ] {
+        let error = from_file(text).unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+        assert!(error.contains("/"), "names the file: {error}");
+    }
+    let error = from_file("[gateway]\nmax_queue_kib = 1\n")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("gateway.max_queue_kib") && error.contains("at least 64"),
+        "{error}"
+    );
+    let error = from_file("[server]\npublic_url = \"chat.example\"\n")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("server.public_url"), "{error}");
+}
+
+#[test]
+fn bad_variables_name_variable_key_and_reason() {
+    for (variable, value, key) in [
+        ("MADANG_SERVER__LISSTEN", "x", "server.lissten"),
+        ("MADANG_STORAGE__CACHE_MIB", "many", "storage.cache_mib"),
+        ("MADANG_STORAGE__CACHE_MIB", "-1", "storage.cache_mib"),
+    ] {
+        let error = from_variables(&[(variable, value)]).unwrap_err().to_string();
+        assert!(error.contains(variable) && error.contains(key), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = load(Some(std::path::Path::new("/nowhere/madang.toml")), [])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("/nowhere/madang.toml"), "{error}");
+}
