@@ -37,9 +37,8 @@ impl ServerArguments {
     pub(crate) fn start(&self, data: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Process> {
         let mut command = Command::new(&self.server);
         command
-            .arg("serve")
-            .env("MADANG_HTTP__LISTEN", "127.0.0.1:0")
-            .env("MADANG_STORAGE__PATH", data)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
             .env("MADANG_LOG__LEVEL", "warn")
             .envs(settings.iter().copied());
         Process::start(command).with_context(|| format!("cannot start {}", self.server.display()))
@@ -84,6 +83,10 @@ impl Process {
             }
             if let Some((_, token)) = line.split_once("/setup#token=") {
                 process.setup_token = Some(token.trim().to_owned());
+                return Ok(process);
+            }
+            // What a server that is set up says instead.
+            if line.starts_with("open ") {
                 return Ok(process);
             }
         }
