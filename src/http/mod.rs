@@ -1,15 +1,25 @@
 //! REST under `/api/v1`, and what runs the server: one file per noun. A thin layer over `chat`.
 
+mod error;
+mod extract;
+mod guilds;
 mod health;
+mod messages;
 mod server;
+mod sessions;
+mod shell;
+#[cfg(feature = "ui")]
+mod ui;
 
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderMap, header};
 use madang_storage::Store;
 
-use crate::chat::Chat;
+use crate::chat::{Chat, Error};
 use crate::origin::Origins;
 pub use server::{Limits, serve};
 
