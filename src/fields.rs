@@ -84,7 +84,7 @@ impl Fields {
             return Ok(None);
         };
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = if digits { text.parse().ok() } else { None };
+        let number: Option<u64> = if digits { text.parse().ok() } else { None };
         to_number(&number.map_or(Value::Null, Value::from), name).map(Some)
     }
 

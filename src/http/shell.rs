@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use std::time::Instant;
@@ -29,17 +29,12 @@ pub(super) fn around(routes: Router) -> Router {
         .layer(middleware::from_fn(log))
 }
 
-#[cfg(feature = "ui")]
-async fn unknown(method: Method, uri: Uri, headers: axum::http::HeaderMap) -> Response {
+/// What is no route is a place within the bundled page, where there is one.
+async fn unknown(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if uri.path().starts_with("/api/") || (method != Method::GET && method != Method::HEAD) {
         return Problem(Error::not_found()).into_response();
     }
-    super::ui::serve(uri.path(), &headers)
-}
-
-#[cfg(not(feature = "ui"))]
-async fn unknown(_: Method, _: Uri) -> Response {
-    Problem(Error::not_found()).into_response()
+    super::ui::serve(uri.path(), &headers).unwrap_or_else(|| Problem(Error::not_found()).into_response())
 }
 
 /// A line for each request. Without its query and its headers: both may hold secrets.

@@ -1,11 +1,23 @@
 //! The bundled page: files from the binary, and the page itself for every path that is none.
 
+#![cfg_attr(
+    not(feature = "ui"),
+    allow(unused_imports, dead_code, reason = "this build has no page")
+)]
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
+/// A build without the page has nothing to show.
+#[cfg(not(feature = "ui"))]
+pub(super) fn serve(_path: &str, _headers: &HeaderMap) -> Option<Response> {
+    None
+}
+
 /// Answers with a file of the page.
-pub(super) fn serve(path: &str, headers: &HeaderMap) -> Response {
+#[cfg(feature = "ui")]
+pub(super) fn serve(path: &str, headers: &HeaderMap) -> Option<Response> {
     let name = path.trim_start_matches('/');
     let file = madang_web::file(name).or_else(|| {
         // Something with an ending is a file that should exist; everything else is a place within the page.
@@ -17,13 +29,13 @@ pub(super) fn serve(path: &str, headers: &HeaderMap) -> Response {
         }
     });
     let Some(file) = file else {
-        return plain(StatusCode::NOT_FOUND);
+        return Some(plain(StatusCode::NOT_FOUND));
     };
     if headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|known| known == file.etag)
     {
-        return plain(StatusCode::NOT_MODIFIED);
+        return Some(plain(StatusCode::NOT_MODIFIED));
     }
     let accepted = headers
         .get(header::ACCEPT_ENCODING)
@@ -45,7 +57,7 @@ pub(super) fn serve(path: &str, headers: &HeaderMap) -> Response {
     if gzip.is_some() {
         answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    response
+    Some(response)
 }
 
 fn plain(status: StatusCode) -> Response {

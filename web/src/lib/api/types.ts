@@ -1,0 +1,133 @@
+/** What travels on the wire; docs/protocol.md is the contract. */
+
+export interface User {
+  id: string;
+  name: string;
+}
+
+export interface Marker {
+  seq: number;
+  n: number;
+}
+
+export interface Channel {
+  id: string;
+  name: string;
+  topic: string;
+  rev: number;
+  seq: number;
+  n: number;
+  marker: Marker;
+  unread: number;
+}
+
+export interface Guild {
+  id: string;
+  name: string;
+  owner: string;
+  rev: number;
+}
+
+export interface ListedGuild extends Guild {
+  channels: Channel[];
+  more_channels: boolean;
+}
+
+export interface Head {
+  rev: number;
+  seq: number;
+  n: number;
+}
+
+export interface Reaction {
+  emoji: string;
+  count: number;
+}
+
+export interface Message {
+  room: string;
+  seq: number;
+  rev: number;
+  author: string;
+  at: string;
+  n: number;
+  text: string;
+  reply_to: number | null;
+  edited_at: string | null;
+  deleted: { at: string; by: string } | null;
+  reactions: Reaction[];
+  /** Only in answers to `history`. */
+  mine?: string[];
+}
+
+export interface Hello {
+  epoch: string;
+  heartbeat_ms: number;
+  authenticate_within_ms: number;
+  version: string;
+}
+
+export interface Ready {
+  epoch: string;
+  user: User;
+  session: string;
+  resumed: boolean;
+  guilds: ListedGuild[];
+}
+
+export interface Resume {
+  epoch: string;
+  rooms: Record<string, number>;
+  guilds: Record<string, number>;
+}
+
+export interface Page {
+  head: Head;
+  messages: Message[];
+}
+
+export interface Problem {
+  code: string;
+  message: string;
+  field?: string;
+}
+
+export interface StreamEvent {
+  stream: string;
+  rev: number;
+  at: string;
+  kind: string;
+  data: unknown;
+}
+
+export interface ReactionChange {
+  seq: number;
+  emoji: string;
+  user: string;
+  on: boolean;
+  count: number;
+}
+
+export interface Signal {
+  signal: string;
+  data: unknown;
+}
+
+export interface Instance {
+  name: string;
+  set_up: boolean;
+  version: string;
+}
+
+export interface Invite {
+  code: string;
+  url: string;
+  uses_left: number | null;
+  expires_at: string | null;
+}
+
+export interface InviteInfo {
+  instance_name: string;
+  guild_name: string;
+  invited_by: string | User;
+}

@@ -1,0 +1,21 @@
+/** The most that the server takes in one message, in what people call letters. */
+export const MOST_GRAPHEMES = 4_000;
+/** From here on the composer says how much is left. */
+const NEAR = 200;
+
+let segmenter: Intl.Segmenter | undefined;
+
+export function countGraphemes(text: string): number {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  let count = 0;
+  for (const part of segmenter.segment(text)) if (part.segment !== '') count += 1;
+  return count;
+}
+
+/** How many more fit, once that is worth knowing; below zero when there are too many. */
+export function graphemesLeft(text: string): number | undefined {
+  // A grapheme is one unit or more, so a short text needs no counting.
+  if (text.length <= MOST_GRAPHEMES - NEAR) return undefined;
+  const left = MOST_GRAPHEMES - countGraphemes(text);
+  return left <= NEAR ? left : undefined;
+}

@@ -1,0 +1,381 @@
+import { SvelteMap } from 'svelte/reactivity';
+import { http } from '../api/http';
+import { Gateway, type LinkState } from '../api/socket';
+import type { Channel, Head, Marker, Message, Ready, Resume, Signal, StreamEvent } from '../api/types';
+import { Outbox } from './outbox.svelte';
+import { people } from './people.svelte';
+import { rooms } from './rooms.svelte';
+import { Timeline } from './timeline.svelte';
+import { typing } from './typing.svelte';
+
+/** The server pushes at most 16 rooms whole; beyond these few, going back to a room resumes it anyway. */
+const MOST_OPEN = 8;
+const MARK_EVERY_MS = 1_000;
+
+function gatewayUrl(): string {
+  const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
+  return `${scheme}//${location.host}/gateway`;
+}
+
+/** What one signed-in user has of the server: the connection, and everything that it feeds. */
+class Client {
+  link = $state<LinkState>('connecting');
+  /** Not before the first connection: a page that just opened has nothing to apologise for. */
+  wasReady = $state(false);
+  isDraining = $state(false);
+  me = $state.raw({ id: '', name: '' });
+  current = $state<string | undefined>(undefined);
+  /** Called when the server ended the session. */
+  onEnded: () => void = () => undefined;
+  /** Called when a connection failed before it was ready; the session may have ended. */
+  onUnreached: () => void = () => undefined;
+
+  readonly outbox = new Outbox({
+    post: (item) => this.post(item.room, item.text, item.reply_to, item.nonce),
+    posted: (message) => {
+      this.posted(message);
+    },
+    storage: sessionStorage,
+  });
+
+  private timelines = new SvelteMap<string, Timeline>();
+  private gateway: Gateway | undefined;
+  private epoch = '';
+  private guildRevs = new Map<string, number>();
+  private marking: ReturnType<typeof setTimeout> | undefined;
+
+  start(): void {
+    this.gateway ??= new Gateway(
+      { url: gatewayUrl() },
+      {
+        resume: () => this.resume(),
+        ready: (ready) => {
+          this.ready(ready);
+        },
+        event: (event) => {
+          this.apply(event);
+        },
+        signal: (signal) => {
+          this.hear(signal);
+        },
+        state: (state) => {
+          this.linkIs(state);
+        },
+        unreached: () => {
+          this.onUnreached();
+        },
+      },
+    );
+    this.gateway.start();
+  }
+
+  /** Leaves. What waits to be sent stays for the same user's next session, unless they signed out themselves. */
+  stop(keepOutbox: boolean): void {
+    this.gateway?.stop();
+    this.gateway = undefined;
+    clearTimeout(this.marking);
+    this.marking = undefined;
+    this.epoch = '';
+    this.wasReady = false;
+    this.current = undefined;
+    this.guildRevs.clear();
+    this.timelines.clear();
+    if (keepOutbox) this.outbox.pause();
+    else this.outbox.forget();
+    rooms.forget();
+    people.forget();
+  }
+
+  hurry(): void {
+    this.gateway?.hurry();
+  }
+
+  probe(): void {
+    this.gateway?.probe();
+  }
+
+  timeline(room: string): Timeline | undefined {
+    return this.timelines.get(room);
+  }
+
+  /** Goes to a room, and to one of its messages if it is named. */
+  async enter(room: string, seq?: number): Promise<Timeline> {
+    const isReturn = this.current === room;
+    this.current = room;
+    const timeline = this.timelines.get(room) ?? this.newTimeline(room);
+    if (!isReturn) {
+      timeline.newAfter = undefined;
+      this.drawNewLine(timeline);
+    }
+    await this.open(timeline, seq);
+    return timeline;
+  }
+
+  /** Posts through the outbox, which also works while there is no connection. */
+  send(room: string, text: string, replyTo: number | null): void {
+    const timeline = this.timelines.get(room);
+    const newest = Math.max(rooms.get(room)?.seq ?? 0, timeline?.window.rows.at(-1)?.seq ?? 0);
+    this.outbox.add(room, text, replyTo, newest);
+    if (timeline !== undefined) timeline.newAfter = undefined;
+  }
+
+  async edit(room: string, seq: number, text: string): Promise<void> {
+    const { message } = await this.ask<{ message: Message }>('edit', { room, seq, text });
+    this.timelines.get(room)?.put(message);
+  }
+
+  async delete(room: string, seq: number): Promise<void> {
+    const { message } = await this.ask<{ message: Message }>('delete', { room, seq });
+    this.timelines.get(room)?.put(message);
+  }
+
+  async react(room: string, seq: number, emoji: string, on: boolean): Promise<void> {
+    const { message } = await this.ask<{ message: Message }>('react', { room, seq, emoji, on });
+    this.timelines.get(room)?.putReaction(message, emoji, on);
+  }
+
+  tellTyping(room: string): void {
+    if (this.link === 'ready' && typing.mayTell()) this.ask('typing', { room }).catch(() => undefined);
+  }
+
+  /** The newest message of a room was seen. Shown at once, told to the server at most once a second. */
+  seen(room: string): void {
+    const known = rooms.get(room);
+    if (known === undefined || known.marker.seq >= known.seq) return;
+    rooms.mark(room, { seq: known.seq, n: known.n }, 0);
+    this.marking ??= setTimeout(() => {
+      this.marking = undefined;
+      void this.tellMarker(room);
+    }, MARK_EVERY_MS);
+  }
+
+  private async tellMarker(room: string): Promise<void> {
+    const seq = rooms.get(room)?.marker.seq;
+    if (seq === undefined) return;
+    try {
+      const answer = await this.ask<{ marker: Marker; unread: number }>('mark', { room, seq });
+      rooms.mark(room, answer.marker, answer.unread);
+    } catch {
+      // Told again with the next message, or by the next visit.
+    }
+  }
+
+  private ask<T>(op: string, args: object): Promise<T> {
+    if (this.gateway === undefined) return Promise.reject(new Error('there is no gateway'));
+    return this.gateway.request<T>(op, args);
+  }
+
+  private async post(room: string, text: string, replyTo: number | null, nonce: string): Promise<Message> {
+    const args = { room, text, nonce, ...(replyTo === null ? {} : { reply_to: replyTo }) };
+    return (await this.ask<{ message: Message }>('post', args)).message;
+  }
+
+  private posted(message: Message): void {
+    const { room, rev, seq, n } = message;
+    this.timelines.get(room)?.put(message);
+    rooms.head(room, { rev, seq, n });
+  }
+
+  private newTimeline(room: string): Timeline {
+    const timeline = new Timeline(
+      room,
+      (op, args) => this.ask(op, args),
+      () => this.me.id,
+    );
+    this.timelines.set(room, timeline);
+    return timeline;
+  }
+
+  private async open(timeline: Timeline, seq?: number): Promise<void> {
+    if (this.link !== 'ready') {
+      if (timeline.status === 'idle') timeline.status = 'loading';
+      return;
+    }
+    let mustRead = timeline.status !== 'ready';
+    if (!timeline.isOpen) {
+      try {
+        mustRead = (await this.subscribe(timeline)) || mustRead;
+      } catch (error) {
+        timeline.status = isNotFound(error) ? 'gone' : timeline.status === 'ready' ? 'ready' : 'failed';
+        return;
+      }
+    }
+    if (seq !== undefined && !timeline.has(seq)) await timeline.readAround(seq);
+    else if (mustRead) await timeline.readNewest();
+  }
+
+  /** Has a room's events pushed. Answers whether what the timeline has must be read anew. */
+  private async subscribe(timeline: Timeline): Promise<boolean> {
+    const { room } = timeline;
+    const isFirst = timeline.rev === 0;
+    // Set before the answer: events may follow it in the same burst.
+    timeline.isOpen = true;
+    try {
+      const args = isFirst ? { room } : { room, since_rev: timeline.rev };
+      const { head, reset } = await this.ask<{ head: Head; reset: boolean }>('open', args);
+      if (isFirst || reset) timeline.rev = Math.max(timeline.rev, head.rev);
+      rooms.head(room, head);
+      this.closeSurplus();
+      return reset;
+    } catch (error) {
+      timeline.isOpen = false;
+      throw error;
+    }
+  }
+
+  private closeSurplus(): void {
+    const open = [...this.timelines.values()].filter((timeline) => timeline.isOpen);
+    const surplus = open.filter((timeline) => timeline.room !== this.current).slice(0, -(MOST_OPEN - 1));
+    for (const timeline of surplus) {
+      timeline.isOpen = false;
+      this.ask('close', { room: timeline.room }).catch(() => undefined);
+    }
+  }
+
+  private resume(): Resume | undefined {
+    if (this.epoch === '') return undefined;
+    const open = [...this.timelines.values()].filter((timeline) => timeline.isOpen);
+    return {
+      epoch: this.epoch,
+      rooms: Object.fromEntries(open.map((timeline) => [timeline.room, timeline.rev])),
+      guilds: Object.fromEntries(this.guildRevs),
+    };
+  }
+
+  private ready(ready: Ready): void {
+    this.me = ready.user;
+    people.know(ready.user.id, ready.user.name);
+    const isOtherEpoch = this.epoch !== '' && this.epoch !== ready.epoch;
+    this.epoch = ready.epoch;
+    if (isOtherEpoch) this.timelines.clear();
+    if (!ready.resumed) for (const timeline of this.timelines.values()) timeline.isOpen = false;
+    rooms.take(ready.guilds);
+    for (const guild of ready.guilds) {
+      this.guildRevs.set(guild.id, guild.rev);
+      if (guild.more_channels) void this.readChannels(guild.id, guild.channels.at(-1)?.id);
+    }
+    this.outbox.restore(ready.user.id);
+  }
+
+  private linkIs(state: LinkState): void {
+    this.link = state;
+    if (state === 'ready') {
+      this.wasReady = true;
+      this.isDraining = false;
+      this.outbox.online();
+      this.reopen();
+    } else {
+      this.outbox.offline();
+    }
+    if (state === 'ended') this.onEnded();
+  }
+
+  /** After a new connection: the room on the screen, and what waited in it for a connection. */
+  private reopen(): void {
+    if (this.current === undefined) return;
+    const timeline = this.timelines.get(this.current) ?? this.newTimeline(this.current);
+    if (timeline.older === 'failed') timeline.older = 'idle';
+    if (timeline.newer === 'failed') timeline.newer = 'idle';
+    this.drawNewLine(timeline);
+    void this.open(timeline);
+  }
+
+  private drawNewLine(timeline: Timeline): void {
+    const known = rooms.get(timeline.room);
+    if (known !== undefined && known.unread > 0) timeline.newAfter ??= known.marker.seq;
+  }
+
+  /** Every durable change of the server enters here. */
+  private apply(event: StreamEvent): void {
+    const [kind, id = ''] = event.stream.split(':');
+    if (kind === 'guild') this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, event.rev));
+    if (kind !== 'room') return;
+    this.timelines.get(id)?.apply(event);
+    const known = rooms.get(id);
+    if (event.kind === 'message.posted') {
+      const { seq, n, author } = event.data as Message;
+      typing.done(id, author);
+      rooms.head(id, { rev: event.rev, seq, n });
+    } else if (known !== undefined) {
+      rooms.head(id, { rev: event.rev, seq: known.seq, n: known.n });
+    }
+  }
+
+  private hear({ signal, data }: Signal): void {
+    switch (signal) {
+      case 'head': {
+        const head = data as Head & { room: string };
+        rooms.head(head.room, head);
+        break;
+      }
+      case 'advance':
+        this.advance(data as { stream: string; rev: number });
+        break;
+      case 'reset':
+        void this.reset(data as { stream?: string; head?: Head; guild?: string });
+        break;
+      case 'room': {
+        const { guild, channel } = data as { guild: string; channel: Channel };
+        rooms.put(guild, channel);
+        break;
+      }
+      case 'typing': {
+        const { room, user } = data as { room: string; user: string };
+        people.want(user);
+        typing.heard(room, user);
+        break;
+      }
+      case 'marker': {
+        const { room, seq, n, unread } = data as Marker & { room: string; unread: number };
+        rooms.mark(room, { seq, n }, unread);
+        break;
+      }
+      case 'draining':
+        this.isDraining = true;
+        break;
+    }
+  }
+
+  private advance({ stream, rev }: { stream: string; rev: number }): void {
+    const [kind, id = ''] = stream.split(':');
+    const timeline = this.timelines.get(id);
+    if (kind === 'room' && timeline !== undefined) timeline.rev = Math.max(timeline.rev, rev);
+    if (kind === 'guild') this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, rev));
+  }
+
+  private async reset({ stream, head, guild }: { stream?: string; head?: Head; guild?: string }): Promise<void> {
+    if (guild !== undefined) {
+      await this.readChannels(guild);
+      return;
+    }
+    const id = stream?.split(':')[1];
+    if (id === undefined) return;
+    if (head !== undefined) rooms.head(id, head);
+    const timeline = this.timelines.get(id);
+    if (timeline === undefined) return;
+    if (head === undefined) {
+      timeline.isOpen = false;
+      return;
+    }
+    timeline.rev = Math.max(timeline.rev, head.rev);
+    const middle = timeline.window.rows[Math.floor(timeline.window.rows.length / 2)]?.seq;
+    if (timeline.isPinned || middle === undefined) await timeline.readNewest();
+    else await timeline.readAround(middle);
+  }
+
+  private async readChannels(guild: string, after?: string): Promise<void> {
+    let last = after;
+    for (;;) {
+      const { channels, more } = await http.channels(guild, last);
+      for (const channel of channels) rooms.put(guild, channel);
+      last = channels.at(-1)?.id;
+      if (!more || last === undefined) return;
+    }
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'not_found';
+}
+
+export const client = new Client();

@@ -1,0 +1,88 @@
+import { ApiError, codeOf } from '../api/errors';
+import { http } from '../api/http';
+import type { Instance, User } from '../api/types';
+import { client } from './client.svelte';
+import { people } from './people.svelte';
+
+const RETRY_MS = 3_000;
+/** No text waits longer than this for the style sheet of its letters. */
+const LETTERS_MS = 250;
+
+type Phase = 'starting' | 'unreachable' | 'set-up' | 'signed-out' | 'signed-in';
+
+/** Who one is here, and whether there is anybody at all yet. */
+class Session {
+  phase = $state<Phase>('starting');
+  instance = $state.raw<Instance>({ name: '', set_up: true, version: '' });
+  user = $state.raw<User | undefined>(undefined);
+  owner = $state(false);
+  /** The server ended the session, as opposed to never having had one. */
+  hasEnded = $state(false);
+
+  constructor() {
+    client.onEnded = () => {
+      this.leave(true);
+    };
+    client.onUnreached = () => void this.check();
+  }
+
+  async start(letters: Promise<unknown>): Promise<void> {
+    const patience = new Promise((resolve) => setTimeout(resolve, LETTERS_MS));
+    try {
+      this.instance = await http.instance();
+      await Promise.race([letters, patience]);
+      if (this.instance.set_up) await this.enter();
+      else this.phase = 'set-up';
+    } catch {
+      this.phase = 'unreachable';
+      setTimeout(() => void this.start(letters), RETRY_MS);
+    }
+  }
+
+  /** Takes up the session that the cookie holds, if there is one. */
+  async enter(): Promise<void> {
+    try {
+      const me = await http.me();
+      this.user = me.user;
+      this.owner = me.owner;
+    } catch (error) {
+      if (!(error instanceof ApiError) || codeOf(error) !== 'unauthenticated') throw error;
+      this.phase = 'signed-out';
+      return;
+    }
+    this.hasEnded = false;
+    people.know(this.user.id, this.user.name);
+    client.me = this.user;
+    client.start();
+    this.phase = 'signed-in';
+  }
+
+  /** After set-up, sign-in or an accepted invite. */
+  async begin(): Promise<void> {
+    this.instance = await http.instance();
+    await this.enter();
+  }
+
+  async signOut(): Promise<void> {
+    await http.signOut();
+    this.leave(false);
+  }
+
+  private leave(hasEnded: boolean): void {
+    client.stop(hasEnded);
+    this.user = undefined;
+    this.hasEnded = hasEnded;
+    this.phase = 'signed-out';
+  }
+
+  /** A refused upgrade looks like a dead server from here; only a request tells them apart. */
+  private async check(): Promise<void> {
+    try {
+      await http.me();
+    } catch (error) {
+      if (codeOf(error) === 'unauthenticated' && this.phase === 'signed-in') this.leave(true);
+    }
+  }
+}
+
+export const session = new Session();

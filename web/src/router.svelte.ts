@@ -1,0 +1,70 @@
+/** Where the page is. Addresses are the server's own paths, so that they can be shared. */
+export type Route =
+  | { page: 'home' }
+  | { page: 'room'; room: string; seq: number | undefined }
+  | { page: 'setup'; token: string }
+  | { page: 'sign-in' }
+  | { page: 'invite'; code: string };
+
+export function parseRoute(path: string, search: string, hash: string): Route {
+  const parts = path.split('/').filter((part) => part !== '');
+  const [first, second, third] = parts;
+  if (first === 'setup') {
+    // In the fragment the token reaches no server log; the query is for people who retype it.
+    const token =
+      new URLSearchParams(hash.slice(1)).get('token') ?? new URLSearchParams(search).get('token');
+    return { page: 'setup', token: token ?? '' };
+  }
+  if (first === 'sign-in') return { page: 'sign-in' };
+  if (first === 'invite' && second !== undefined) return { page: 'invite', code: second };
+  if (first === 'r' && second !== undefined) {
+    const seq = Number(third);
+    return { page: 'room', room: second, seq: Number.isSafeInteger(seq) && seq > 0 ? seq : undefined };
+  }
+  return { page: 'home' };
+}
+
+export const roomPath = (room: string, seq?: number): string =>
+  seq === undefined ? `/r/${room}` : `/r/${room}/${seq}`;
+
+class Router {
+  route = $state.raw<Route>({ page: 'home' });
+  /** Counts navigations, so that going to the same message twice shows it twice. */
+  visits = $state(0);
+
+  start(): void {
+    this.read();
+    addEventListener('popstate', () => {
+      this.read();
+    });
+    addEventListener('hashchange', () => {
+      this.read();
+    });
+    document.addEventListener('click', (event) => {
+      this.follow(event);
+    });
+  }
+
+  go(path: string, how: 'push' | 'replace' = 'push'): void {
+    if (how === 'push') history.pushState(null, '', path);
+    else history.replaceState(null, '', path);
+    this.read();
+  }
+
+  private read(): void {
+    this.route = parseRoute(location.pathname, location.search, location.hash);
+    this.visits += 1;
+  }
+
+  /** Links inside the page change it instead of loading it again. */
+  private follow(event: MouseEvent): void {
+    const isPlain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+    if (event.defaultPrevented || !isPlain || !(event.target instanceof Element)) return;
+    const link = event.target.closest('a');
+    if (link === null || link.target !== '' || link.origin !== location.origin || link.download !== '') return;
+    event.preventDefault();
+    this.go(link.pathname + link.search + link.hash);
+  }
+}
+
+export const router = new Router();

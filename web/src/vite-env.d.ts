@@ -1,0 +1,2 @@
+declare module '*.css?first';
+declare module '*.css?known';
