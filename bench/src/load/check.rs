@@ -211,3 +211,32 @@ fn compare(message: &Value, seq: usize, room: &Room) -> anyhow::Result<()> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_not_the_one_posted_is_found() {
+        let draft = Draft {
+            room: 0,
+            text: "안녕하세요".to_owned(),
+            nonce: String::new(),
+        };
+        let room = vec![Some(draft), None];
+        let message = |seq, n, text| json!({"seq": seq, "n": n, "text": text});
+        assert!(compare(&message(1, 1, "안녕하세요"), 1, &room).is_ok());
+        for (wrong, seq) in [
+            (message(1, 1, "안녕"), 1),
+            (message(2, 1, "안녕하세요"), 1),
+            (message(1, 2, "안녕하세요"), 1),
+            (message(2, 2, ""), 2),
+            (message(3, 3, ""), 3),
+            (message(0, 0, ""), 0),
+        ] {
+            assert!(compare(&wrong, seq, &room).is_err(), "{wrong}");
+        }
+        let page = json!({"head": {"seq": 1, "n": 1}, "messages": []});
+        assert!(messages(&page, &room).is_err(), "the head of a shorter room");
+    }
+}
