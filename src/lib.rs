@@ -18,6 +18,7 @@ pub mod app;
 pub mod chat;
 pub mod cli;
 pub mod config;
+pub mod fields;
 pub mod gateway;
 pub mod http;
 pub mod hub;

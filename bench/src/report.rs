@@ -8,7 +8,20 @@ pub(crate) struct Report {
     rows: Vec<(String, BTreeMap<&'static str, Vec<f64>>)>,
 }
 
+/// Tells whoever waits how far it is. The report alone goes to standard output.
+#[allow(clippy::print_stderr, reason = "this is the one place for it")]
+pub(crate) fn progress(line: &str) {
+    eprintln!("{line}");
+}
+
 impl Report {
+    /// Gives a row its place. Rows are measured in random order, and told in this one.
+    pub(crate) fn row(&mut self, row: &str) {
+        if !self.rows.iter().any(|(name, _)| name == row) {
+            self.rows.push((row.to_owned(), BTreeMap::new()));
+        }
+    }
+
     /// Adds one run's figure to a row.
     pub(crate) fn add(&mut self, row: &str, figure: &'static str, value: f64) {
         let place = match self.rows.iter().position(|(name, _)| name == row) {

@@ -134,6 +134,8 @@ pub struct Error {
     pub message: Cow<'static, str>,
     /// The field of the request that is at fault.
     pub field: Option<Cow<'static, str>>,
+    /// After how many seconds trying again makes sense, where that is known.
+    pub retry_after: Option<u64>,
 }
 
 impl Error {
@@ -143,6 +145,7 @@ impl Error {
             code,
             message: message.into(),
             field: None,
+            retry_after: None,
         }
     }
 
@@ -152,6 +155,7 @@ impl Error {
             code: Code::InvalidField,
             message: message.into(),
             field: Some(field.into()),
+            retry_after: None,
         }
     }
 
@@ -161,7 +165,21 @@ impl Error {
             code: Code::TooLarge,
             message: message.into(),
             field: Some(field.into()),
+            retry_after: None,
         }
+    }
+
+    /// Too often; `seconds` says when to try again.
+    pub fn rate_limited(seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds.max(1)),
+            ..Self::new(Code::RateLimited, "too many attempts; wait a moment")
+        }
+    }
+
+    /// A defect. What it is was logged.
+    pub fn internal() -> Self {
+        Self::new(Code::Internal, "something went wrong on the server")
     }
 
     /// There is no such thing for this user. Never says whether it exists for others.
@@ -182,11 +200,13 @@ impl From<StoreError> for Error {
                 code: Code::NonceExpired,
                 message: "the nonce is too old or too far ahead".into(),
                 field: Some("nonce".into()),
+                retry_after: None,
             },
             StoreError::NonceConflict => Self {
                 code: Code::NonceConflict,
                 message: "the nonce was used for another content".into(),
                 field: Some("nonce".into()),
+                retry_after: None,
             },
             StoreError::DiskFull { .. } => Self::new(
                 Code::DiskFull,
@@ -197,7 +217,7 @@ impl From<StoreError> for Error {
             }
             other @ StoreError::InvalidFact(_) => {
                 tracing::error!(error = %other, "a decision does not fit its stream");
-                Self::new(Code::Internal, "something went wrong on the server")
+                Self::internal()
             }
             other => {
                 tracing::error!(error = %other, "the store failed");

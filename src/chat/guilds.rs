@@ -1,1 +1,363 @@
-//! Written by the next commit.
+//! Guilds: their channels and members.
+
+use std::collections::HashMap;
+
+use madang_storage::model::{
+    EventId, Fact, GuildId, Head, Marker, Room, RoomId, Row, RowKey, RowPrefix, Rows, StateKey, StateOutcome,
+    StateTable, StreamId, Timestamp, UserId,
+};
+use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE, StateRecord, decode};
+use serde::{Deserialize, Serialize};
+
+use super::accounts::{CLAIM_HELD_MS, MAX_TRIES};
+use super::names::{self, Name};
+use super::view::{ChannelView, GuildView, MemberView, Time};
+use super::{Chat, Code, Error, Identity, Result};
+
+/// How many entries a list has when nothing is said.
+pub(super) const DEFAULT_LIST: usize = 100;
+/// How many entries of a list can be asked for.
+pub(super) const MAX_LIST: usize = 500;
+/// How many channels a guild may have.
+pub(super) const MAX_CHANNELS: usize = 5_000;
+/// How many guilds of one person are looked at.
+const MAX_GUILDS: usize = 200;
+/// What stands before the names of channels among a guild's claims.
+const CHANNEL_NAMES: &[u8] = b"c";
+
+/// Who has a channel's name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct ChannelClaim {
+    room: RoomId,
+    at: Timestamp,
+}
+
+impl StateRecord for ChannelClaim {
+    const TABLE: StateTable = StateTable::Claims;
+}
+
+/// A page of channels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Channels {
+    /// In the order of their ids.
+    pub channels: Vec<ChannelView>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// A page of members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Members {
+    /// In the order of their ids.
+    pub members: Vec<MemberView>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl Chat {
+    /// The guilds that somebody is a member of, in the order of their ids.
+    pub async fn guilds_of(&self, identity: &Identity) -> Result<Vec<GuildView>> {
+        let ids = self.guild_ids(identity.user).await?;
+        let keys: Vec<RowKey> = ids.iter().copied().map(RowKey::Guild).collect();
+        let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::Guild).collect();
+        // Heads first: what is read after them is at least as new.
+        let heads = self.store().heads(&streams).await?;
+        let rows = self.store().rows(&keys).await?;
+        let views = ids
+            .into_iter()
+            .zip(heads)
+            .zip(rows)
+            .filter_map(|((id, head), row)| match row {
+                Some(Row::Guild(guild)) => Some(GuildView {
+                    id,
+                    name: guild.name,
+                    owner: guild.owner,
+                    rev: head.rev,
+                }),
+                _ => None,
+            });
+        Ok(views.collect())
+    }
+
+    pub(super) async fn guild_ids(&self, user: UserId) -> Result<Vec<GuildId>> {
+        let page = self
+            .store()
+            .list_rows(&RowPrefix::GuildsOf(user), None, MAX_GUILDS)
+            .await?;
+        let ids = page.rows.iter().filter_map(|(key, _)| match key {
+            RowKey::GuildOf { guild, .. } => Some(*guild),
+            _ => None,
+        });
+        Ok(ids.collect())
+    }
+
+    /// A page of a guild's channels, in the order of their ids, each with what its reader wants to know.
+    pub async fn channels(
+        &self,
+        identity: &Identity,
+        guild: GuildId,
+        after: Option<RoomId>,
+        limit: Option<u64>,
+    ) -> Result<Channels> {
+        let limit = list_limit(limit)?;
+        self.guild_access(identity, guild).await?;
+        self.channels_page(identity.user, guild, after, limit).await
+    }
+
+    pub(super) async fn channels_page(
+        &self,
+        user: UserId,
+        guild: GuildId,
+        after: Option<RoomId>,
+        limit: usize,
+    ) -> Result<Channels> {
+        let after = after.map(|room| RowKey::Channel { guild, room });
+        let prefix = RowPrefix::ChannelsOf(guild);
+        let page = self.store().list_rows(&prefix, after.as_ref(), limit).await?;
+        let ids = page.rows.iter().filter_map(|(key, _)| match key {
+            RowKey::Channel { room, .. } => Some(*room),
+            _ => None,
+        });
+        let channels = self.channel_views(user, ids.collect()).await?;
+        Ok(Channels {
+            channels,
+            more: page.more,
+        })
+    }
+
+    /// A channel, for somebody who may see it.
+    pub async fn channel(&self, identity: &Identity, room: RoomId) -> Result<ChannelView> {
+        self.room_access(identity, room).await?;
+        let mut views = self.channel_views(identity.user, vec![room]).await?;
+        views.pop().ok_or_else(Error::not_found)
+    }
+
+    /// Rooms, ascending, as one person sees them. Reads whole pages, never one row for each room, except that a room
+    /// with deletions above the marker is counted.
+    async fn channel_views(&self, user: UserId, ids: Vec<RoomId>) -> Result<Vec<ChannelView>> {
+        let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::Room).collect();
+        let heads = self.store().heads(&streams).await?;
+        let keys: Vec<RowKey> = ids.iter().copied().map(RowKey::Room).collect();
+        let rows = self.store().rows(&keys).await?;
+        let markers = self.markers(user, &ids).await?;
+        let mut views = Vec::with_capacity(ids.len());
+        for ((id, head), row) in ids.into_iter().zip(heads).zip(rows) {
+            let Some(Row::Room(room)) = row else { continue };
+            let stored = markers.get(&id).copied().unwrap_or_default();
+            let marker = self.newest_marker(user, id, stored);
+            views.push(self.channel_view(id, room, &head, marker).await?);
+        }
+        Ok(views)
+    }
+
+    async fn channel_view(&self, id: RoomId, room: Room, head: &Head, marker: Marker) -> Result<ChannelView> {
+        let read = self.read_of(id, head, marker).await?;
+        Ok(ChannelView {
+            id,
+            name: room.name,
+            topic: room.topic,
+            rev: head.rev,
+            seq: head.seq,
+            n: head.n,
+            marker: read.marker,
+            unread: read.unread,
+        })
+    }
+
+    /// A person's stored markers of rooms, which are ascending. Markers lie in the order of rooms, so they are read as
+    /// pages of what lies between the first and the last room.
+    async fn markers(&self, user: UserId, rooms: &[RoomId]) -> Result<HashMap<RoomId, Marker>> {
+        let mut markers = HashMap::new();
+        let (Some(first), Some(last)) = (rooms.first(), rooms.last()) else {
+            return Ok(markers);
+        };
+        if rooms.len() == 1 {
+            markers.insert(*first, self.store().marker(user, *first).await?);
+            return Ok(markers);
+        }
+        let last = StateKey::marker(user, *last).key;
+        let before_first = RoomId::from_u128(first.as_u128().saturating_sub(1));
+        let mut after = StateKey::marker(user, before_first).key;
+        loop {
+            let page = self
+                .store()
+                .state_list(
+                    StateTable::Markers,
+                    &user.to_bytes(),
+                    Some(&after),
+                    MAX_ROWS_PER_PAGE,
+                )
+                .await?;
+            for (key, row) in &page.rows {
+                if let Some(room) = key.get(16..).and_then(|room| room.try_into().ok()) {
+                    markers.insert(RoomId::from_bytes(room), decode(&row.value)?);
+                }
+            }
+            match page.rows.last() {
+                Some((key, _)) if page.more && *key < last => after.clone_from(key),
+                _ => return Ok(markers),
+            }
+        }
+    }
+
+    /// Makes a channel.
+    pub async fn create_channel(
+        &self,
+        identity: &Identity,
+        guild: GuildId,
+        name: &str,
+        topic: Option<&str>,
+    ) -> Result<ChannelView> {
+        let access = self.guild_access(identity, guild).await?;
+        if !access.may_manage(identity) {
+            return Err(Error::new(
+                Code::Forbidden,
+                "only the guild's owner may make channels",
+            ));
+        }
+        let name = names::title("name", name)?;
+        let topic = names::topic(topic.unwrap_or_default())?;
+        self.check_room_for_channel(guild).await?;
+        let room = RoomId::from_u128(self.env().next_id());
+        let (chat, user) = (self.clone(), identity.user);
+        self.to_the_end(async move { chat.make_channel(guild, room, user, &name, topic).await })
+            .await?;
+        self.channel(identity, room).await
+    }
+
+    async fn check_room_for_channel(&self, guild: GuildId) -> Result<()> {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let prefix = RowPrefix::ChannelsOf(guild);
+            let page = self
+                .store()
+                .list_rows(&prefix, after.as_ref(), MAX_ROWS_PER_PAGE)
+                .await?;
+            count += page.rows.len();
+            if count >= MAX_CHANNELS {
+                let text = format!("a guild has at most {MAX_CHANNELS} channels");
+                return Err(Error::new(Code::TooMany, text));
+            }
+            match page.rows.into_iter().next_back() {
+                Some((key, _)) if page.more => after = Some(key),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Claims the name, then starts the room's stream. Doing it again with the same ids changes nothing.
+    pub(super) async fn make_channel(
+        &self,
+        guild: GuildId,
+        room: RoomId,
+        user: UserId,
+        name: &Name,
+        topic: String,
+    ) -> Result<()> {
+        self.claim_channel_name(guild, room, name).await?;
+        let access_rev = self.store().head(StreamId::Guild(guild)).await?.rev;
+        let command = Command {
+            stream: StreamId::Room(room),
+            event_id: EventId::from_u128(self.env().next_id()),
+            actor: Some(user),
+            access_rev,
+            nonce: None,
+            rows: Vec::new(),
+        };
+        let fact = Fact::RoomCreated {
+            guild,
+            name: name.shown.clone(),
+            topic,
+        };
+        let decide = move |head: &Head, _: &Rows| {
+            if head.exists() {
+                Err(())
+            } else {
+                Ok(fact.clone().into())
+            }
+        };
+        match self.store().append(command, decide).await {
+            Ok(_) | Err(AppendError::Refused(())) => Ok(()),
+            Err(AppendError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// A claim whose room exists is for ever. One that was cut off before is void after ten minutes.
+    async fn claim_channel_name(&self, guild: GuildId, room: RoomId, name: &Name) -> Result<()> {
+        let parts = [&guild.to_bytes()[..], CHANNEL_NAMES, name.folded.as_bytes()];
+        let key = StateKey::new(StateTable::Claims, &parts);
+        for _ in 0..MAX_TRIES {
+            let claim = ChannelClaim {
+                room,
+                at: self.env().now(),
+            };
+            let outcome = self.store().state_insert(key.clone(), &claim, None).await?;
+            let StateOutcome::Conflict { current } = outcome else {
+                return Ok(());
+            };
+            let Some(row) = current else { continue };
+            let present: ChannelClaim = decode(&row.value)?;
+            if present.room == room {
+                return Ok(());
+            }
+            let held_until = present.at.plus_millis(CLAIM_HELD_MS);
+            if claim.at < held_until || self.store().room(present.room).await?.is_some() {
+                return Err(names::name_taken("name"));
+            }
+            let outcome = self
+                .store()
+                .state_replace(key.clone(), row.version, &claim, None)
+                .await?;
+            if let StateOutcome::Written { .. } = outcome {
+                return Ok(());
+            }
+        }
+        Err(names::name_taken("name"))
+    }
+
+    /// A page of a guild's members.
+    pub async fn members(
+        &self,
+        identity: &Identity,
+        guild: GuildId,
+        after: Option<UserId>,
+        limit: Option<u64>,
+    ) -> Result<Members> {
+        let limit = list_limit(limit)?;
+        self.guild_access(identity, guild).await?;
+        let after = after.map(|user| RowKey::Member { guild, user });
+        let prefix = RowPrefix::MembersOf(guild);
+        let page = self.store().list_rows(&prefix, after.as_ref(), limit).await?;
+        let joined: HashMap<UserId, Timestamp> = page
+            .rows
+            .iter()
+            .filter_map(|(key, row)| match (key, row) {
+                (RowKey::Member { user, .. }, Row::Member(member)) => Some((*user, member.joined_at)),
+                _ => None,
+            })
+            .collect();
+        let mut ids: Vec<UserId> = joined.keys().copied().collect();
+        ids.sort_unstable();
+        let users = self.views_of(ids).await?;
+        let members = users.into_iter().filter_map(|user| {
+            let joined_at = joined.get(&user.id).copied().map(Time)?;
+            Some(MemberView { user, joined_at })
+        });
+        Ok(Members {
+            members: members.collect(),
+            more: page.more,
+        })
+    }
+}
+
+/// How many entries of a list are asked for.
+pub fn list_limit(asked: Option<u64>) -> Result<usize> {
+    match asked.map(usize::try_from) {
+        None => Ok(DEFAULT_LIST),
+        Some(Ok(limit)) if (1..=MAX_LIST).contains(&limit) => Ok(limit),
+        Some(_) => Err(Error::invalid(
+            "limit",
+            format!("a list has 1 to {MAX_LIST} entries"),
+        )),
+    }
+}

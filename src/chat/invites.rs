@@ -1,1 +1,189 @@
-//! Written by the next commit.
+//! Invites: codes that let people sign up into a guild.
+
+use madang_storage::model::{GuildId, StateKey, StateOutcome, StateTable, Timestamp, UserId};
+use madang_storage::{StateRecord, Versioned};
+use serde::{Deserialize, Serialize};
+
+use super::accounts::{Account, Credentials, Visitor};
+use super::names;
+use super::sessions::SignedIn;
+use super::view::{Time, UserView};
+use super::{Chat, Code, Error, Identity, Result, secrets};
+
+/// An invite can be used at most so often, where its uses are counted.
+pub(super) const MAX_USES: u64 = 1_000;
+/// An invite ends after seven days, unless something else is said.
+pub(super) const DEFAULT_LIFETIME_SECONDS: u64 = 7 * 24 * 60 * 60;
+/// An invite ends after a year at the latest.
+pub(super) const MAX_LIFETIME_SECONDS: u64 = 365 * 24 * 60 * 60;
+
+/// An invite as it is kept, under the hash of its code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Invite {
+    guild: GuildId,
+    inviter: UserId,
+    /// `None` for as often as one likes. Never 0: the last use removes the row.
+    uses_left: Option<u64>,
+    created_at: Timestamp,
+}
+
+impl StateRecord for Invite {
+    const TABLE: StateTable = StateTable::Invites;
+}
+
+/// An invite to make.
+#[derive(Debug, Clone, Copy)]
+pub struct NewInvite {
+    /// Where it leads.
+    pub guild: GuildId,
+    /// How often it may be used; `None` for as often as one likes.
+    pub max_uses: Option<u64>,
+    /// When it ends; `None` for in seven days.
+    pub expires_in_seconds: Option<u64>,
+}
+
+/// A new invite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeInvite {
+    /// What lets people in. Nobody can read it again.
+    pub code: String,
+    /// How often it may be used.
+    pub uses_left: Option<u64>,
+    /// When it ends.
+    pub expires_at: Time,
+}
+
+/// What an invite says to whoever has its code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InviteView {
+    /// The instance's name.
+    pub instance_name: String,
+    /// Where it leads.
+    pub guild_name: String,
+    /// The name of whoever made it.
+    pub invited_by: String,
+}
+
+impl Chat {
+    /// Makes an invite into a guild.
+    pub async fn create_invite(&self, identity: &Identity, new: NewInvite) -> Result<MadeInvite> {
+        let guild = self.guild_access(identity, new.guild).await?;
+        if !guild.may_manage(identity) {
+            return Err(Error::new(Code::Forbidden, "only the guild's owner may invite"));
+        }
+        if new.max_uses.is_some_and(|uses| uses == 0 || uses > MAX_USES) {
+            let text = format!("an invite can be used 1 to {MAX_USES} times");
+            return Err(Error::invalid("max_uses", text));
+        }
+        let seconds = new.expires_in_seconds.unwrap_or(DEFAULT_LIFETIME_SECONDS);
+        if seconds == 0 || seconds > MAX_LIFETIME_SECONDS {
+            let text = format!("an invite lives 1 to {MAX_LIFETIME_SECONDS} seconds");
+            return Err(Error::invalid("expires_in_seconds", text));
+        }
+        let code = secrets::code();
+        let key = secrets::key(StateTable::Invites, &code).ok_or_else(Error::internal)?;
+        let now = self.env().now();
+        let expires_at = now.plus_millis(seconds * 1000);
+        let invite = Invite {
+            guild: guild.id,
+            inviter: identity.user,
+            uses_left: new.max_uses,
+            created_at: now,
+        };
+        self.store().state_insert(key, &invite, Some(expires_at)).await?;
+        Ok(MadeInvite {
+            code,
+            uses_left: new.max_uses,
+            expires_at: Time(expires_at),
+        })
+    }
+
+    /// What an invite says. Open to everybody: whoever has the code was invited.
+    pub async fn invite(&self, code: &str) -> Result<InviteView> {
+        let (_, invite) = self.valid_invite(code).await?;
+        let guild = self.store().guild(invite.record.guild).await?;
+        let guild = guild.ok_or_else(Error::not_found)?;
+        let instance = self.store().instance().await?.ok_or_else(Error::not_found)?;
+        let inviter = self.store().user(invite.record.inviter).await?;
+        Ok(InviteView {
+            instance_name: instance.name,
+            guild_name: guild.name,
+            invited_by: inviter.map(|user| user.name).unwrap_or_default(),
+        })
+    }
+
+    /// Signs up by an invite, and in.
+    pub async fn accept_invite(
+        &self,
+        code: &str,
+        credentials: &Credentials,
+        visitor: &Visitor,
+    ) -> Result<SignedIn> {
+        // Before the password is hashed: whoever has no code causes no work.
+        self.valid_invite(code).await?;
+        let name = names::user_name(&credentials.name)?;
+        let password_hash = self.inner.accounts.passwords.hash(&credentials.password).await?;
+        let user = UserId::from_u128(self.env().next_id());
+        let (chat, code) = (self.clone(), code.to_owned());
+        let view = self
+            .to_the_end(async move {
+                chat.claim_name(&name, user).await?;
+                let guild = match chat.use_invite(&code).await {
+                    Ok(guild) => guild,
+                    Err(error) => {
+                        chat.release_name(&name, user).await?;
+                        return Err(error);
+                    }
+                };
+                let account = Account {
+                    user,
+                    name: name.shown.clone(),
+                    folded: name.folded,
+                    password_hash,
+                    owner: false,
+                    created_at: chat.env().now(),
+                    deactivated: false,
+                    joins: Some(guild),
+                    finished: false,
+                };
+                chat.make_account(&account).await?;
+                Ok(UserView {
+                    id: user,
+                    name: name.shown,
+                })
+            })
+            .await?;
+        self.start_session(view, visitor).await
+    }
+
+    /// The invite of a code. Unknown, used up and expired ones answer the same.
+    async fn valid_invite(&self, code: &str) -> Result<(StateKey, Versioned<Invite>)> {
+        let key = secrets::key(StateTable::Invites, code).ok_or_else(Error::not_found)?;
+        let found = self.store().state::<Invite>(&key).await?;
+        let now = self.env().now();
+        let valid = found.filter(|invite| invite.expires_at.is_none_or(|at| now < at));
+        Ok((key, valid.ok_or_else(Error::not_found)?))
+    }
+
+    /// Takes one use. Exact: of two who take the last one, one gets it.
+    async fn use_invite(&self, code: &str) -> Result<GuildId> {
+        loop {
+            let (key, found) = self.valid_invite(code).await?;
+            let mut invite = found.record;
+            let outcome = match invite.uses_left {
+                None => return Ok(invite.guild),
+                Some(0 | 1) => self.store().state_delete(key, found.version).await?,
+                Some(left) => {
+                    invite.uses_left = Some(left - 1);
+                    self.store()
+                        .state_replace(key, found.version, &invite, found.expires_at)
+                        .await?
+                }
+            };
+            // Each conflict is somebody else's use, and those are bounded.
+            if let StateOutcome::Written { .. } = outcome {
+                return Ok(invite.guild);
+            }
+        }
+    }
+}

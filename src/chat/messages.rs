@@ -209,7 +209,7 @@ pub(super) fn posted(outcome: std::result::Result<Appended, AppendError<Error>>)
     };
     let Some(record) = appended.commit.record.clone() else {
         tracing::error!(stream = %appended.commit.event.stream, "a message's event came without its message");
-        return Err(Error::new(Code::Internal, "something went wrong on the server"));
+        return Err(Error::internal());
     };
     Ok(Posted {
         record,

@@ -4,15 +4,18 @@
 //! checked in one is checked in all.
 
 mod access;
-pub mod accounts;
+mod accounts;
 mod error;
 mod guilds;
 mod invites;
+mod limits;
 mod messages;
 pub mod names;
+mod passwords;
 mod reactions;
 mod reads;
 mod ready;
+mod secrets;
 mod sessions;
 mod setup;
 mod typing;
@@ -23,11 +26,17 @@ use std::sync::Arc;
 use madang_storage::model::{SessionId, UserId};
 use madang_storage::{Env, Store};
 
+pub use accounts::{Credentials, MAX_USERS, Me, Visitor};
 pub use error::{Code, Error, Result};
+pub use guilds::{Channels, Members, list_limit};
+pub use invites::{InviteView, MadeInvite, NewInvite};
 pub use messages::{DEFAULT_PAGE, History, MAX_PAGE, Post, Posted};
+pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_BYTES};
 pub use reactions::People;
 pub use reads::{MAX_COUNTED, Read};
 pub use ready::{Ready, ReadyGuild};
+pub use sessions::{LIFETIME as SESSION_LIFETIME, SignedIn};
+pub use setup::{InstanceView, SetUp};
 
 use crate::hub::Hub;
 
@@ -51,6 +60,7 @@ struct Inner {
     env: Env,
     hub: Hub,
     accounts: accounts::Accounts,
+    sessions: sessions::Sessions,
     reads: reads::Reads,
     typing: typing::Typing,
 }
@@ -59,6 +69,7 @@ impl Chat {
     /// Puts the logic over a store; the hub tells this node's connections.
     pub fn new(store: Store, env: Env, hub: Hub) -> Self {
         let accounts = accounts::Accounts::new();
+        let sessions = sessions::Sessions::default();
         let reads = reads::Reads::default();
         Self {
             inner: Arc::new(Inner {
@@ -66,10 +77,24 @@ impl Chat {
                 env,
                 hub,
                 accounts,
+                sessions,
                 reads,
                 typing: typing::Typing::default(),
             }),
         }
+    }
+
+    /// Does something that must not stay half done when nobody waits for it any more: a client that goes away takes its
+    /// request's future with it, but not this one.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let ended = |error| {
+            tracing::error!(%error, "work ended without an answer");
+            Error::internal()
+        };
+        tokio::spawn(work).await.map_err(ended)?
     }
 
     /// What is stored.

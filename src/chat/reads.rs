@@ -88,10 +88,15 @@ impl Chat {
     /// A user's marker, also one that is not written yet.
     pub(super) async fn marker(&self, user: UserId, room: RoomId) -> Result<Marker> {
         let stored = self.store().marker(user, room).await?;
+        Ok(self.newest_marker(user, room, stored))
+    }
+
+    /// The stored marker, or one that is further and waits to be written.
+    pub(super) fn newest_marker(&self, user: UserId, room: RoomId, stored: Marker) -> Marker {
         let waiting = self.inner.reads.waiting(user, room);
-        Ok(waiting
+        waiting
             .filter(|waiting| waiting.seq > stored.seq)
-            .unwrap_or(stored))
+            .unwrap_or(stored)
     }
 
     /// How many messages lie above a marker. A subtraction, unless something above it was deleted: then at most 100

@@ -1,40 +1,70 @@
-//! The snapshot that a client starts with.
+//! What a client needs to begin: who it is, its guilds, their channels.
 
 use madang_storage::model::{Epoch, SessionId};
 use serde::Serialize;
 
 use super::view::{ChannelView, GuildView, UserView};
-use super::{Chat, Identity, Result};
+use super::{Chat, Error, Identity, Result};
 
-/// What somebody sees right after signing in.
-#[derive(Debug, Clone, Serialize)]
+/// At most so many channels are told at once, over all guilds.
+pub(super) const MAX_CHANNELS: usize = 500;
+
+/// The snapshot that a connection begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ready {
-    /// The data's epoch.
+    /// The data's epoch: with another one a client starts over.
     pub epoch: Epoch,
-    /// Who.
+    /// Who the client speaks for.
     pub user: UserView,
-    /// Which login.
+    /// The login.
     pub session: SessionId,
-    /// Where the person is a member.
+    /// Whether the connection goes on where another one ended. Only the transport knows; `false` until it says so.
+    pub resumed: bool,
+    /// In the order of their ids.
     pub guilds: Vec<ReadyGuild>,
 }
 
 /// A guild with its channels.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReadyGuild {
     /// The guild.
     #[serde(flatten)]
     pub guild: GuildView,
-    /// Its channels, at most 500.
+    /// In the order of their ids.
     pub channels: Vec<ChannelView>,
-    /// Whether there are more.
+    /// Whether there are more channels, which are read as pages.
     pub more_channels: bool,
 }
+
 impl Chat {
-    pub async fn ready(&self, _identity: &Identity) -> Result<Ready> {
-        Err(super::Error::not_found())
-    }
-    pub async fn authenticate(&self, _t: &str) -> Result<Identity> {
-        Err(super::Error::not_found())
+    /// What somebody's client needs to begin.
+    pub async fn ready(&self, identity: &Identity) -> Result<Ready> {
+        let epoch = self.store().epoch().await?;
+        let user = self.views_of(vec![identity.user]).await?.pop();
+        let user = user.ok_or_else(Error::unauthenticated)?;
+        let mut left = MAX_CHANNELS;
+        let mut guilds = Vec::new();
+        for guild in self.guilds_of(identity).await? {
+            let page = if left == 0 {
+                None
+            } else {
+                Some(self.channels_page(identity.user, guild.id, None, left).await?)
+            };
+            let (channels, more_channels) =
+                page.map_or((Vec::new(), true), |page| (page.channels, page.more));
+            left -= channels.len();
+            guilds.push(ReadyGuild {
+                guild,
+                channels,
+                more_channels,
+            });
+        }
+        Ok(Ready {
+            epoch,
+            user,
+            session: identity.session,
+            resumed: false,
+            guilds,
+        })
     }
 }

@@ -1,1 +1,265 @@
-//! Written by the next commit.
+//! The first start: who has the link from the server's own output makes the owner, the first guild and its channel.
+//!
+//! One state row holds the link's hash and, once somebody used the link, the *plan*: everything that is to be made, with
+//! its ids. Of two who use the link one writes the plan. What follows from the plan can be done again by anybody, and the
+//! event that makes the instance comes last: a set-up that was cut off is carried to its end at the next start, or by the
+//! next one who uses the link.
+
+use madang_storage::StateRecord;
+use madang_storage::model::{
+    Fact, GuildId, RoomId, StateKey, StateOutcome, StateTable, StreamId, Timestamp, UserId,
+};
+use serde::{Deserialize, Serialize};
+
+use super::accounts::{Account, Credentials, Visitor};
+use super::names::{self, Name};
+use super::sessions::SignedIn;
+use super::view::UserView;
+use super::{Chat, Code, Error, Result, secrets};
+
+/// The channel that a new guild starts with.
+const FIRST_CHANNEL: &str = "general";
+
+/// The one row of a set-up that is not done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SetupRow {
+    /// The hash of the link's token, in hexadecimal digits.
+    token_hash: String,
+    plan: Option<Plan>,
+}
+
+impl StateRecord for SetupRow {
+    const TABLE: StateTable = StateTable::OneTimeTokens;
+}
+
+/// What is to be made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Plan {
+    instance_name: String,
+    guild_name: String,
+    name: String,
+    folded: String,
+    password_hash: String,
+    user: UserId,
+    guild: GuildId,
+    room: RoomId,
+    at: Timestamp,
+}
+
+/// What a set-up asks for.
+#[derive(Debug, Clone)]
+pub struct SetUp {
+    /// The token of the link.
+    pub token: String,
+    /// How the instance is called.
+    pub instance_name: String,
+    /// How its first guild is called.
+    pub guild_name: String,
+    /// The owner's name and password.
+    pub owner: Credentials,
+}
+
+/// The instance as everybody may know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InstanceView {
+    /// Its name; empty before it is set up.
+    pub name: String,
+    /// Whether it has an owner.
+    pub set_up: bool,
+    /// The server's version.
+    pub version: &'static str,
+}
+
+impl Chat {
+    /// The instance.
+    pub async fn instance(&self) -> Result<InstanceView> {
+        let instance = self.store().instance().await?;
+        Ok(InstanceView {
+            set_up: instance.is_some(),
+            name: instance.map(|instance| instance.name).unwrap_or_default(),
+            version: env!("CARGO_PKG_VERSION"),
+        })
+    }
+
+    /// Called once at start: carries an interrupted set-up to its end. While the instance has no owner, answers a new
+    /// token for the link; earlier ones are void.
+    pub async fn open_setup(&self) -> Result<Option<String>> {
+        let key = row_key();
+        loop {
+            let present = self.store().state::<SetupRow>(&key).await?;
+            if let Some(plan) = present.as_ref().and_then(|row| row.record.plan.clone()) {
+                tracing::info!("an interrupted set-up is carried to its end");
+                self.carry_out(&plan).await?;
+                return Ok(None);
+            }
+            if self.store().instance().await?.is_some() {
+                return Ok(None);
+            }
+            let token = secrets::token();
+            let row = SetupRow {
+                token_hash: token_hash(&token),
+                plan: None,
+            };
+            let outcome = match present {
+                Some(present) => {
+                    self.store()
+                        .state_replace(key.clone(), present.version, &row, None)
+                        .await?
+                }
+                None => self.store().state_insert(key.clone(), &row, None).await?,
+            };
+            if let StateOutcome::Written { .. } = outcome {
+                return Ok(Some(token));
+            }
+        }
+    }
+
+    /// Sets the instance up, and signs its owner in.
+    pub async fn set_up(&self, request: SetUp, visitor: &Visitor) -> Result<SignedIn> {
+        if self.store().instance().await?.is_some() {
+            return Err(already_set_up());
+        }
+        let key = row_key();
+        let row = self
+            .store()
+            .state::<SetupRow>(&key)
+            .await?
+            .ok_or_else(already_set_up)?;
+        // Hashes are compared: how long that takes tells nothing about the token.
+        if row.record.token_hash != token_hash(&request.token) {
+            return Err(void_link());
+        }
+        if let Some(plan) = row.record.plan {
+            self.carry_out_elsewhere(plan).await?;
+            return Err(already_set_up());
+        }
+        let plan = self.plan(&request).await?;
+        let written = SetupRow {
+            token_hash: row.record.token_hash,
+            plan: Some(plan.clone()),
+        };
+        let outcome = self
+            .store()
+            .state_replace(key.clone(), row.version, &written, None)
+            .await?;
+        if let StateOutcome::Conflict { .. } = outcome {
+            // Another one was first, or the server started anew and printed another link.
+            let present = self.store().state::<SetupRow>(&key).await?;
+            return match present.map(|row| row.record.plan) {
+                Some(None) => Err(void_link()),
+                Some(Some(plan)) => {
+                    self.carry_out_elsewhere(plan).await?;
+                    Err(already_set_up())
+                }
+                None => Err(already_set_up()),
+            };
+        }
+        let user = UserView {
+            id: plan.user,
+            name: plan.name.clone(),
+        };
+        self.carry_out_elsewhere(plan).await?;
+        self.start_session(user, visitor).await
+    }
+
+    async fn plan(&self, request: &SetUp) -> Result<Plan> {
+        let instance_name = names::title("instance_name", &request.instance_name)?.shown;
+        let guild_name = names::title("guild_name", &request.guild_name)?.shown;
+        let Name { shown, folded } = names::user_name(&request.owner.name)?;
+        let password_hash = self
+            .inner
+            .accounts
+            .passwords
+            .hash(&request.owner.password)
+            .await?;
+        let env = self.env();
+        Ok(Plan {
+            instance_name,
+            guild_name,
+            name: shown,
+            folded,
+            password_hash,
+            user: UserId::from_u128(env.next_id()),
+            guild: GuildId::from_u128(env.next_id()),
+            room: RoomId::from_u128(env.next_id()),
+            at: env.now(),
+        })
+    }
+
+    async fn carry_out_elsewhere(&self, plan: Plan) -> Result<()> {
+        let chat = self.clone();
+        self.to_the_end(async move { chat.carry_out(&plan).await }).await
+    }
+
+    /// Makes what is planned, as far as it is not there. May be done by several at once.
+    async fn carry_out(&self, plan: &Plan) -> Result<()> {
+        let name = Name {
+            shown: plan.name.clone(),
+            folded: plan.folded.clone(),
+        };
+        self.claim_name(&name, plan.user).await?;
+        self.make_account(&Account {
+            user: plan.user,
+            name: name.shown,
+            folded: name.folded,
+            password_hash: plan.password_hash.clone(),
+            owner: true,
+            created_at: plan.at,
+            deactivated: false,
+            joins: None,
+            finished: false,
+        })
+        .await?;
+        let actor = Some(plan.user);
+        let guild_created = Fact::GuildCreated {
+            name: plan.guild_name.clone(),
+            owner: plan.user,
+        };
+        let guild = StreamId::Guild(plan.guild);
+        self.append_unless(guild, actor, Vec::new(), guild_created, |head, _| head.exists())
+            .await?;
+        self.join_guild(plan.guild, plan.user).await?;
+        let channel = names::title("name", FIRST_CHANNEL)?;
+        self.make_channel(plan.guild, plan.room, plan.user, &channel, String::new())
+            .await?;
+        let instance_created = Fact::InstanceCreated {
+            name: plan.instance_name.clone(),
+        };
+        self.append_unless(
+            StreamId::Instance,
+            actor,
+            Vec::new(),
+            instance_created,
+            |head, _| head.exists(),
+        )
+        .await?;
+        let key = row_key();
+        if let Some(row) = self.store().state::<SetupRow>(&key).await? {
+            // A conflict means that another one has removed it at the same time.
+            self.store().state_delete(key, row.version).await?;
+        }
+        Ok(())
+    }
+}
+
+fn row_key() -> StateKey {
+    StateKey::new(StateTable::OneTimeTokens, &[b"setup"])
+}
+
+fn token_hash(token: &str) -> String {
+    secrets::digest(token)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn already_set_up() -> Error {
+    Error::new(Code::AlreadySetUp, "the instance has an owner already: sign in")
+}
+
+fn void_link() -> Error {
+    Error::invalid(
+        "token",
+        "the set-up link is not valid: the server prints a new one at each start",
+    )
+}

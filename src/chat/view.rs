@@ -124,6 +124,15 @@ pub struct UserView {
     pub name: String,
 }
 
+/// A member of a guild.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MemberView {
+    /// Who.
+    pub user: UserView,
+    /// Since when.
+    pub joined_at: Time,
+}
+
 /// How far somebody has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MarkerView {

@@ -5,10 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::frame::{self, Kind};
+use crate::fields::{MAX_DEPTH, is_shallow};
 use crate::hub::FrameKey;
-
-/// How deep a request may be nested: its own map, `args`, and the maps of `resume`.
-const MAX_DEPTH: usize = 8;
 
 /// An encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,14 +87,6 @@ impl Codec {
             tracing::error!(%error, "a frame cannot be encoded");
         }
         frame::message(self.kind(), &payload)
-    }
-}
-
-fn is_shallow(value: &Value, depth: usize) -> bool {
-    match value {
-        Value::Array(items) => depth > 0 && items.iter().all(|item| is_shallow(item, depth - 1)),
-        Value::Object(fields) => depth > 0 && fields.values().all(|field| is_shallow(field, depth - 1)),
-        _ => true,
     }
 }
 

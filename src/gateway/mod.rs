@@ -3,7 +3,6 @@
 mod close;
 mod codec;
 mod connection;
-mod fields;
 mod frame;
 mod requests;
 mod session;

@@ -4,11 +4,11 @@ use madang_storage::Anchor;
 use madang_storage::model::{RoomId, StreamId};
 use serde::Serialize;
 
-use super::fields::Fields;
 use super::session::{Resume, Session, SignedIn};
 use super::wire::{Empty, HistoryWire, MarkedWire, MessageWire, OpenedWire};
 use crate::chat::view::MessageView;
 use crate::chat::{Code, DEFAULT_PAGE, Error, Post, Posted, Ready, Result};
+use crate::fields::Fields;
 use crate::hub::{MAX_OPEN_ROOMS, Signal};
 
 /// How many missed events are told on resuming, over all streams.

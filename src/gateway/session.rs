@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::close::CloseCode;
 use super::codec::Codec;
 use super::connection::{Connection, Input};
-use super::fields::Fields;
 use super::frame::{self, FrameReader, Incoming, Kind};
 use super::wire::{Answer, Refusal};
 use super::{Gateway, requests, wire};
 use crate::chat::{Code, Error, Identity, Result};
+use crate::fields::Fields;
 use crate::hub::{CloseReason, Listener, MAX_OPEN_ROOMS, Outlet};
 
 /// How many guilds a client may name when it resumes.

@@ -1,15 +1,24 @@
 //! REST under `/api/v1`, and what runs the server: one file per noun. A thin layer over `chat`.
 
+mod error;
+mod extract;
+mod guilds;
 mod health;
+mod messages;
 mod server;
+mod sessions;
+mod shell;
+mod ui;
 
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderMap, header};
 use madang_storage::Store;
 
-use crate::chat::Chat;
+use crate::chat::{Chat, Error};
 use crate::origin::Origins;
 pub use server::{Limits, serve};
 
@@ -41,7 +50,36 @@ pub struct Sockets {
 
 /// All routes but the gateway's.
 pub fn router(settings: Settings) -> Router {
-    Router::new()
+    let routes = Router::new()
         .merge(health::routes())
-        .with_state(Arc::new(settings))
+        .merge(sessions::routes())
+        .merge(guilds::routes())
+        .merge(messages::routes())
+        .with_state(Arc::new(settings));
+    shell::around(routes)
+}
+
+impl Settings {
+    /// The address under which links to this server are made: as configured, or as the client calls it.
+    fn own_url(&self, headers: &HeaderMap) -> String {
+        let host = || {
+            headers
+                .get(header::HOST)
+                .and_then(|host| host.to_str().ok())
+                .unwrap_or("localhost")
+        };
+        self.public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", host()))
+    }
+}
+
+/// An identifier in a path. One that is none names nothing.
+fn parse_id<T: FromStr>(text: &str) -> Result<T, error::Problem> {
+    text.parse().map_err(|_| Error::not_found().into())
+}
+
+/// A number in a path. One that is none names nothing.
+fn parse_number(text: &str) -> Result<u64, error::Problem> {
+    text.parse().map_err(|_| Error::not_found().into())
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -23,6 +22,10 @@ const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How long accepting rests when the system has no more sockets to give.
 const REST_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// Who is at the other end of the socket: a client, or a proxy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
 
 /// What limits the sockets.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +91,7 @@ fn serve_connection(
     let router = router.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         let mut router = router.clone();
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Peer(peer));
         async move {
             let response = router.call(request.map(Body::new)).await;
             response.map_err(|never: Infallible| match never {})

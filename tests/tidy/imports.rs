@@ -9,18 +9,20 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "broker", "chat", "config", "files", "gateway", "http", "hub", "origin", "presence", "search",
-            "stomp",
+            "broker", "chat", "config", "fields", "files", "gateway", "http", "hub", "origin", "presence",
+            "search", "stomp",
         ],
     ),
     ("config", &[]),
-    ("http", &["chat", "origin"]),
+    ("http", &["chat", "fields", "origin"]),
     // The gateway owns the sockets; the hub writes to them. STOMP shares the gateway's connections.
-    ("gateway", &["chat", "hub", "origin"]),
+    ("gateway", &["chat", "fields", "hub", "origin"]),
     ("stomp", &["chat", "gateway", "hub", "origin"]),
     ("chat", &["broker", "files", "hub", "presence", "search"]),
     // What every transport must ask of a request before it believes it.
     ("origin", &[]),
+    // How every transport reads a request's fields.
+    ("fields", &["chat"]),
     ("hub", &[]),
     ("broker", &[]),
     ("presence", &[]),

@@ -11,7 +11,7 @@ use madang_storage::{Anchor, Env, Store};
 use serde::{Deserialize, Serialize};
 
 use super::{make_room, open_store, post};
-use crate::memory::Memory;
+use crate::machine::memory::Memory;
 use crate::report::Report;
 use crate::text;
 

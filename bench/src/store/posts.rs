@@ -9,8 +9,9 @@ use madang_storage::engine::EngineKind;
 use madang_storage::model::{RoomId, UserId};
 
 use super::{make_room, open_store, post};
+use crate::machine::disk;
 use crate::report::Report;
-use crate::{disk, text};
+use crate::text;
 
 /// Durable posts through the store alone.
 #[derive(Args)]

@@ -1,21 +1,23 @@
-//! Reads the fields of a request, and names the one that is at fault.
+//! Reads the fields of a request, and names the one that is at fault. The same for every transport, so that the same
+//! mistake is answered with the same code.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
 use crate::chat::{Code, Error, Result};
 
+/// How deep a request may be nested.
+pub const MAX_DEPTH: usize = 8;
 /// The largest integer on the wire: 2^53 - 1, which every client can hold.
 const MAX_INTEGER: u64 = (1 << 53) - 1;
 
 /// Fields that were not read yet. Whoever has read all that it knows calls [`Fields::finish`].
-pub(super) struct Fields(Map<String, Value>);
+pub struct Fields(Map<String, Value>);
 
 impl Fields {
     /// The fields of a map; nothing at all counts as an empty one.
-    pub(super) fn of(value: Option<Value>, name: &'static str) -> Result<Self> {
+    pub fn of(value: Option<Value>, name: &'static str) -> Result<Self> {
         match value {
             None | Some(Value::Null) => Ok(Self(Map::new())),
             Some(Value::Object(fields)) => Ok(Self(fields)),
@@ -23,18 +25,30 @@ impl Fields {
         }
     }
 
+    /// Fields of a query: texts that may stand for numbers.
+    pub fn of_query(query: &str) -> Result<Self> {
+        let mut fields = Map::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = percent_decoded(value)
+                .ok_or_else(|| Error::invalid(name.to_owned(), "expected percent-encoded UTF-8"))?;
+            fields.insert(name.to_owned(), Value::String(value));
+        }
+        Ok(Self(fields))
+    }
+
     /// A field that may be left out, or be null.
-    pub(super) fn value(&mut self, name: &str) -> Option<Value> {
+    pub fn value(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
     }
 
     /// A text.
-    pub(super) fn text(&mut self, name: &'static str) -> Result<String> {
+    pub fn text(&mut self, name: &'static str) -> Result<String> {
         self.optional_text(name)?.ok_or_else(|| missing(name))
     }
 
     /// A text that may be left out.
-    pub(super) fn optional_text(&mut self, name: &'static str) -> Result<Option<String>> {
+    pub fn optional_text(&mut self, name: &'static str) -> Result<Option<String>> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -43,29 +57,39 @@ impl Fields {
     }
 
     /// An identifier.
-    pub(super) fn id<T: FromStr>(&mut self, name: &'static str) -> Result<T> {
+    pub fn id<T: FromStr>(&mut self, name: &'static str) -> Result<T> {
         parse_id(&self.text(name)?, name)
     }
 
     /// An identifier that may be left out.
-    pub(super) fn optional_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>> {
+    pub fn optional_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>> {
         self.optional_text(name)?
             .map(|text| parse_id(&text, name))
             .transpose()
     }
 
     /// A whole number from 0 to 2^53 - 1.
-    pub(super) fn number(&mut self, name: &'static str) -> Result<u64> {
+    pub fn number(&mut self, name: &'static str) -> Result<u64> {
         self.optional_number(name)?.ok_or_else(|| missing(name))
     }
 
     /// A whole number that may be left out.
-    pub(super) fn optional_number(&mut self, name: &'static str) -> Result<Option<u64>> {
+    pub fn optional_number(&mut self, name: &'static str) -> Result<Option<u64>> {
         self.value(name).map(|value| to_number(&value, name)).transpose()
     }
 
+    /// A whole number in a query, which has texts only.
+    pub fn query_number(&mut self, name: &'static str) -> Result<Option<u64>> {
+        let Some(text) = self.optional_text(name)? else {
+            return Ok(None);
+        };
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number: Option<u64> = if digits { text.parse().ok() } else { None };
+        to_number(&number.map_or(Value::Null, Value::from), name).map(Some)
+    }
+
     /// True or false.
-    pub(super) fn flag(&mut self, name: &'static str) -> Result<bool> {
+    pub fn flag(&mut self, name: &'static str) -> Result<bool> {
         match self.value(name) {
             None => Err(missing(name)),
             Some(Value::Bool(flag)) => Ok(flag),
@@ -74,11 +98,7 @@ impl Fields {
     }
 
     /// Pairs of an identifier and a number, at most `limit`.
-    pub(super) fn numbers_by_id<T: FromStr>(
-        &mut self,
-        name: &'static str,
-        limit: usize,
-    ) -> Result<Vec<(T, u64)>> {
+    pub fn numbers_by_id<T: FromStr>(&mut self, name: &'static str, limit: usize) -> Result<Vec<(T, u64)>> {
         let Some(value) = self.value(name) else {
             return Ok(Vec::new());
         };
@@ -95,14 +115,13 @@ impl Fields {
     }
 
     /// Refuses what nobody read.
-    pub(super) fn finish(self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
         match self.0.into_iter().next() {
             None => Ok(()),
             Some((name, _)) => Err(Error {
-                code: Code::UnknownField,
-                message: Cow::Borrowed("this request has no such field"),
                 // Of a name that a client made up only so much is told back as helps to find it.
                 field: Some(name.chars().take(64).collect::<String>().into()),
+                ..Error::new(Code::UnknownField, "this request has no such field")
             }),
         }
     }
@@ -110,9 +129,8 @@ impl Fields {
 
 fn missing(name: &'static str) -> Error {
     Error {
-        code: Code::MissingField,
-        message: Cow::Borrowed("this field is needed"),
         field: Some(name.into()),
+        ..Error::new(Code::MissingField, "this field is needed")
     }
 }
 
@@ -126,6 +144,35 @@ fn to_number(value: &Value, name: &'static str) -> Result<u64> {
         .as_u64()
         .filter(|number| *number <= MAX_INTEGER)
         .ok_or_else(|| Error::invalid(name, "expected a whole number from 0 to 2^53 - 1"))
+}
+
+/// Whether a value is nested at most `depth` deep.
+pub fn is_shallow(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Array(items) => depth > 0 && items.iter().all(|item| is_shallow(item, depth - 1)),
+        Value::Object(fields) => depth > 0 && fields.values().all(|field| is_shallow(field, depth - 1)),
+        _ => true,
+    }
+}
+
+/// The text that a part of a URL stands for.
+pub fn percent_decoded(part: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        match first {
+            b'%' => {
+                let (digits, tail) = rest.split_at_checked(2)?;
+                let digits = std::str::from_utf8(digits).ok()?;
+                bytes.push(u8::from_str_radix(digits, 16).ok()?);
+                rest = tail;
+            }
+            b'+' => bytes.push(b' '),
+            other => bytes.push(*other),
+        }
+    }
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

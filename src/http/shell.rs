@@ -1,0 +1,76 @@
+//! What is around every request: its id, its line in the log, its headers of security, and answers for unknown paths.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use std::time::Instant;
+
+use super::error::Problem;
+use crate::chat::{Code, Error};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Scripts, styles and connections of this server only; nobody may frame it; no HTML is made from strings.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+    frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; \
+    trusted-types svelte-trusted-html";
+
+/// Puts the shell around routes.
+pub(super) fn around(routes: Router) -> Router {
+    routes
+        .fallback(unknown)
+        .method_not_allowed_fallback(|| async {
+            Problem(Error::new(
+                Code::MethodNotAllowed,
+                "this path knows other methods",
+            ))
+        })
+        .layer(middleware::from_fn(log))
+}
+
+/// What is no route is a place within the bundled page, where there is one.
+async fn unknown(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if uri.path().starts_with("/api/") || (method != Method::GET && method != Method::HEAD) {
+        return Problem(Error::not_found()).into_response();
+    }
+    super::ui::serve(uri.path(), &headers).unwrap_or_else(|| Problem(Error::not_found()).into_response())
+}
+
+/// A line for each request. Without its query and its headers: both may hold secrets.
+async fn log(request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let id = format!("{:016x}", rand::random::<u64>());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    let millis = start.elapsed().as_millis();
+    let status = response.status().as_u16();
+    if response.status().is_server_error() {
+        tracing::error!(%id, %method, path = shown(&path), status, millis, "a request failed");
+    } else {
+        tracing::debug!(%id, %method, path = shown(&path), status, millis, "request");
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    if path.starts_with("/api/") {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// A path as the log may show it: an invite's code lets people in.
+fn shown(path: &str) -> &str {
+    if path.starts_with("/api/v1/invites/") {
+        "/api/v1/invites/..."
+    } else {
+        path
+    }
+}
