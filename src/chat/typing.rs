@@ -38,7 +38,10 @@ impl Chat {
 impl Typing {
     /// A message ends the typing before it: what is typed next is told at once.
     pub(super) fn ended(&self, user: UserId, room: RoomId) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&(user, room));
+        self.told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(user, room));
     }
 
     fn is_due(&self, user: UserId, room: RoomId, now: Instant) -> bool {
