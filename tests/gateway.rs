@@ -399,3 +399,76 @@ fn nonce() -> String {
     use madang_storage::{Env, model::Nonce};
     Nonce::from_u128(Env::system().next_id()).to_string()
 }
+
+#[test]
+fn a_reader_that_stopped_is_closed_and_resumes_to_the_same_log() {
+    let world = World::new();
+    let (mut slow, ready) = Client::sign_in(&world.server.address, &world.member, None);
+    slow.ask("open", json!({ "room": world.room })).unwrap();
+    let (mut reader, _) = Client::sign_in(&world.server.address, &world.member, None);
+    reader.ask("open", json!({ "room": world.room })).unwrap();
+    let (mut minji, _) = Client::sign_in(&world.server.address, &world.owner, None);
+
+    // More than sockets and queues of this machine hold, by a wide margin.
+    const POSTS: u64 = 900;
+    let text = "🌲".repeat(4_000);
+    for seq in 1..=POSTS {
+        minji
+            .ask("post", json!({ "room": world.room, "text": text }))
+            .unwrap();
+        let event = reader.wait(|frame| frame["kind"] == "message.posted");
+        assert_eq!(
+            event["data"]["seq"], seq,
+            "nobody waits for the reader that stopped"
+        );
+    }
+
+    let mut log = Vec::new();
+    let mut rev = 0;
+    loop {
+        match slow.socket.read() {
+            Ok(Message::Text(text)) => {
+                let frame: serde_json::Value = serde_json::from_str(&text).unwrap();
+                if frame["kind"] == "message.posted" {
+                    log.push(frame["data"]["seq"].as_u64().unwrap());
+                    rev = frame["rev"].as_u64().unwrap();
+                }
+            }
+            Ok(Message::Close(frame)) => {
+                assert_eq!(u16::from(frame.unwrap().code), 4004);
+                break;
+            }
+            Ok(_) => {}
+            // Whoever does not even take the close frame within a few seconds is cut off without it.
+            Err(_) => break,
+        }
+    }
+    assert!(
+        log.len() < POSTS as usize,
+        "the reader was closed before it had everything"
+    );
+    let resume = json!({ "epoch": ready["epoch"], "rooms": { world.room.clone(): rev } });
+    let (mut slow, ready) = Client::sign_in(&world.server.address, &world.member, Some(resume));
+    assert_eq!(ready["resumed"], true);
+    let first = slow.wait(|frame| frame["signal"] == "reset" || frame["kind"] == "message.posted");
+    if first["signal"] == "reset" {
+        while log.len() < POSTS as usize {
+            let page = json!({ "room": world.room, "after": log.len(), "limit": 200 });
+            let page = slow.ask("history", page).unwrap();
+            log.extend(
+                page["messages"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|message| message["seq"].as_u64().unwrap()),
+            );
+        }
+    } else {
+        log.push(first["data"]["seq"].as_u64().unwrap());
+        while log.len() < POSTS as usize {
+            let event = slow.wait(|frame| frame["kind"] == "message.posted");
+            log.push(event["data"]["seq"].as_u64().unwrap());
+        }
+    }
+    assert_eq!(log, (1..=POSTS).collect::<Vec<_>>());
+}
