@@ -5,6 +5,7 @@
 use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 #[path = "build/npm.rs"]
 mod npm;
@@ -24,7 +25,18 @@ const SOURCES: [&str; 9] = [
     "vite.config.ts",
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    let Err(error) = run() else {
+        return ExitCode::SUCCESS;
+    };
+    // Cargo shows these lines as they are; a returned error would be shown escaped, below everything printed before.
+    for line in error.to_string().lines() {
+        println!("cargo::error={line}");
+    }
+    ExitCode::FAILURE
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed=MADANG_WEB_DIST");
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var("OUT_DIR")?);

@@ -2,7 +2,7 @@
 //!
 //! Something that one may not see is answered exactly as something that does not exist.
 
-use madang_storage::model::{GuildId, Room, RoomId, StreamId, UserId};
+use madang_storage::model::{GuildId, RoomId, StreamId, UserId};
 
 use super::{Chat, Error, Identity, Result};
 
@@ -11,8 +11,6 @@ use super::{Chat, Error, Identity, Result};
 pub(crate) struct RoomAccess {
     /// Which room.
     pub(crate) id: RoomId,
-    /// The room.
-    pub(crate) room: Room,
     /// The guild's `rev` at which this was judged; events carry it.
     pub(crate) access_rev: u64,
     /// Whether the person may delete what others wrote.
@@ -24,8 +22,6 @@ pub(crate) struct RoomAccess {
 pub(crate) struct GuildAccess {
     /// Which guild.
     pub(crate) id: GuildId,
-    /// Its name.
-    pub(crate) name: String,
     /// Who owns it.
     pub(crate) owner: UserId,
     /// The guild's `rev` at which this was judged.
@@ -47,7 +43,6 @@ impl Chat {
         let may_moderate = guild.may_manage(identity);
         Ok(RoomAccess {
             id,
-            room,
             access_rev: guild.access_rev,
             may_moderate,
         })
@@ -68,7 +63,6 @@ impl Chat {
         let guild = self.store().guild(id).await?.ok_or_else(Error::not_found)?;
         Ok(GuildAccess {
             id,
-            name: guild.name,
             owner: guild.owner,
             access_rev: head.rev,
         })

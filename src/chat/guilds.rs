@@ -15,11 +15,11 @@ use super::view::{ChannelView, GuildView, MemberView, Time};
 use super::{Chat, Code, Error, Identity, Result};
 
 /// How many entries a list has when nothing is said.
-pub const DEFAULT_LIST: usize = 100;
+pub(super) const DEFAULT_LIST: usize = 100;
 /// How many entries of a list can be asked for.
-pub const MAX_LIST: usize = 500;
+pub(super) const MAX_LIST: usize = 500;
 /// How many channels a guild may have.
-pub const MAX_CHANNELS: usize = 5_000;
+pub(super) const MAX_CHANNELS: usize = 5_000;
 /// How many guilds of one person are looked at.
 const MAX_GUILDS: usize = 200;
 /// What stands before the names of channels among a guild's claims.

@@ -11,11 +11,11 @@ use super::view::{Time, UserView};
 use super::{Chat, Code, Error, Identity, Result, secrets};
 
 /// An invite can be used at most so often, where its uses are counted.
-pub const MAX_USES: u64 = 1_000;
+pub(super) const MAX_USES: u64 = 1_000;
 /// An invite ends after seven days, unless something else is said.
-pub const DEFAULT_LIFETIME_SECONDS: u64 = 7 * 24 * 60 * 60;
+pub(super) const DEFAULT_LIFETIME_SECONDS: u64 = 7 * 24 * 60 * 60;
 /// An invite ends after a year at the latest.
-pub const MAX_LIFETIME_SECONDS: u64 = 365 * 24 * 60 * 60;
+pub(super) const MAX_LIFETIME_SECONDS: u64 = 365 * 24 * 60 * 60;
 
 /// An invite as it is kept, under the hash of its code.
 #[derive(Debug, Clone, Serialize, Deserialize)]

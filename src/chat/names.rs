@@ -237,7 +237,7 @@ mod tests {
             "anna@here",
             "<b>anna</b>",
             "anna🎉",
-            "a\u{301}\u{301}\u{301}\u{301}b",
+            "a\u{301}\u{301}\u{301}\u{301}\u{301}b",
             "\u{301}ab",
             "p\u{430}ypal",
             "\u{e0041}anna",

@@ -7,7 +7,7 @@ use super::view::{ChannelView, GuildView, UserView};
 use super::{Chat, Error, Identity, Result};
 
 /// At most so many channels are told at once, over all guilds.
-pub const MAX_CHANNELS: usize = 500;
+pub(super) const MAX_CHANNELS: usize = 500;
 
 /// The snapshot that a connection begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -31,7 +31,7 @@ class Problem extends Error {
 
 function addUser(name, password) {
   if ([...users.values()].some((user) => user.name === name)) throw new Problem('name_taken', 409, 'name');
-  if (password.length < 10) throw new Problem('invalid_field', 400, 'password');
+  if (password.length < 8) throw new Problem('invalid_field', 400, 'password');
   const user = { id: newId(), name, password };
   users.set(user.id, user);
   return user;

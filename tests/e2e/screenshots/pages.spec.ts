@@ -1,4 +1,4 @@
-import { test, type BrowserContext, type Page } from '@playwright/test';
+import { test, type Page } from '@playwright/test';
 
 const FULL = 'http://127.0.0.1:4180';
 const EMPTY = 'http://127.0.0.1:4181';
@@ -9,12 +9,10 @@ const SIZES = [
   { width: 1920, height: 1080 },
 ];
 
-async function signIn(context: BrowserContext) {
-  const headers = { Origin: FULL };
-  await context.request.post(`${FULL}/api/v1/sessions`, {
-    headers,
-    data: { name: '김하늘', password: 'madang-madang' },
-  });
+async function signIn(page: Page) {
+  await page.locator('input[name=name]').fill('김하늘');
+  await page.locator('input[name=password]').fill('madang-madang');
+  await page.locator('input[name=password]').press('Enter');
 }
 
 for (const size of SIZES) {
@@ -39,7 +37,7 @@ for (const size of SIZES) {
         await page.goto(`${FULL}/sign-in`);
         await page.locator('input').first().waitFor();
         await shot('sign-in');
-        await signIn(context);
+        await signIn(page);
         await pictures(page, shot, isPhone);
         await context.close();
       });
@@ -48,16 +46,15 @@ for (const size of SIZES) {
 }
 
 async function pictures(page: Page, shot: (what: string) => Promise<unknown>, isPhone: boolean) {
-  await page.goto(`${FULL}/`);
   await page.locator('nav li').first().waitFor();
   if (isPhone) {
     await shot('channels');
     await page.locator('nav li a').first().tap();
   }
-  await page.locator('.row[data-seq]').first().waitFor();
+  await page.locator('[data-seq]').first().waitFor();
   await page.waitForTimeout(300);
   await shot('room');
-  const row = page.locator('.row[data-seq]').nth(-4);
+  const row = page.locator('[data-seq]').nth(-4);
   if (isPhone) await row.dispatchEvent('pointerdown', { pointerType: 'touch', bubbles: true });
   else await row.hover();
   await page.waitForTimeout(isPhone ? 600 : 100);

@@ -7,6 +7,9 @@ export class Form {
   busy = $state(false);
   private problem = $state.raw<unknown>(undefined);
 
+  /** `namesThing`: the form's name is a channel's, not a person's. */
+  constructor(private readonly namesThing = false) {}
+
   /** Runs the form's request; answers whether it went through. */
   async send(run: () => Promise<unknown>): Promise<boolean> {
     if (this.busy) return false;
@@ -25,14 +28,14 @@ export class Form {
 
   /** What is wrong with one field. */
   of(field: string): string | undefined {
-    return this.fieldOfProblem === field ? explain(i18n.t, this.problem) : undefined;
+    return this.fieldOfProblem === field ? explain(i18n.t, this.problem, this.namesThing) : undefined;
   }
 
   /** What is wrong with the whole, or with a field that is not shown. */
   general(shown: string[]): string | undefined {
     if (this.problem === undefined) return undefined;
     const field = this.fieldOfProblem;
-    return field !== undefined && shown.includes(field) ? undefined : explain(i18n.t, this.problem);
+    return field !== undefined && shown.includes(field) ? undefined : explain(i18n.t, this.problem, this.namesThing);
   }
 
   private get fieldOfProblem(): string | undefined {

@@ -129,5 +129,5 @@ export interface Invite {
 export interface InviteInfo {
   instance_name: string;
   guild_name: string;
-  invited_by: string | User;
+  invited_by: string;
 }

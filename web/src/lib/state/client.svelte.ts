@@ -115,6 +115,7 @@ class Client {
   send(room: string, text: string, replyTo: number | null): void {
     const timeline = this.timelines.get(room);
     const newest = Math.max(rooms.get(room)?.seq ?? 0, timeline?.window.rows.at(-1)?.seq ?? 0);
+    typing.stop();
     this.outbox.add(room, text, replyTo, newest);
     if (timeline !== undefined) timeline.newAfter = undefined;
   }
@@ -135,7 +136,9 @@ class Client {
   }
 
   tellTyping(room: string): void {
-    if (this.link === 'ready' && typing.mayTell()) this.ask('typing', { room }).catch(() => undefined);
+    typing.tell(() => {
+      this.ask('typing', { room }).catch(() => undefined);
+    });
   }
 
   /** The newest message of a room was seen. Shown at once, told to the server at most once a second. */
@@ -297,6 +300,7 @@ class Client {
       typing.done(id, author);
       rooms.head(id, { rev: event.rev, seq, n });
     } else if (known !== undefined) {
+      if (event.kind === 'message.deleted' && event.rev > known.rev) rooms.deleted(id, (event.data as Message).seq);
       rooms.head(id, { rev: event.rev, seq: known.seq, n: known.n });
     }
   }

@@ -5,12 +5,21 @@ export interface Room extends Channel {
   guild: string;
 }
 
-/** A room with a newer head. What is unread follows from the counts, so that no signal is counted twice. */
+/** The server counts no further; more is shown as more. */
+export const MOST_UNREAD = 100;
+
+/** A room with a newer head. What is unread grows by the difference of the counts, so no signal is counted twice. */
 export function withHead(room: Room, head: Head): Room {
   if (head.rev <= room.rev && head.n <= room.n) return room;
   const n = Math.max(room.n, head.n);
-  const unread = n > room.n ? Math.max(0, n - room.marker.n) : room.unread;
+  const unread = Math.min(MOST_UNREAD, room.unread + n - room.n);
   return { ...room, rev: Math.max(room.rev, head.rev), seq: Math.max(room.seq, head.seq), n, unread };
+}
+
+/** A room whose message was deleted: what nobody can read any more is not unread. */
+export function withoutMessage(room: Room, seq: number): Room {
+  const wasUnread = seq > room.marker.seq && room.unread > 0 && room.unread < MOST_UNREAD;
+  return wasUnread ? { ...room, unread: room.unread - 1 } : room;
 }
 
 /** A room that is read up to a marker. Markers only go forward: an old answer must not bring unread back. */
@@ -59,6 +68,10 @@ class Rooms {
 
   head(id: string, head: Head): void {
     this.change(id, (room) => withHead(room, head));
+  }
+
+  deleted(id: string, seq: number): void {
+    this.change(id, (room) => withoutMessage(room, seq));
   }
 
   mark(id: string, marker: Marker, unread: number): void {

@@ -1,10 +1,13 @@
 import { ApiError, codeOf } from '../api/errors';
 import { http } from '../api/http';
 import type { Instance, User } from '../api/types';
+import { forgetDrafts } from '../drafts';
 import { client } from './client.svelte';
 import { people } from './people.svelte';
 
 const RETRY_MS = 3_000;
+/** Set while this browser has a session, whose cookie no script can see: strangers need not ask who they are. */
+const KEY = 'madang.session';
 /** No text waits longer than this for the style sheet of its letters. */
 const LETTERS_MS = 250;
 
@@ -31,8 +34,9 @@ class Session {
     try {
       this.instance = await http.instance();
       await Promise.race([letters, patience]);
-      if (this.instance.set_up) await this.enter();
-      else this.phase = 'set-up';
+      if (!this.instance.set_up) this.phase = 'set-up';
+      else if (localStorage.getItem(KEY) === null) this.phase = 'signed-out';
+      else await this.enter();
     } catch {
       this.phase = 'unreachable';
       setTimeout(() => void this.start(letters), RETRY_MS);
@@ -47,10 +51,11 @@ class Session {
       this.owner = me.owner;
     } catch (error) {
       if (!(error instanceof ApiError) || codeOf(error) !== 'unauthenticated') throw error;
-      this.phase = 'signed-out';
+      this.leave(true);
       return;
     }
     this.hasEnded = false;
+    localStorage.setItem(KEY, '1');
     people.know(this.user.id, this.user.name);
     client.me = this.user;
     client.start();
@@ -70,6 +75,8 @@ class Session {
 
   private leave(hasEnded: boolean): void {
     client.stop(hasEnded);
+    localStorage.removeItem(KEY);
+    if (!hasEnded) forgetDrafts();
     this.user = undefined;
     this.hasEnded = hasEnded;
     this.phase = 'signed-out';

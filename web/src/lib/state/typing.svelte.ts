@@ -7,6 +7,7 @@ const SAY_EVERY_MS = 3_000;
 class Typing {
   private timers = new SvelteMap<string, ReturnType<typeof setTimeout>>();
   private saidAt = 0;
+  private telling: ReturnType<typeof setTimeout> | undefined;
 
   in(room: string): string[] {
     const start = `${room} `;
@@ -29,11 +30,21 @@ class Typing {
     this.timers.delete(key);
   }
 
-  /** Whether it is time to tell the others again that one is typing. */
-  mayTell(now: number = Date.now()): boolean {
-    if (now - this.saidAt < SAY_EVERY_MS) return false;
-    this.saidAt = now;
-    return true;
+  /** Tells the others that one is typing, now or as soon as they may be told again. */
+  tell(say: () => void): void {
+    if (this.telling !== undefined) return;
+    const wait = Math.max(0, this.saidAt + SAY_EVERY_MS - Date.now());
+    this.telling = setTimeout(() => {
+      this.telling = undefined;
+      this.saidAt = Date.now();
+      say();
+    }, wait);
+  }
+
+  /** What was typed is sent or gone: there is nothing left to tell. */
+  stop(): void {
+    clearTimeout(this.telling);
+    this.telling = undefined;
   }
 }
 

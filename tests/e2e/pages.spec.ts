@@ -1,0 +1,124 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, test, type Page } from '@playwright/test';
+import { Person } from './support/person.ts';
+import { Server } from './support/server.ts';
+
+test.describe.configure({ mode: 'serial' });
+
+let server: Server;
+
+test.beforeAll(async () => {
+  server = await Server.start();
+});
+
+test.afterAll(async () => {
+  await server?.remove();
+});
+
+async function isAccessible(page: Page, where: string) {
+  // Half of a fade is no state that anybody reads.
+  await page.waitForTimeout(200);
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const told = violations.map(({ id, nodes }) => `${where}: ${id} ${nodes.map((node) => node.html).join('\n')}`);
+  expect(told).toEqual([]);
+}
+
+async function inBothThemes(page: Page, where: string) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await isAccessible(page, `${where}, ${colorScheme}`);
+  }
+}
+
+async function doesNotScrollSideways(page: Page) {
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
+}
+
+test('each page is accessible in both themes, and fits a phone', async ({ browser }) => {
+  test.setTimeout(120_000);
+  const ann = await Person.open(browser, 'Ann');
+  const { page } = ann;
+  await page.goto(server.setUpLink);
+  await page.locator('form').waitFor();
+  await inBothThemes(page, 'set-up');
+  await page.goto('about:blank');
+  await ann.setUp(server);
+
+  await ann.say('**First** message with `code` and https://example.org');
+  const row = page.locator('[data-seq]').first();
+  await ann.act(row, 'React with 👍');
+  await ann.act(row, 'Reply');
+  await inBothThemes(page, 'reply in the composer');
+  await ann.say('A reply');
+  await ann.hasSent('A reply');
+  await inBothThemes(page, 'room');
+  await row.hover();
+  await inBothThemes(page, 'message under the pointer');
+  await ann.act(row, 'More');
+  await inBothThemes(page, 'message menu');
+  await page.keyboard.press('Escape');
+  await ann.act(row, 'React');
+  await page.getByLabel('Search emoji').waitFor();
+  await inBothThemes(page, 'emoji picker');
+  await page.keyboard.press('Escape');
+  await ann.act(row, 'Edit');
+  await inBothThemes(page, 'edit');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: /: menu/ }).click();
+  await inBothThemes(page, 'guild menu');
+  await page.keyboard.press('Escape');
+  const link = await ann.invite();
+  await page.getByRole('button', { name: 'New channel' }).first().click();
+  await inBothThemes(page, 'new channel');
+  await page.keyboard.press('Escape');
+
+  await page.setViewportSize({ width: 360, height: 740 });
+  await isAccessible(page, 'room on a phone');
+  await doesNotScrollSideways(page);
+  await page.getByRole('link', { name: 'Back to channels' }).click();
+  await isAccessible(page, 'channels on a phone');
+  await doesNotScrollSideways(page);
+
+  const bo = await Person.open(browser, 'Bo');
+  await bo.page.goto(link);
+  await bo.page.locator('form').waitFor();
+  await inBothThemes(bo.page, 'invite');
+  await bo.page.goto(`${server.url}/sign-in`);
+  await bo.page.locator('form').waitFor();
+  await inBothThemes(bo.page, 'sign-in');
+  await bo.page.goto(`${server.url}/invite/NOSUCHCODE`);
+  await bo.page.getByText('no longer valid').waitFor();
+  await inBothThemes(bo.page, 'invite that is gone');
+  expect(ann.complaints).toEqual([]);
+});
+
+test('everything can be done from the keyboard', async ({ browser }) => {
+  const ann = await Person.open(browser, 'Ann');
+  const { page } = ann;
+  await ann.signIn(server);
+  await ann.say('From the keyboard');
+  await ann.hasSent('From the keyboard');
+  const last = page.locator('[data-seq]').last();
+  await last.focus();
+  await page.keyboard.press('ArrowUp');
+  await expect(page.locator('[data-seq]').nth(-2)).toBeFocused();
+  await page.keyboard.press('ArrowDown');
+  await expect(last).toBeFocused();
+  await page.keyboard.press('Tab');
+  await expect(last.getByRole('button', { name: 'React with 👍' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(last.getByRole('button', { name: '👍, 1 reaction' })).toBeVisible();
+});
+
+test('the language changes on the spot and stays', async ({ browser }) => {
+  const ann = await Person.open(browser, 'Ann');
+  const { page } = ann;
+  await ann.signIn(server);
+  await page.getByRole('button', { name: /: menu/ }).click();
+  await page.getByRole('radio', { name: '한국어' }).check();
+  await expect(page.getByRole('button', { name: '로그아웃' })).toBeVisible();
+  await expect(page.locator('html')).toHaveAttribute('lang', 'ko');
+  await page.reload();
+  await expect(page.getByRole('heading', { name: '채널', exact: true })).toBeVisible();
+});
