@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const BINARY = process.env['MADANG_BIN'] ?? new URL('../../../target/debug/madang', import.meta.url).pathname;
+const TARGET = process.env['CARGO_TARGET_DIR'] ?? new URL('../../../target', import.meta.url).pathname;
+const BINARY = process.env['MADANG_BIN'] ?? join(TARGET, 'debug', 'madang');
 
 /** The real server on a folder of its own, which outlives it: killed and started again, it is the same server. */
 export class Server {
