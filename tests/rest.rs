@@ -1,0 +1,331 @@
+//! The HTTP interface of the real binary, as strangers and members see it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use support::{Client, PATIENCE, Server, World};
+
+/// The same request from several threads at once; answers the statuses, sorted.
+fn at_once(count: usize, request: impl Fn(usize) -> u16 + Send + Sync + 'static) -> Vec<u16> {
+    let request = Arc::new(request);
+    let start = Arc::new(std::sync::Barrier::new(count));
+    let threads: Vec<_> = (0..count)
+        .map(|index| {
+            let (request, start) = (Arc::clone(&request), Arc::clone(&start));
+            std::thread::spawn(move || {
+                start.wait();
+                request(index)
+            })
+        })
+        .collect();
+    let mut statuses: Vec<u16> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    statuses.sort_unstable();
+    statuses
+}
+
+#[test]
+fn of_two_set_ups_one_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Arc::new(Server::start(folder.path(), None));
+    let racing = Arc::clone(&server);
+    let statuses = at_once(2, move |index| {
+        let body = json!({
+            "token": racing.setup_token, "instance_name": "yard", "guild_name": "guild",
+            "name": format!("owner{index}"), "password": "correct horse", "transport": "bearer",
+        });
+        racing.call("POST", "/api/v1/setup", None, Some(body)).0
+    });
+    assert_eq!(statuses, [201, 409]);
+    let (_, instance) = server.call("GET", "/api/v1/instance", None, None);
+    assert_eq!(instance["set_up"], true);
+}
+
+#[test]
+fn a_set_up_link_works_with_its_token_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), None);
+    let body = |token: &str| {
+        json!({
+            "token": token, "instance_name": "yard", "guild_name": "guild", "name": "owner",
+            "password": "correct horse",
+        })
+    };
+    let (status, problem) = server.call("POST", "/api/v1/setup", None, Some(body(&"0".repeat(64))));
+    assert!((400..500).contains(&status), "{problem}");
+    let first = server.setup_token.clone().unwrap();
+    let address = server.address.clone();
+    server.kill();
+    let server = Server::start(folder.path(), Some(&address));
+    assert_ne!(
+        server.setup_token.as_deref(),
+        Some(first.as_str()),
+        "a start makes a new link"
+    );
+    let (status, _) = server.call("POST", "/api/v1/setup", None, Some(body(&first)));
+    assert!((400..500).contains(&status), "the old link is void");
+    let (status, _) = server.call(
+        "POST",
+        "/api/v1/setup",
+        None,
+        Some(body(server.setup_token.as_deref().unwrap())),
+    );
+    assert_eq!(status, 201);
+}
+
+#[test]
+fn the_last_use_of_an_invite_lets_one_in() {
+    let world = World::new();
+    let invite = json!({ "guild": world.guild, "max_uses": 1 });
+    let (_, invite) = world
+        .server
+        .call("POST", "/api/v1/invites", Some(&world.owner), Some(invite));
+    let path = format!("/api/v1/invites/{}/accept", invite["code"].as_str().unwrap());
+    let server = Arc::new(world.server);
+    let racing = (Arc::clone(&server), path.clone());
+    let statuses = at_once(3, move |index| {
+        let body = json!({ "name": format!("guest{index}"), "password": "correct horse" });
+        racing.0.call("POST", &racing.1, None, Some(body)).0
+    });
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 201).count(),
+        1,
+        "{statuses:?}"
+    );
+    let body = json!({ "name": "late", "password": "correct horse" });
+    assert_eq!(server.call("POST", &path, None, Some(body)).0, 404);
+}
+
+#[test]
+fn of_two_same_names_one_is_taken() {
+    let world = World::new();
+    let invite = json!({ "guild": world.guild });
+    let (_, invite) = world
+        .server
+        .call("POST", "/api/v1/invites", Some(&world.owner), Some(invite));
+    let path = format!("/api/v1/invites/{}/accept", invite["code"].as_str().unwrap());
+    let server = Arc::new(world.server);
+    let racing = (Arc::clone(&server), path.clone());
+    let statuses = at_once(2, move |index| {
+        let name = if index == 0 { "Sora" } else { "sora" };
+        racing
+            .0
+            .call(
+                "POST",
+                &racing.1,
+                None,
+                Some(json!({ "name": name, "password": "correct horse" })),
+            )
+            .0
+    });
+    assert_eq!(statuses, [201, 409]);
+    for name in ["MINJI", "s\u{200b}ora", "an\u{202e}na", "a\u{7}b", "x"] {
+        let body = json!({ "name": name, "password": "correct horse" });
+        let (status, problem) = server.call("POST", &path, None, Some(body));
+        assert!(
+            status == 409 || problem["field"] == "name",
+            "{name:?}: {status} {problem}"
+        );
+    }
+    let short = json!({ "name": "hana", "password": "short" });
+    assert_eq!(
+        server.call("POST", &path, None, Some(short)).1["field"],
+        "password"
+    );
+}
+
+#[test]
+fn every_door_is_closed_to_strangers() {
+    let world = World::new();
+    let (guild, room) = (&world.guild, &world.room);
+    for (method, path) in [
+        ("GET", "/api/v1/me".to_owned()),
+        ("GET", "/api/v1/users?ids=01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
+        ("GET", "/api/v1/guilds".to_owned()),
+        ("GET", format!("/api/v1/guilds/{guild}/channels")),
+        ("POST", format!("/api/v1/guilds/{guild}/channels")),
+        ("GET", format!("/api/v1/guilds/{guild}/members")),
+        ("POST", "/api/v1/invites".to_owned()),
+        ("DELETE", "/api/v1/sessions/current".to_owned()),
+        ("GET", format!("/api/v1/rooms/{room}/messages")),
+        ("POST", format!("/api/v1/rooms/{room}/messages")),
+        ("PATCH", format!("/api/v1/rooms/{room}/messages/1")),
+        ("DELETE", format!("/api/v1/rooms/{room}/messages/1")),
+        ("PUT", format!("/api/v1/rooms/{room}/messages/1/reactions/x")),
+        ("GET", format!("/api/v1/rooms/{room}/messages/1/reactions/x")),
+        ("PUT", format!("/api/v1/rooms/{room}/marker")),
+    ] {
+        for token in [None, Some("0".repeat(64))] {
+            let (status, problem) = world
+                .server
+                .call(method, &path, token.as_deref(), Some(json!({})));
+            assert_eq!(
+                (status, &problem["code"]),
+                (401, &json!("unauthenticated")),
+                "{method} {path}"
+            );
+        }
+    }
+    // What a member may not do is not what nobody may do.
+    let channel = Some(json!({ "name": "mine" }));
+    let path = format!("/api/v1/guilds/{guild}/channels");
+    assert_eq!(
+        world.server.call("POST", &path, Some(&world.member), channel).0,
+        403
+    );
+    let (status, _) = world.server.call(
+        "POST",
+        "/api/v1/invites",
+        Some(&world.member),
+        Some(json!({ "guild": guild })),
+    );
+    assert_eq!(status, 403);
+}
+
+#[test]
+fn bad_bodies_have_their_codes() {
+    let world = World::new();
+    let path = format!("/api/v1/rooms/{}/messages", world.room);
+    let request = |content_type: &str, body: &[u8]| {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+            world.server.address,
+            world.owner,
+            body.len()
+        );
+        let (status, problem) = world.server.raw(&[head.as_bytes(), body].concat());
+        (status, problem["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let json_type = "application/json";
+    let is = |status: u16, code: &str| (status, code.to_owned());
+    assert_eq!(request("text/plain", b"{}"), is(415, "unsupported_media_type"));
+    assert_eq!(request(json_type, b""), is(400, "malformed"));
+    assert_eq!(request(json_type, b"[]"), is(400, "malformed"));
+    assert_eq!(request(json_type, b"{\"text\":\"\xff\"}"), is(400, "malformed"));
+    assert_eq!(
+        request(json_type, b"{\"text\":\"\\ud800\"}"),
+        is(400, "malformed")
+    );
+    assert_eq!(
+        request(json_type, "{\"a\":".repeat(5_000).as_bytes()),
+        is(400, "malformed")
+    );
+    assert_eq!(request(json_type, b"{\"text\":1}"), is(400, "invalid_field"));
+    assert_eq!(
+        request(json_type, b"{\"text\":\"x\",\"more\":1}"),
+        is(400, "unknown_field")
+    );
+    assert_eq!(request(json_type, b"{}"), is(400, "missing_field"));
+    assert_eq!(request(json_type, b"{\"text\":\"x\"}"), (201, String::new()));
+    let (status, _) = world.server.call("GET", "/api/v1/nothing", None, None);
+    assert_eq!(status, 404);
+    let (status, _) = world
+        .server
+        .call("PUT", "/api/v1/me", Some(&world.owner), Some(json!({})));
+    assert_eq!(status, 405);
+}
+
+#[test]
+fn another_sites_page_does_nothing_with_a_cookie() {
+    let world = World::new();
+    let request = |origin: &str| {
+        let body = r#"{"text":"from elsewhere"}"#;
+        let request = format!(
+            "POST /api/v1/rooms/{}/messages HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{origin}\
+             Cookie: madang_session={}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            world.room,
+            world.server.address,
+            world.owner,
+            body.len()
+        );
+        world.server.raw(request.as_bytes()).0
+    };
+    assert_eq!(request("Origin: https://evil.example\r\n"), 403);
+    assert_eq!(request("Origin: null\r\n"), 403);
+    assert_eq!(request(""), 403);
+    assert_eq!(
+        request(&format!("Origin: http://{}\r\n", world.server.address)),
+        201
+    );
+}
+
+#[test]
+fn everything_is_there_after_a_crash() {
+    let world = World::new();
+    let path = format!("/api/v1/rooms/{}/messages", world.room);
+    for index in 0..30 {
+        let body = json!({ "text": format!("메시지 {index}") });
+        assert_eq!(
+            world.server.call("POST", &path, Some(&world.owner), Some(body)).0,
+            201
+        );
+    }
+    let world = world.crash();
+    let read = |query: &str| {
+        world
+            .server
+            .call("GET", &format!("{path}?{query}"), Some(&world.member), None)
+            .1
+    };
+    let seqs = |page: &Value| -> Vec<u64> {
+        page["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["seq"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!(seqs(&read("limit=10")), (21..=30).collect::<Vec<_>>());
+    assert_eq!(seqs(&read("before=21&limit=10")), (11..=20).collect::<Vec<_>>());
+    assert_eq!(seqs(&read("after=28")), [29, 30]);
+    assert_eq!(seqs(&read("around=15&limit=4")), [13, 14, 15, 16]);
+    let channels = format!("/api/v1/guilds/{}/channels", world.guild);
+    let (_, page) = world.server.call("GET", &channels, Some(&world.member), None);
+    assert_eq!(page["channels"][0]["unread"], 30);
+    let (_, page) = world.server.call("GET", &channels, Some(&world.owner), None);
+    assert_eq!(page["channels"][0]["unread"], 0, "one's own messages are read");
+}
+
+#[test]
+fn slow_clients_are_cut_off_and_disturb_nobody() {
+    let world = World::new();
+    let mut head = TcpStream::connect(&world.server.address).unwrap();
+    head.set_read_timeout(Some(PATIENCE)).unwrap();
+    head.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        .unwrap();
+    let mut body = TcpStream::connect(&world.server.address).unwrap();
+    body.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = format!(
+        "POST /api/v1/rooms/{}/messages HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+        world.room, world.server.address, world.owner
+    );
+    body.write_all(request.as_bytes()).unwrap();
+    let (mut silent, _) = Client::connect(&world.server.address);
+
+    assert_eq!(
+        world.server.call("GET", "/api/v1/me", Some(&world.owner), None).0,
+        200
+    );
+    let mut answer = Vec::new();
+    head.read_to_end(&mut answer).unwrap();
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "the head never ended");
+    let mut answer = [0; 12];
+    body.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert_eq!(
+        silent.read(),
+        Err(4001),
+        "whoever does not authenticate is closed"
+    );
+}
