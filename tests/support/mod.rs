@@ -18,20 +18,20 @@ use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
 /// How long anything may take before a test has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
     /// `host:port`.
-    pub address: String,
+    pub(crate) address: String,
     /// The token of the set-up link, when there is one.
-    pub setup_token: Option<String>,
+    pub(crate) setup_token: Option<String>,
 }
 
 impl Server {
     /// Starts on a folder and waits until it listens. With an address of an earlier life it takes that one again.
-    pub fn start(data: &Path, address: Option<&str>) -> Self {
+    pub(crate) fn start(data: &Path, address: Option<&str>) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_madang"))
             .args(["serve", "--listen", address.unwrap_or("127.0.0.1:0"), "--data"])
             .arg(data)
@@ -55,20 +55,26 @@ impl Server {
     }
 
     /// Kills without a warning, as a crash does.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// Asks to stop, and waits for the end.
-    pub fn stop(&mut self) -> bool {
+    pub(crate) fn stop(&mut self) -> bool {
         let id = self.process.id().to_string();
         Command::new("kill").args(["-TERM", &id]).status().unwrap();
         self.process.wait().unwrap().success()
     }
 
     /// A request; answers status and body.
-    pub fn call(&self, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let authorization = token
             .map(|token| format!("Authorization: Bearer {token}\r\n"))
@@ -83,7 +89,7 @@ impl Server {
     }
 
     /// Bytes as they are; answers status and body.
-    pub fn raw(&self, request: &[u8]) -> (u16, Value) {
+    pub(crate) fn raw(&self, request: &[u8]) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(request).unwrap();
@@ -112,17 +118,17 @@ impl Drop for Server {
 }
 
 /// A server with an owner, a member, and a channel.
-pub struct World {
-    pub server: Server,
-    pub owner: String,
-    pub member: String,
-    pub guild: String,
-    pub room: String,
-    pub folder: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) server: Server,
+    pub(crate) owner: String,
+    pub(crate) member: String,
+    pub(crate) guild: String,
+    pub(crate) room: String,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(folder.path(), None);
         let setup = json!({
@@ -160,7 +166,7 @@ impl World {
     }
 
     /// Kills the server and starts it again at the same address.
-    pub fn crash(self) -> Self {
+    pub(crate) fn crash(self) -> Self {
         let Self {
             server,
             owner,
@@ -184,8 +190,8 @@ impl World {
 }
 
 /// A client of the gateway.
-pub struct Client {
-    pub socket: WebSocket<TcpStream>,
+pub(crate) struct Client {
+    pub(crate) socket: WebSocket<TcpStream>,
     next_id: u64,
     /// What arrived while an answer was awaited.
     pushed: std::collections::VecDeque<Value>,
@@ -193,7 +199,7 @@ pub struct Client {
 
 impl Client {
     /// Connects without signing in; answers the client and its hello.
-    pub fn connect(address: &str) -> (Self, Value) {
+    pub(crate) fn connect(address: &str) -> (Self, Value) {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("ws://{address}/gateway").into_client_request().unwrap();
@@ -212,7 +218,7 @@ impl Client {
     }
 
     /// Connects and signs in; answers the client and its snapshot.
-    pub fn sign_in(address: &str, token: &str, resume: Option<Value>) -> (Self, Value) {
+    pub(crate) fn sign_in(address: &str, token: &str, resume: Option<Value>) -> (Self, Value) {
         let (mut client, _) = Self::connect(address);
         let mut args = json!({ "token": token });
         if let Some(resume) = resume {
@@ -223,7 +229,7 @@ impl Client {
     }
 
     /// The next frame; `Err` with the close code.
-    pub fn read(&mut self) -> Result<Value, u16> {
+    pub(crate) fn read(&mut self) -> Result<Value, u16> {
         loop {
             match self.socket.read() {
                 Ok(Message::Text(text)) => return Ok(serde_json::from_str(&text).unwrap()),
@@ -235,7 +241,7 @@ impl Client {
     }
 
     /// Sends a request and waits for its answer; other frames are kept.
-    pub fn ask(&mut self, op: &str, args: Value) -> Result<Value, Value> {
+    pub(crate) fn ask(&mut self, op: &str, args: Value) -> Result<Value, Value> {
         let id = self.next_id;
         self.next_id += 1;
         let request = json!({ "id": id, "op": op, "args": args });
@@ -254,7 +260,7 @@ impl Client {
     }
 
     /// The next event or signal for which `wanted` is true; others are passed over.
-    pub fn wait(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let frame = self
                 .pushed
