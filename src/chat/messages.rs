@@ -77,7 +77,9 @@ impl Chat {
                 reply_to,
             }))
         };
-        posted(self.store().append(command, decide).await)
+        let outcome = posted(self.store().append(command, decide).await);
+        self.inner.typing.ended(author, room);
+        outcome
     }
 
     /// Replaces the text of one's own message.

@@ -36,6 +36,14 @@ impl Chat {
 }
 
 impl Typing {
+    /// A message ends the typing before it: what is typed next is told at once.
+    pub(super) fn ended(&self, user: UserId, room: RoomId) {
+        self.told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(user, room));
+    }
+
     fn is_due(&self, user: UserId, room: RoomId, now: Instant) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.len() >= MAX_REMEMBERED {
@@ -64,5 +72,7 @@ mod tests {
         assert!(!typing.is_due(user, room, start + Duration::from_millis(2_999)));
         assert!(typing.is_due(user, room, start + TELL_EVERY));
         assert!(typing.is_due(UserId::from_u128(3), room, start + TELL_EVERY));
+        typing.ended(user, room);
+        assert!(typing.is_due(user, room, start + TELL_EVERY));
     }
 }

@@ -44,6 +44,9 @@ pub(super) struct Connection {
 struct Outbox {
     queue: VecDeque<Bytes>,
     bytes: usize,
+    /// How much of what waits are answers. The client asked for them, so they do not count against the bound; and as a
+    /// connection carries out one request at a time, there are few.
+    answers: usize,
     closing: Option<Instant>,
     /// Nothing is written any more.
     dead: bool,
@@ -84,9 +87,20 @@ impl Connection {
             return;
         }
         self.write_or_queue(&mut outbox, frame.clone());
-        if outbox.bytes > self.max_queue_bytes {
+        if outbox.bytes > self.max_queue_bytes + outbox.answers {
             self.begin_close(&mut outbox, CloseCode::TooSlow);
         }
+    }
+
+    /// Writes or queues the answer to a request, however long it is.
+    pub(super) fn answer(&self, frame: &Bytes) {
+        let mut outbox = self.lock();
+        if outbox.dead || outbox.closing.is_some() {
+            return;
+        }
+        let before = outbox.bytes;
+        self.write_or_queue(&mut outbox, frame.clone());
+        outbox.answers += outbox.bytes - before;
     }
 
     /// Closes the connection once what is queued was sent.
@@ -175,14 +189,21 @@ impl Connection {
                 }
             }
         }
+        outbox.answers = 0;
         // An idle connection keeps no memory for a queue.
         outbox.queue.shrink_to_fit();
         false
     }
 
-    /// Waits until everything queued is written. For whoever has much to send, and would otherwise overrun the bound.
+    /// Waits until everything queued is written, or the connection is given up. For whoever has much to send, and would
+    /// otherwise overrun the bound.
     pub(super) async fn drained(&self) {
-        while self.flush() && self.stream.writable().await.is_ok() {}
+        while self.flush() && !self.lock().dead {
+            tokio::select! {
+                writable = self.stream.writable() => if writable.is_err() { return },
+                () = self.wake.notified() => {}
+            }
+        }
     }
 
     /// Waits for the next messages. Writes what is queued meanwhile.

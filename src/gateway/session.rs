@@ -144,6 +144,8 @@ impl Session {
         let Some(id) = id else {
             return self.connection.close(CloseCode::Unreadable);
         };
+        // Before the next request is begun its client takes the answers to the last ones: so few of them wait.
+        self.connection.drained().await;
         // Boxed: the future of the largest request would otherwise be part of every idle connection.
         let outcome = Box::pin(self.request(id, Value::Object(request))).await;
         if let Err(error) = outcome {
@@ -203,7 +205,7 @@ impl Session {
 
     /// Sends an answer.
     pub(super) fn answer<T: Serialize>(&self, id: u64, ok: T) {
-        self.connection.send(&self.codec.encode(&Answer { id, ok }));
+        self.connection.answer(&self.codec.encode(&Answer { id, ok }));
     }
 }
 

@@ -54,6 +54,10 @@ pub(crate) const SETS: &[FeatureSet] = &[
         flags: DEFAULT,
     },
     FeatureSet {
+        package: "madang-web",
+        flags: DEFAULT,
+    },
+    FeatureSet {
         package: "xtask",
         flags: DEFAULT,
     },

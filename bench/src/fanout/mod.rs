@@ -204,6 +204,7 @@ fn add(report: &mut Report, row: &str, outcome: &Outcome) {
     report.add(row, "lost", outcome.lost as f64);
     report.add(row, "frame bytes", outcome.frame_bytes as f64);
     report.add(row, "client % of a core", outcome.client_share * 100.0);
+    report.add(row, "others % of the machine", outcome.others_share * 100.0);
     report.add(row, "publisher late max ms", outcome.slip_ms);
     if outcome.client_share > 0.8 {
         progress(&format!(

@@ -2,6 +2,7 @@
 
 use std::net::TcpStream;
 use std::thread;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde_json::json;
@@ -9,7 +10,7 @@ use serde_json::json;
 use super::recorder::{Recorder, filler, stamped};
 use crate::floor;
 use crate::machine::clock;
-use crate::machine::cpu::Cpu;
+use crate::machine::cpu::{self, Cpu};
 use crate::net::crowd::{Crowd, Forget, write_whole};
 use crate::net::frame;
 use crate::server::Process;
@@ -41,6 +42,8 @@ pub(crate) struct Outcome {
     pub(crate) lost: u64,
     /// The share of one processor that this client used.
     pub(crate) client_share: f64,
+    /// The share of the machine that neither the server nor this client used: whoever else was there.
+    pub(crate) others_share: f64,
     /// How late the publisher itself was at worst, in milliseconds.
     pub(crate) slip_ms: f64,
     /// The size of a delivered frame.
@@ -113,7 +116,8 @@ impl Stage {
         let start = clock::now() + 50_000_000;
         let mut recorder = Recorder::new(self.crowd.len(), plan.messages, start)?;
         let expected = self.readers as u64 * u64::from(plan.messages);
-        let (cpu, own, began) = (Cpu::of(self.process)?, clock::own_cpu(), clock::now());
+        let (machine_before, began) = (cpu::machine()?, clock::now());
+        let (server_before, own_before) = (Cpu::of(self.process)?, clock::own_cpu());
 
         let publisher = self.publisher.try_clone()?;
         let envelope = self.envelope.clone();
@@ -122,9 +126,12 @@ impl Stage {
         self.crowd
             .pump_until(deadline, &mut recorder, |recorder| recorder.delivered >= expected)?;
 
-        let elapsed = clock::now() - began;
-        let used = clock::own_cpu().saturating_sub(own);
-        let cpu = cpu.elapsed()?;
+        let elapsed = Duration::from_nanos(clock::now() - began);
+        let client = clock::own_cpu().saturating_sub(own_before);
+        let server = server_before.elapsed()?;
+        let machine = cpu::machine()?.saturating_sub(machine_before);
+        let others = machine.saturating_sub(client + server);
+        let cores = thread::available_parallelism()?.get() as f64;
         let slip = match sending.join() {
             Ok(slip) => slip?,
             Err(_) => anyhow::bail!("the publisher panicked"),
@@ -132,10 +139,11 @@ impl Stage {
         anyhow::ensure!(recorder.refused == 0, "{} posts were refused", recorder.refused);
         anyhow::ensure!(recorder.ended == 0, "{} connections ended", recorder.ended);
         Ok(Outcome {
-            cpu_us: cpu.as_secs_f64() * 1e6 / recorder.delivered.max(1) as f64,
+            cpu_us: server.as_secs_f64() * 1e6 / recorder.delivered.max(1) as f64,
             to_last: recorder.to_last()?,
             lost: expected - recorder.delivered + recorder.disordered,
-            client_share: used.as_nanos() as f64 / elapsed as f64,
+            client_share: client.as_secs_f64() / elapsed.as_secs_f64(),
+            others_share: others.as_secs_f64() / elapsed.as_secs_f64() / cores,
             slip_ms: slip as f64 / 1e6,
             frame_bytes: recorder.frame_bytes,
             latencies: recorder.latencies,

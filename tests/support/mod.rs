@@ -1,0 +1,268 @@
+//! The real binary on a folder of its own, and clients that talk to it like strangers.
+
+#![allow(dead_code, reason = "each test uses its own part of this")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tungstenite::client::IntoClientRequest;
+use tungstenite::{Message, WebSocket};
+
+/// How long anything may take before a test has failed.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server.
+pub struct Server {
+    process: Child,
+    /// `host:port`.
+    pub address: String,
+    /// The token of the set-up link, when there is one.
+    pub setup_token: Option<String>,
+}
+
+impl Server {
+    /// Starts on a folder and waits until it listens. With an address of an earlier life it takes that one again.
+    pub fn start(data: &Path, address: Option<&str>) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_madang"))
+            .args(["serve", "--listen", address.unwrap_or("127.0.0.1:0"), "--data"])
+            .arg(data)
+            .env("MADANG_STORAGE__MIN_FREE_MIB", "0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut line = || lines.next().expect("a line").expect("text");
+        let address = line()
+            .strip_prefix("listening on http://")
+            .expect("the address")
+            .to_owned();
+        let setup_token = line().split_once("#token=").map(|(_, token)| token.to_owned());
+        Self {
+            process,
+            address,
+            setup_token,
+        }
+    }
+
+    /// Kills without a warning, as a crash does.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks to stop, and waits for the end.
+    pub fn stop(&mut self) -> bool {
+        let id = self.process.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        self.process.wait().unwrap().success()
+    }
+
+    /// A request; answers status and body.
+    pub fn call(&self, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let authorization = token
+            .map(|token| format!("Authorization: Bearer {token}\r\n"))
+            .unwrap_or_default();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             {authorization}Content-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        self.raw(request.as_bytes())
+    }
+
+    /// Bytes as they are; answers status and body.
+    pub fn raw(&self, request: &[u8]) -> (u16, Value) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let status = answer
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .unwrap_or(0);
+        let body = answer
+            .split_once("\r\n\r\n")
+            .map(|(_, body)| body)
+            .unwrap_or_default();
+        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been stopped already.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// A server with an owner, a member, and a channel.
+pub struct World {
+    pub server: Server,
+    pub owner: String,
+    pub member: String,
+    pub guild: String,
+    pub room: String,
+    pub folder: tempfile::TempDir,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(folder.path(), None);
+        let setup = json!({
+            "token": server.setup_token, "instance_name": "마당", "guild_name": "모임", "name": "minji",
+            "password": "correct horse", "transport": "bearer",
+        });
+        let (status, session) = server.call("POST", "/api/v1/setup", None, Some(setup));
+        assert_eq!(status, 201, "{session}");
+        let owner = session["token"].as_str().unwrap().to_owned();
+        let (_, guilds) = server.call("GET", "/api/v1/guilds", Some(&owner), None);
+        let guild = guilds["guilds"][0]["id"].as_str().unwrap().to_owned();
+        let (_, channels) = server.call(
+            "GET",
+            &format!("/api/v1/guilds/{guild}/channels"),
+            Some(&owner),
+            None,
+        );
+        let room = channels["channels"][0]["id"].as_str().unwrap().to_owned();
+        let invite = json!({ "guild": guild });
+        let (status, invite) = server.call("POST", "/api/v1/invites", Some(&owner), Some(invite));
+        assert_eq!(status, 201, "{invite}");
+        let accept = json!({ "name": "지호", "password": "battery staple", "transport": "bearer" });
+        let path = format!("/api/v1/invites/{}/accept", invite["code"].as_str().unwrap());
+        let (status, session) = server.call("POST", &path, None, Some(accept));
+        assert_eq!(status, 201, "{session}");
+        let member = session["token"].as_str().unwrap().to_owned();
+        Self {
+            server,
+            owner,
+            member,
+            guild,
+            room,
+            folder,
+        }
+    }
+
+    /// Kills the server and starts it again at the same address.
+    pub fn crash(self) -> Self {
+        let Self {
+            server,
+            owner,
+            member,
+            guild,
+            room,
+            folder,
+        } = self;
+        let address = server.address.clone();
+        server.kill();
+        let server = Server::start(folder.path(), Some(&address));
+        Self {
+            server,
+            owner,
+            member,
+            guild,
+            room,
+            folder,
+        }
+    }
+}
+
+/// A client of the gateway.
+pub struct Client {
+    pub socket: WebSocket<TcpStream>,
+    next_id: u64,
+    /// What arrived while an answer was awaited.
+    pushed: std::collections::VecDeque<Value>,
+}
+
+impl Client {
+    /// Connects without signing in; answers the client and its hello.
+    pub fn connect(address: &str) -> (Self, Value) {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = format!("ws://{address}/gateway").into_client_request().unwrap();
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", "madang.v1.json".parse().unwrap());
+        let (socket, _) = tungstenite::client(request, stream).expect("the handshake");
+        let mut client = Self {
+            socket,
+            next_id: 1,
+            pushed: std::collections::VecDeque::new(),
+        };
+        let hello = client.read().expect("hello");
+        assert_eq!(hello["signal"], "hello");
+        (client, hello)
+    }
+
+    /// Connects and signs in; answers the client and its snapshot.
+    pub fn sign_in(address: &str, token: &str, resume: Option<Value>) -> (Self, Value) {
+        let (mut client, _) = Self::connect(address);
+        let mut args = json!({ "token": token });
+        if let Some(resume) = resume {
+            args["resume"] = resume;
+        }
+        let ready = client.ask("authenticate", args).expect("ready");
+        (client, ready)
+    }
+
+    /// The next frame; `Err` with the close code.
+    pub fn read(&mut self) -> Result<Value, u16> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => return Ok(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Close(frame)) => return Err(frame.map_or(0, |frame| frame.code.into())),
+                Ok(_) => {}
+                Err(error) => panic!("the connection broke: {error}"),
+            }
+        }
+    }
+
+    /// Sends a request and waits for its answer; other frames are kept.
+    pub fn ask(&mut self, op: &str, args: Value) -> Result<Value, Value> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let request = json!({ "id": id, "op": op, "args": args });
+        self.socket.send(Message::text(request.to_string())).unwrap();
+        loop {
+            let frame = self.read().expect("an answer");
+            if frame["id"] == id {
+                return if frame["error"].is_null() {
+                    Ok(frame["ok"].clone())
+                } else {
+                    Err(frame["error"].clone())
+                };
+            }
+            self.pushed.push_back(frame);
+        }
+    }
+
+    /// The next event or signal for which `wanted` is true; others are passed over.
+    pub fn wait(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let frame = self
+                .pushed
+                .pop_front()
+                .unwrap_or_else(|| self.read().expect("an event"));
+            if wanted(&frame) {
+                return frame;
+            }
+        }
+    }
+}
