@@ -30,6 +30,8 @@ for (const size of SIZES) {
           isMobile: isPhone,
         });
         const page = await context.newPage();
+        // As on every visit but the first: with the page's own letters.
+        await page.addInitScript(() => localStorage.setItem('madang.letters', '1'));
         const shot = (what: string) => page.screenshot({ path: `results/${name}-${what}.png` });
         await page.goto(`${EMPTY}/setup#token=fake`);
         await page.locator('form').waitFor();
