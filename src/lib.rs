@@ -9,12 +9,14 @@
 //!       http, gateway       REST under /api/v1; the native WebSocket protocol
 //!         chat              the logic, one file per noun
 //!           hub             this node's connections
+//!           broker          what nodes tell each other
 //! origin                    where a request comes from; for every transport
 //! madang-storage            the crate below: streams of events and the stores that keep them
 //! ```
 //! The invariants stand in `docs/architecture.md`.
 
 pub mod app;
+pub mod broker;
 pub mod chat;
 pub mod cli;
 pub mod config;

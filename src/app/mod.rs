@@ -1,6 +1,7 @@
 //! The composition root: from settings to a running server. The only place that names a backend.
 
 pub mod control;
+pub mod delivery;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +11,14 @@ use madang_storage::{Env, Store};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
-use crate::chat::Chat;
+use crate::broker::memory::Bus;
+use crate::chat::{Chat, Places};
 use crate::config::Config;
 use crate::gateway::{self, Gateway, NativeEncoder};
 use crate::http;
 use crate::hub::Hub;
 use crate::origin::Origins;
+use delivery::{Delivery, Ear};
 
 /// How often what expired is cleared away.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -29,7 +32,7 @@ pub struct App {
     config: Config,
     embedded: Embedded,
     store: Store,
-    hub: Hub,
+    delivery: Delivery,
     chat: Chat,
     gateway: Gateway,
     control: UnixListener,
@@ -49,6 +52,9 @@ pub enum AppError {
         /// Why not.
         error: std::io::Error,
     },
+    /// The other nodes cannot be told of anything.
+    #[error(transparent)]
+    Broker(#[from] crate::broker::Error),
     /// The logic refused.
     #[error(transparent)]
     Chat(#[from] crate::chat::Error),
@@ -58,28 +64,38 @@ impl App {
     /// Opens the data and puts everything over it. Must be called within a runtime.
     pub async fn new(config: Config) -> Result<Self, AppError> {
         let env = Env::system();
-        let hub = Hub::new(Arc::new(NativeEncoder));
+        let delivery = Delivery {
+            places: Places::default(),
+            hub: Hub::new(Arc::new(NativeEncoder)),
+            broker: Bus::new().join(),
+        };
         let options = Options {
             engine: Some(config.storage.kind),
             cache_bytes: config.storage.cache_mib.saturating_mul(1024 * 1024),
             min_free_bytes: config.storage.min_free_mib.saturating_mul(1024 * 1024),
             env: env.clone(),
-            sink: Arc::new(hub.clone()),
+            sink: Arc::new(delivery.clone()),
         };
         let folder = config.storage.folder.clone();
         let opening = tokio::task::spawn_blocking(move || embedded::open(&folder, options)).await;
         let embedded = opening.map_err(|error| madang_storage::Error::CannotOpen(error.to_string()))??;
         let store = embedded.store();
-        hub.attach_store(store.clone());
+        let Delivery { places, hub, broker } = delivery.clone();
+        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone());
+        hub.attach(store.clone(), Arc::new(chat.clone()));
+        let ear = Ear {
+            delivery: delivery.clone(),
+            chat: chat.clone(),
+        };
+        broker.start(Arc::new(ear)).await?;
         let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
             what: "listen on the control socket".to_owned(),
             error,
         })?;
-        let chat = Chat::new(store.clone(), env, hub.clone());
         let epoch = store.epoch().await?;
         let gateway = Gateway::new(
             chat.clone(),
-            hub.clone(),
+            hub,
             epoch,
             origins(&config),
             gateway_settings(&config),
@@ -88,7 +104,7 @@ impl App {
             config,
             embedded,
             store,
-            hub,
+            delivery,
             chat,
             gateway,
             control,
@@ -110,7 +126,9 @@ impl App {
         };
         let router = http::router(self.http_settings()).merge(self.gateway.router());
         let control = tokio::spawn(control::serve(self.control, self.embedded.clone()));
-        let ticking = tokio::spawn(tick(self.chat.clone(), self.hub.clone(), self.gateway.clone()));
+        let hub = self.delivery.hub.clone();
+        let ticking = tokio::spawn(tick(self.chat.clone(), hub, self.gateway.clone()));
+        let following = tokio::spawn(delivery::follow(self.store.clone(), self.delivery.clone()));
         let sweeping = tokio::spawn(sweep(self.store.clone()));
 
         let serving = tokio::spawn(http::serve(listener, router, limits, stop.clone()));
@@ -122,10 +140,11 @@ impl App {
         if let Err(error) = serving.await {
             tracing::error!(%error, "the server ended badly");
         }
-        for task in [control, ticking, sweeping] {
+        for task in [control, ticking, following, sweeping] {
             task.abort();
         }
         self.chat.write_markers(true).await?;
+        self.delivery.broker.close().await;
         self.store.close().await?;
         let socket = control::path(&self.config.storage.folder);
         if let Err(error) = std::fs::remove_file(&socket) {

@@ -2,8 +2,9 @@
 //!
 //! Something that one may not see is answered exactly as something that does not exist.
 
-use madang_storage::model::{GuildId, RoomId, StreamId, UserId};
+use madang_storage::model::{GuildId, RoomId, UserId};
 
+use super::places::GuildCopy;
 use super::{Chat, Error, Identity, Result};
 
 /// A room that somebody may see, and what the person may do in it.
@@ -38,8 +39,8 @@ impl GuildAccess {
 impl Chat {
     /// A room, for somebody who may see it.
     pub(crate) async fn room_access(&self, identity: &Identity, id: RoomId) -> Result<RoomAccess> {
-        let room = self.store().room(id).await?.ok_or_else(Error::not_found)?;
-        let guild = self.guild_access(identity, room.guild).await?;
+        let guild = self.guild_of(id).await?.ok_or_else(Error::not_found)?;
+        let guild = self.guild_access(identity, guild).await?;
         let may_moderate = guild.may_manage(identity);
         Ok(RoomAccess {
             id,
@@ -55,16 +56,13 @@ impl Chat {
 
     /// A guild, for a member of it.
     pub(crate) async fn guild_access(&self, identity: &Identity, id: GuildId) -> Result<GuildAccess> {
-        // The head first: what is read after it is at least as new as the `rev` that vouches for it.
-        let head = self.store().head(StreamId::Guild(id)).await?;
-        if !self.store().is_member(id, identity.user).await? {
-            return Err(Error::not_found());
-        }
-        let guild = self.store().guild(id).await?.ok_or_else(Error::not_found)?;
-        Ok(GuildAccess {
-            id,
-            owner: guild.owner,
-            access_rev: head.rev,
-        })
+        let judge = |guild: &GuildCopy| {
+            guild.has_member(identity.user).then(|| GuildAccess {
+                id,
+                owner: guild.owner(),
+                access_rev: guild.rev(),
+            })
+        };
+        self.look_at(id, judge).await?.ok_or_else(Error::not_found)
     }
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod audience;
 mod error;
 mod guilds;
 mod invites;
@@ -12,12 +13,14 @@ mod limits;
 mod messages;
 pub mod names;
 mod passwords;
+mod places;
 mod reactions;
 mod reads;
 mod ready;
 mod secrets;
 mod sessions;
 mod setup;
+mod signals;
 mod typing;
 pub mod view;
 
@@ -32,12 +35,14 @@ pub use guilds::{Channels, Members, list_limit};
 pub use invites::{InviteView, MadeInvite, NewInvite};
 pub use messages::{DEFAULT_PAGE, History, MAX_PAGE, Post, Posted};
 pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_BYTES};
+pub use places::Places;
 pub use reactions::People;
 pub use reads::{MAX_COUNTED, Read};
 pub use ready::{Ready, ReadyGuild};
 pub use sessions::{LIFETIME as SESSION_LIFETIME, SignedIn};
 pub use setup::{InstanceView, SetUp};
 
+use crate::broker::Broker;
 use crate::hub::Hub;
 
 /// Who asks: known from a verified session only, never from a field that a client sends.
@@ -58,7 +63,9 @@ pub struct Chat {
 struct Inner {
     store: Store,
     env: Env,
+    places: Places,
     hub: Hub,
+    broker: Broker,
     accounts: accounts::Accounts,
     sessions: sessions::Sessions,
     reads: reads::Reads,
@@ -66,8 +73,9 @@ struct Inner {
 }
 
 impl Chat {
-    /// Puts the logic over a store; the hub tells this node's connections.
-    pub fn new(store: Store, env: Env, hub: Hub) -> Self {
+    /// Puts the logic over a store. `places` must be told of every event; the hub tells this node's connections, and the
+    /// broker the other nodes.
+    pub fn new(store: Store, env: Env, places: Places, hub: Hub, broker: Broker) -> Self {
         let accounts = accounts::Accounts::new();
         let sessions = sessions::Sessions::default();
         let reads = reads::Reads::default();
@@ -75,7 +83,9 @@ impl Chat {
             inner: Arc::new(Inner {
                 store,
                 env,
+                places,
                 hub,
+                broker,
                 accounts,
                 sessions,
                 reads,
@@ -107,8 +117,18 @@ impl Chat {
         &self.inner.env
     }
 
+    /// Who belongs where.
+    pub(crate) fn places(&self) -> &Places {
+        &self.inner.places
+    }
+
     /// This node's connections.
     pub(crate) fn hub(&self) -> &Hub {
         &self.inner.hub
+    }
+
+    /// The other nodes.
+    pub(crate) fn broker(&self) -> &Broker {
+        &self.inner.broker
     }
 }

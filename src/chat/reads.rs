@@ -11,7 +11,7 @@ use madang_storage::{Anchor, Store};
 
 use super::view::MarkerView;
 use super::{Chat, Code, Error, Identity, Result};
-use crate::hub::Signal;
+use crate::broker::Signal;
 
 /// Above this many unread messages only "more" is shown: 99+.
 pub const MAX_COUNTED: u64 = 100;
@@ -66,14 +66,14 @@ impl Chat {
             write(self.store(), identity.user, room, marker).await?;
         }
         let read = self.read_of(room, &head, marker).await?;
-        let signal = Signal::Marker {
+        self.tell(Signal::Marker {
+            user: identity.user,
+            session: identity.session,
             room,
             seq: marker.seq,
             n: marker.n,
             unread: read.unread,
-        };
-        self.hub()
-            .signal_user(identity.user, Some(identity.session), signal);
+        });
         Ok(read)
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::{Credentials, Visitor};
 use super::view::UserView;
 use super::{Chat, Error, Identity, Result, secrets};
+use crate::broker::Signal;
 
 /// A session that is not used ends after 30 days.
 pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -140,7 +141,8 @@ impl Chat {
             while let Some(found) = chat.store().state::<Session>(&key).await? {
                 let outcome = chat.store().state_delete(key.clone(), found.version).await?;
                 chat.inner.sessions.forget(&key.key);
-                chat.hub().close_session(found.record.id);
+                let session = found.record.id;
+                chat.tell(Signal::SessionEnded { session });
                 // A conflict: somebody has just noted a use. What is left is removed in the next turn.
                 if let madang_storage::model::StateOutcome::Written { .. } = outcome {
                     break;
@@ -172,6 +174,12 @@ impl Sessions {
             let until = asked + PROVED_FOR;
             proved.insert(key, Proved { identity, until });
         }
+    }
+
+    /// Forgets a session that has ended.
+    pub(super) fn forget_session(&self, session: SessionId) {
+        let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
+        proved.retain(|_, entry| entry.identity.session != session);
     }
 
     fn forget(&self, key: &[u8]) {

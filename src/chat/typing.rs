@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use madang_storage::model::{RoomId, UserId};
 
 use super::{Chat, Identity, Result};
-use crate::hub::Signal;
+use crate::broker::Signal;
 
 /// How often somebody's typing in a room is told.
 const TELL_EVERY: Duration = Duration::from_secs(3);
@@ -29,7 +29,7 @@ impl Chat {
                 room,
                 user: identity.user,
             };
-            self.hub().signal_lookers(room, identity.user, &signal);
+            self.tell(signal);
         }
         Ok(())
     }

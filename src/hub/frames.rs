@@ -34,6 +34,10 @@ impl EventFrames {
         }
     }
 
+    pub(super) fn commit(&self) -> &Commit {
+        &self.commit
+    }
+
     pub(super) fn rev(&self) -> u64 {
         self.commit.event.rev()
     }

@@ -1,129 +1,127 @@
 //! Heads of rooms for those who watch a guild without having the room open: at most one a second and room.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use madang_storage::Store;
-use madang_storage::model::{Commit, Fact, GuildId, Head, Room, RoomId, Row, RowKey};
+use madang_storage::model::{Commit, Fact, GuildId, Head, Room, RoomId, Row, RowKey, StreamId};
 
 use super::listener::Listener;
-use super::{FrameKey, Hub, Signal};
+use super::{Attached, FrameKey, Hub, Signal};
 
 /// How many rooms' guilds are remembered. Above it the memory starts anew: they are a read away.
 const MAX_KNOWN_ROOMS: usize = 100_000;
 
-/// Rooms that changed since heads were told, and which guild rooms belong to.
+/// Rooms that changed since heads were told, and what is known of rooms.
 #[derive(Default)]
 pub(super) struct Heads {
-    changed: Mutex<HashMap<RoomId, Changed>>,
-    guilds: Mutex<HashMap<RoomId, GuildId>>,
+    /// In the order of their ids: whoever repeats a run sees the same.
+    changed: Mutex<BTreeMap<RoomId, Changed>>,
+    known: Mutex<HashMap<RoomId, Known>>,
 }
 
+#[derive(Debug, Clone, Copy)]
 struct Changed {
-    head: Head,
+    rev: u64,
+    /// Where the room stands; `None` when only its `rev` was heard of.
+    head: Option<Head>,
     /// The room itself changed, not its messages: watchers learn of its name.
     meta: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    guild: GuildId,
+    /// The newest `rev` that was told.
+    told: u64,
 }
 
 impl Heads {
     /// Notes a commit. Called on the committing thread: one entry for a room, however often it changes.
     pub(super) fn note(&self, room: RoomId, commit: &Commit) {
+        let head = commit.event.head;
         let meta = matches!(commit.event.fact, Fact::RoomCreated { .. });
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = changed.entry(room).or_insert(Changed {
-            head: commit.event.head,
+            rev: 0,
+            head: None,
             meta,
         });
-        entry.head = commit.event.head;
         entry.meta |= meta;
+        if head.rev >= entry.rev {
+            (entry.rev, entry.head) = (head.rev, Some(head));
+        }
     }
 
-    fn take(&self) -> HashMap<RoomId, Changed> {
+    /// Notes that a room is at `rev`, unless that was told before.
+    pub(super) fn note_rev(&self, room: RoomId, rev: u64) {
+        if self.known(room).is_some_and(|known| known.told >= rev) {
+            return;
+        }
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = changed.entry(room).or_insert(Changed {
+            rev: 0,
+            head: None,
+            // It may be a room that nobody has heard of yet.
+            meta: true,
+        });
+        if rev > entry.rev {
+            (entry.rev, entry.head, entry.meta) = (rev, None, true);
+        }
+    }
+
+    fn take(&self) -> BTreeMap<RoomId, Changed> {
         std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn guild_of(&self, room: RoomId) -> Option<GuildId> {
-        self.guilds
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&room)
-            .copied()
+    fn known(&self, room: RoomId) -> Option<Known> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&room).copied()
     }
 
-    fn remember(&self, room: RoomId, guild: GuildId) {
-        let mut guilds = self.guilds.lock().unwrap_or_else(PoisonError::into_inner);
-        if guilds.len() >= MAX_KNOWN_ROOMS {
-            guilds.clear();
+    fn remember(&self, room: RoomId, guild: GuildId, told: u64) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_KNOWN_ROOMS && !known.contains_key(&room) {
+            known.clear();
         }
-        guilds.insert(room, guild);
+        known.insert(room, Known { guild, told });
     }
 }
 
 /// Tells what changed since the last time.
-pub(super) async fn tell(hub: &Hub, store: &Store) {
+pub(super) async fn tell(hub: &Hub, attached: &Attached) {
     let changed = hub.inner.heads.take();
     if changed.is_empty() || hub.people().guilds.is_empty() {
         return;
     }
-    let mut by_guild: HashMap<GuildId, Vec<(RoomId, Signal)>> = HashMap::new();
+    let mut by_guild: BTreeMap<GuildId, Vec<(RoomId, Signal)>> = BTreeMap::new();
     for (room, changed) in changed {
-        let known = if changed.meta {
-            None
-        } else {
-            hub.inner.heads.guild_of(room)
+        let known = hub.inner.heads.known(room).filter(|_| !changed.meta);
+        let told = match (known, changed.head) {
+            (Some(known), Some(head)) => Some((known.guild, head, Signal::Head { room, head })),
+            _ => read_room(&attached.store, room, &changed).await,
         };
-        let (guild, signal) = match known {
-            Some(guild) => (
-                guild,
-                Signal::Head {
-                    room,
-                    head: changed.head,
-                },
-            ),
-            None => match read_room(store, room).await {
-                Some(row) => {
-                    hub.inner.heads.remember(room, row.guild);
-                    (row.guild, signal_of(room, row, &changed))
-                }
-                None => continue,
-            },
-        };
-        by_guild.entry(guild).or_default().push((room, signal));
+        if let Some((guild, head, signal)) = told {
+            hub.inner.heads.remember(room, guild, head.rev);
+            by_guild.entry(guild).or_default().push((room, signal));
+        }
     }
     for (guild, signals) in by_guild {
         let watchers = hub.people().guilds.get(&guild).cloned();
         if let Some(watchers) = watchers {
-            tell_guild(hub, &watchers, &signals).await;
+            let may_hear =
+                |watcher: &Listener| attached.audience.may_hear(watcher.user, StreamId::Guild(guild));
+            tell_guild(hub, &watchers, may_hear, &signals).await;
         }
     }
 }
 
-fn signal_of(room: RoomId, row: Room, changed: &Changed) -> Signal {
-    if changed.meta {
-        Signal::Room {
-            guild: row.guild,
-            room,
-            name: row.name,
-            topic: row.topic,
-            head: changed.head,
-        }
-    } else {
-        Signal::Head {
-            room,
-            head: changed.head,
-        }
-    }
-}
-
-async fn read_room(store: &Store, room: RoomId) -> Option<Room> {
-    match store
-        .rows(&[RowKey::Room(room)])
-        .await
-        .map(|mut rows| rows.pop().flatten())
-    {
-        Ok(Some(Row::Room(row))) => Some(row),
-        Ok(_) => None,
+/// A room's guild, where it stands, and what to tell of it.
+async fn read_room(store: &Store, room: RoomId, changed: &Changed) -> Option<(GuildId, Head, Signal)> {
+    match try_read_room(store, room).await {
+        Ok(Some((row, head))) => Some((row.guild, head, signal_of(room, row, head, changed.meta))),
+        Ok(None) => None,
         Err(error) => {
             // A head is a hint; the next change of the room brings it again.
             tracing::warn!(%room, %error, "a room's head was not told");
@@ -132,12 +130,43 @@ async fn read_room(store: &Store, room: RoomId) -> Option<Room> {
     }
 }
 
+async fn try_read_room(store: &Store, room: RoomId) -> madang_storage::Result<Option<(Room, Head)>> {
+    // The head first: the row is at least as new.
+    let head = store.head(StreamId::Room(room)).await?;
+    let row = store.rows(&[RowKey::Room(room)]).await?.pop().flatten();
+    Ok(match row {
+        Some(Row::Room(row)) => Some((row, head)),
+        _ => None,
+    })
+}
+
+fn signal_of(room: RoomId, row: Room, head: Head, meta: bool) -> Signal {
+    if !meta {
+        return Signal::Head { room, head };
+    }
+    Signal::Room {
+        guild: row.guild,
+        room,
+        name: row.name,
+        topic: row.topic,
+        head,
+    }
+}
+
 /// One write for each watcher: all heads in one run of frames, shared by those who have none of the rooms open.
-async fn tell_guild(hub: &Hub, watchers: &Arc<Vec<Arc<Listener>>>, signals: &[(RoomId, Signal)]) {
+async fn tell_guild(
+    hub: &Hub,
+    watchers: &Arc<Vec<Arc<Listener>>>,
+    may_hear: impl Fn(&Listener) -> bool,
+    signals: &[(RoomId, Signal)],
+) {
     let mut shared: Vec<(FrameKey, Bytes)> = Vec::new();
     for (index, watcher) in watchers.iter().enumerate() {
         if index > 0 && index % 256 == 0 {
             tokio::task::yield_now().await;
+        }
+        if !may_hear(watcher) {
+            continue;
         }
         let has_some_open = signals.iter().any(|(room, _)| watcher.has_open(*room));
         if has_some_open {

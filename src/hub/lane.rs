@@ -8,11 +8,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use madang_storage::Store;
-use madang_storage::model::{Commit, StreamId};
+use madang_storage::model::{Commit, Head, StreamId};
 
+use super::audience::{Audience, needed_rev};
 use super::frames::EventFrames;
 use super::listener::{CloseReason, Listener};
-use super::{Encoder, FrameKey};
+use super::{Encoder, FrameKey, Signal};
 
 /// How many events may wait in a lane. Above it they are read from the store later.
 const MAX_QUEUE: usize = 1_024;
@@ -24,6 +25,8 @@ const RECEIVERS_PER_TURN: usize = 256;
 const PAGE: usize = 100;
 /// How often a gap is tried to be read before the receivers are told to connect again.
 const MAX_TRIES: u32 = 6;
+/// How long to wait before the second try; before each further one twice as long.
+const FIRST_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// A stream with listeners.
 pub(super) struct Lane {
@@ -45,6 +48,19 @@ struct State {
     receivers: Arc<Vec<Arc<Listener>>>,
     /// Those who know more than was delivered: each joins when its `rev` is reached.
     joining: Vec<(Arc<Listener>, u64)>,
+    /// The guild's `rev` by which every listener was found to be in the audience; `None` when somebody is new.
+    judged: Option<u64>,
+    /// How many have joined so far: whoever judges sees whether somebody came meanwhile.
+    joins: u64,
+    /// Somebody was let go, and nobody is left.
+    emptied: bool,
+}
+
+/// What it takes to deliver.
+pub(super) struct Delivery {
+    pub(super) store: Store,
+    pub(super) audience: Arc<dyn Audience>,
+    pub(super) encoder: Arc<dyn Encoder>,
 }
 
 /// What a draining task does next.
@@ -78,6 +94,9 @@ impl Lane {
             ring: VecDeque::new(),
             receivers: Arc::default(),
             joining: Vec::new(),
+            judged: None,
+            joins: 0,
+            emptied: false,
         };
         Self {
             stream,
@@ -124,6 +143,9 @@ impl Lane {
             return Joined::Retired;
         }
         state.remove(listener);
+        // Whoever let the listener in may have judged by an older guild than this lane has.
+        state.judged = None;
+        state.joins += 1;
         if rev > state.delivered {
             state.joining.push((Arc::clone(listener), rev));
             return Joined::Yes;
@@ -161,24 +183,47 @@ impl Lane {
         state.retired
     }
 
+    /// Whether everybody was let go since this was asked last.
+    pub(super) fn was_emptied(&self) -> bool {
+        std::mem::take(&mut self.lock().emptied)
+    }
+
     /// Those who listen now.
     pub(super) fn receivers(&self) -> Arc<Vec<Arc<Listener>>> {
         Arc::clone(&self.lock().receivers)
     }
 
+    /// Notes that the stream is at `rev` at least; answers whether the caller must start to drain the lane.
+    pub(super) fn hear_of(&self, rev: u64) -> bool {
+        let mut state = self.lock();
+        let known = state.queue.back().map_or(0, |last| last.rev());
+        // Whatever stands in the queue is on its way; a lane that has not started finds its place by itself.
+        if rev <= state.delivered.max(known) {
+            return false;
+        }
+        state.behind = true;
+        !std::mem::replace(&mut state.draining, true)
+    }
+
     /// Hands events out until none are left. One task at a time.
-    pub(super) async fn drain(&self, store: &Store, encoder: &dyn Encoder) {
+    pub(super) async fn drain(&self, by: &Delivery) {
         loop {
-            match self.next() {
+            let goes_on = match self.next() {
                 Next::Nothing => return,
-                Next::Event(frames) => self.deliver(frames, encoder).await,
-                Next::Missing(after) => {
-                    if !self.fill(after, store, encoder).await {
-                        self.give_up();
-                        return;
-                    }
-                }
+                Next::Event(frames) => self.deliver(frames, by).await,
+                Next::Missing(after) => self.fill(after, by).await,
+            };
+            if !goes_on {
+                self.give_up();
+                return;
             }
+        }
+    }
+
+    /// Lets go of everybody who is not in the audience any more, as this node knows it now.
+    pub(super) async fn judge(&self, by: &Delivery) {
+        if let Some(rev) = by.audience.applied_rev(self.stream) {
+            self.judge_by(rev, by);
         }
     }
 
@@ -203,15 +248,17 @@ impl Lane {
     }
 
     /// Reads what is missing from the store, a page at most, and delivers it.
-    async fn fill(&self, after: u64, store: &Store, encoder: &dyn Encoder) -> bool {
-        let mut pause = std::time::Duration::from_millis(50);
+    async fn fill(&self, after: u64, by: &Delivery) -> bool {
+        let mut pause = FIRST_PAUSE;
         for _ in 0..MAX_TRIES {
-            match store.events(self.stream, after, PAGE).await {
+            match by.store.events(self.stream, after, PAGE).await {
                 Ok(page) => {
                     let head_rev = page.head.rev;
                     for commit in page.commits {
-                        self.deliver(Arc::new(EventFrames::new(Arc::new(commit))), encoder)
-                            .await;
+                        let frames = Arc::new(EventFrames::new(Arc::new(commit)));
+                        if !self.deliver(frames, by).await {
+                            return false;
+                        }
                     }
                     let mut state = self.lock();
                     if state.delivered >= head_rev {
@@ -229,12 +276,15 @@ impl Lane {
         false
     }
 
-    /// Hands one event, the next one, to everybody who listens.
-    async fn deliver(&self, frames: Arc<EventFrames>, encoder: &dyn Encoder) {
+    /// Hands one event, the next one, to everybody who listens and may. `false` when nobody can tell who may.
+    async fn deliver(&self, frames: Arc<EventFrames>, by: &Delivery) -> bool {
+        if !self.reach(needed_rev(frames.commit()), by).await {
+            return false;
+        }
         let receivers = {
             let mut state = self.lock();
             if frames.rev() != state.delivered + 1 {
-                return;
+                return true;
             }
             state.delivered = frames.rev();
             if state.ring.len() == RING {
@@ -252,12 +302,69 @@ impl Lane {
             }
             let known = last.as_ref().filter(|(key, _)| *key == receiver.key);
             if known.is_none() {
-                last = Some((receiver.key, frames.get(receiver.key, encoder)));
+                last = Some((receiver.key, frames.get(receiver.key, &*by.encoder)));
             }
             if let Some((_, frame)) = &last {
                 receiver.send(frame);
             }
         }
+        true
+    }
+
+    /// Makes sure that everybody here was judged by the guild at `needed` at least.
+    async fn reach(&self, needed: u64, by: &Delivery) -> bool {
+        let mut applied = by.audience.applied_rev(self.stream).filter(|rev| *rev >= needed);
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..MAX_TRIES {
+            if let Some(rev) = applied {
+                self.judge_by(rev, by);
+                return true;
+            }
+            match by.audience.reach(self.stream, needed).await {
+                Ok(rev) if rev >= needed => applied = Some(rev),
+                Ok(rev) => tracing::debug!(stream = %self.stream, needed, rev, "the guild is not as far yet"),
+                Err(error) => tracing::warn!(stream = %self.stream, %error, "the audience cannot be judged"),
+            }
+            if applied.is_none() {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+        }
+        false
+    }
+
+    /// Judges everybody here, unless that was done by the same guild already.
+    fn judge_by(&self, rev: u64, by: &Delivery) {
+        let (present, joins) = {
+            let state = self.lock();
+            if state.judged == Some(rev) {
+                return;
+            }
+            (state.present(), state.joins)
+        };
+        let mut gone = present;
+        gone.retain(|listener| !by.audience.may_hear(listener.user, self.stream));
+        {
+            let mut state = self.lock();
+            gone.iter().for_each(|listener| state.remove(listener));
+            state.emptied |= !gone.is_empty() && state.is_empty();
+            state.judged = (state.joins == joins).then_some(rev);
+        }
+        for listener in gone {
+            self.let_go(&listener, by);
+        }
+    }
+
+    /// Tells a listener that the stream is nothing for it any more, as if it did not exist.
+    fn let_go(&self, listener: &Listener, by: &Delivery) {
+        if let StreamId::Room(room) = self.stream {
+            listener.note_closed(room);
+        }
+        let reset = Signal::Reset {
+            stream: self.stream,
+            head: Head::default(),
+        };
+        listener.send(&by.encoder.signal(listener.key, &reset));
     }
 
     /// The store cannot tell what is missing: everybody connects again and resumes, when it can.
@@ -265,10 +372,7 @@ impl Lane {
         let mut state = self.lock();
         state.retired = true;
         state.queue.clear();
-        for receiver in state.receivers.iter() {
-            receiver.outlet.close(CloseReason::Lost);
-        }
-        for (listener, _) in &state.joining {
+        for listener in state.present() {
             listener.outlet.close(CloseReason::Lost);
         }
     }
@@ -285,6 +389,12 @@ impl State {
         {
             Arc::make_mut(&mut self.receivers).retain(|receiver| receiver.number != listener.number);
         }
+    }
+
+    /// Everybody who listens or is about to.
+    fn present(&self) -> Vec<Arc<Listener>> {
+        let joining = self.joining.iter().map(|(listener, _)| listener);
+        self.receivers.iter().chain(joining).cloned().collect()
     }
 
     /// Lets in those whose `rev` is reached.

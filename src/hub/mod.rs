@@ -1,8 +1,9 @@
 //! This node's connections: who listens to what, and delivery in order.
 //!
-//! The hub knows frames, not formats: codecs make the bytes ([`Encoder`]), connections take them ([`Outlet`]). It is told
-//! of every commit ([`CommitSink`]), and reads from the store whatever it was not told.
+//! The hub knows frames, not formats: codecs make the bytes ([`Encoder`]), connections take them ([`Outlet`]), and the logic
+//! says who may hear what ([`Audience`]). It is told of every commit, and reads from the store whatever it was not told.
 
+mod audience;
 mod frames;
 mod heads;
 mod lane;
@@ -16,12 +17,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use madang_storage::model::{Commit, GuildId, Head, RoomId, SessionId, StreamId, UserId};
-use madang_storage::{CommitSink, Result, Store};
+use madang_storage::{Result, Store};
 
+pub use audience::Audience;
 use frames::EventFrames;
 pub use frames::{Encoder, FrameKey};
 use heads::Heads;
-use lane::{Joined, Lane};
+use lane::{Delivery, Joined, Lane};
 pub use listener::{CloseReason, Listener, MAX_OPEN_ROOMS, Outlet};
 pub use signal::Signal;
 
@@ -39,11 +41,18 @@ pub struct Hub {
 struct Inner {
     encoder: Arc<dyn Encoder>,
     runtime: tokio::runtime::Handle,
-    store: OnceLock<Store>,
+    attached: OnceLock<Attached>,
     lanes: RwLock<HashMap<StreamId, Arc<Lane>>>,
     people: Mutex<People>,
     heads: Heads,
     next_number: AtomicU64,
+}
+
+/// What the hub gets once it exists: both need the hub to be made.
+#[derive(Clone)]
+struct Attached {
+    store: Store,
+    audience: Arc<dyn Audience>,
 }
 
 /// Who is here.
@@ -69,7 +78,7 @@ impl Hub {
         let inner = Inner {
             encoder,
             runtime: tokio::runtime::Handle::current(),
-            store: OnceLock::new(),
+            attached: OnceLock::new(),
             lanes: RwLock::default(),
             people: Mutex::default(),
             heads: Heads::default(),
@@ -80,11 +89,46 @@ impl Hub {
         }
     }
 
-    /// Says where to read what the hub was not told. The store needs the hub as its sink, so it comes second.
-    pub fn attach_store(&self, store: Store) {
-        // A second call would be a defect of the composition root; the first store stays.
-        let first = self.inner.store.set(store).is_ok();
+    /// Says where to read what the hub was not told, and who judges who may hear it.
+    pub fn attach(&self, store: Store, audience: Arc<dyn Audience>) {
+        // A second call would be a defect of the composition root; what came first stays.
+        let first = self.inner.attached.set(Attached { store, audience }).is_ok();
         debug_assert!(first, "the hub has a store already");
+    }
+
+    /// Takes a durable event: from this node's store, or from another node.
+    pub fn hear(&self, commit: &Arc<Commit>) {
+        let stream = commit.event.stream;
+        if let Some(lane) = self.lane(stream)
+            && lane.enqueue(commit)
+        {
+            self.spawn_drain(lane);
+        }
+        if let StreamId::Room(room) = stream {
+            self.inner.heads.note(room, commit);
+        }
+    }
+
+    /// Notes that a stream is at `rev`, which nobody may have told: what is missing is read from the store.
+    pub fn hear_of(&self, stream: StreamId, rev: u64) {
+        if let Some(lane) = self.lane(stream)
+            && lane.hear_of(rev)
+        {
+            self.spawn_drain(lane);
+        }
+    }
+
+    /// Notes that watchers of a room's guild may not have been told that the room is at `rev`.
+    pub fn hear_of_head(&self, room: RoomId, rev: u64) {
+        self.inner.heads.note_rev(room, rev);
+    }
+
+    /// Lets go of all who may not hear a stream any more. Their events would let them go, too, but may be long in coming.
+    pub async fn judge(&self, stream: StreamId) {
+        if let (Some(lane), Some(by)) = (self.lane(stream), self.delivery()) {
+            lane.judge(&by).await;
+            self.remove_if_emptied(&lane);
+        }
     }
 
     /// Registers a signed-in connection.
@@ -222,8 +266,8 @@ impl Hub {
 
     /// Tells the heads of rooms that changed to those who watch their guilds. Called once a second.
     pub async fn tell_heads(&self) {
-        if let Some(store) = self.inner.store.get() {
-            heads::tell(self, store).await;
+        if let Some(attached) = self.inner.attached.get() {
+            heads::tell(self, attached).await;
         }
     }
 
@@ -343,38 +387,42 @@ impl Hub {
         }
     }
 
+    fn remove_if_emptied(&self, lane: &Arc<Lane>) {
+        if lane.was_emptied() {
+            self.remove_lane(lane);
+        }
+    }
+
     fn spawn_drain(&self, lane: Arc<Lane>) {
-        let Some(store) = self.inner.store.get().cloned() else {
+        let Some(by) = self.delivery() else {
             return;
         };
-        let encoder = Arc::clone(&self.inner.encoder);
-        self.inner
-            .runtime
-            .spawn(async move { lane.drain(&store, &*encoder).await });
+        let hub = self.clone();
+        self.inner.runtime.spawn(async move {
+            lane.drain(&by).await;
+            hub.remove_if_emptied(&lane);
+        });
+    }
+
+    fn delivery(&self) -> Option<Delivery> {
+        let attached = self.inner.attached.get()?.clone();
+        Some(Delivery {
+            store: attached.store,
+            audience: attached.audience,
+            encoder: Arc::clone(&self.inner.encoder),
+        })
     }
 
     fn store(&self) -> Result<Store> {
         let missing = || madang_storage::Error::Unavailable("the hub has no store yet".to_owned());
-        self.inner.store.get().cloned().ok_or_else(missing)
+        self.inner
+            .attached
+            .get()
+            .map(|attached| attached.store.clone())
+            .ok_or_else(missing)
     }
 
     fn people(&self) -> MutexGuard<'_, People> {
         self.inner.people.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl CommitSink for Hub {
-    fn committed(&self, commits: &[Arc<Commit>]) {
-        for commit in commits {
-            let stream = commit.event.stream;
-            if let Some(lane) = self.lane(stream)
-                && lane.enqueue(commit)
-            {
-                self.spawn_drain(lane);
-            }
-            if let StreamId::Room(room) = stream {
-                self.inner.heads.note(room, commit);
-            }
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! What listeners get, whatever the hub is told and whenever they join: every event once, in order, without holes.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -12,7 +13,8 @@ use madang_storage::{AppendError, Command, CommitSink, Env, Store};
 use tokio::sync::watch;
 
 use super::{
-    CloseReason, Encoder, FrameKey, Hub, MAX_MISSED_PER_STREAM, MAX_OPEN_ROOMS, Opened, Outlet, Signal,
+    Audience, CloseReason, Encoder, FrameKey, Hub, MAX_MISSED_PER_STREAM, MAX_OPEN_ROOMS, Opened, Outlet,
+    Signal,
 };
 
 const ROOM: RoomId = RoomId::from_u128(7);
@@ -25,7 +27,11 @@ impl Encoder for RevEncoder {
         Bytes::copy_from_slice(&commit.event.rev().to_be_bytes())
     }
 
-    fn signal(&self, _key: FrameKey, _signal: &Signal) -> Bytes {
+    fn signal(&self, _key: FrameKey, signal: &Signal) -> Bytes {
+        if let Signal::Reset { stream, head } = signal {
+            assert_eq!((*stream, head.exists()), (StreamId::Room(ROOM), false));
+            return Bytes::from_static(b"reset");
+        }
         Bytes::from_static(b"signal")
     }
 }
@@ -33,6 +39,9 @@ impl Encoder for RevEncoder {
 /// Remembers the revs, and tells how many there are.
 struct Recorder {
     revs: Mutex<Vec<u64>>,
+    resets: AtomicU64,
+    closed: AtomicU64,
+    /// How many frames came.
     count: watch::Sender<usize>,
 }
 
@@ -40,18 +49,25 @@ impl Recorder {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             revs: Mutex::default(),
+            resets: AtomicU64::new(0),
+            closed: AtomicU64::new(0),
             count: watch::Sender::new(0),
         })
     }
 
     async fn until(&self, last: u64) -> Vec<u64> {
+        self.until_true(|| self.revs.lock().unwrap().last() == Some(&last))
+            .await;
+        self.revs.lock().unwrap().clone()
+    }
+
+    async fn until_true(&self, is_so: impl Fn() -> bool) {
         let mut count = self.count.subscribe();
-        let arrived = count.wait_for(|_| self.revs.lock().unwrap().last() == Some(&last));
+        let arrived = count.wait_for(|_| is_so());
         tokio::time::timeout(std::time::Duration::from_secs(20), arrived)
             .await
             .unwrap()
             .unwrap();
-        self.revs.lock().unwrap().clone()
     }
 }
 
@@ -60,11 +76,17 @@ impl Outlet for Recorder {
     fn send(&self, frame: &Bytes) {
         if let Ok(rev) = <[u8; 8]>::try_from(frame.as_ref()) {
             self.revs.lock().unwrap().push(u64::from_be_bytes(rev));
-            self.count.send_modify(|count| *count += 1);
+        } else if frame.as_ref() == b"reset" {
+            self.resets.fetch_add(1, Ordering::SeqCst);
         }
+        self.count.send_modify(|count| *count += 1);
     }
 
-    fn close(&self, _reason: CloseReason) {}
+    fn close(&self, reason: CloseReason) {
+        assert_eq!(reason, CloseReason::Lost);
+        self.closed.fetch_add(1, Ordering::SeqCst);
+        self.count.send_modify(|count| *count += 1);
+    }
 
     async fn drained(&self) {}
 }
@@ -84,14 +106,57 @@ impl CommitSink for Unreliable {
             .collect();
         if let Some(hub) = &*self.hub.lock().unwrap() {
             // Twice, and the second time backwards: what was delivered already must not come again.
-            hub.committed(&told);
-            hub.committed(&told.iter().rev().cloned().collect::<Vec<_>>());
+            told.iter()
+                .chain(told.iter().rev())
+                .for_each(|commit| hub.hear(commit));
         }
+    }
+}
+
+/// Lets in whom a test lets in, and knows of the guild what a test tells it.
+struct Gate {
+    applied: AtomicU64,
+    /// Up to where the guild can be found out.
+    reachable: AtomicU64,
+    asked: AtomicU64,
+    judged: AtomicU64,
+    banned: Mutex<Option<UserId>>,
+}
+
+impl Gate {
+    fn open() -> Self {
+        Self {
+            applied: AtomicU64::new(u64::MAX),
+            reachable: AtomicU64::new(u64::MAX),
+            asked: AtomicU64::new(0),
+            judged: AtomicU64::new(0),
+            banned: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Audience for Gate {
+    fn applied_rev(&self, _stream: StreamId) -> Option<u64> {
+        Some(self.applied.load(Ordering::SeqCst))
+    }
+
+    async fn reach(&self, _stream: StreamId, rev: u64) -> madang_storage::Result<u64> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let reached = rev.min(self.reachable.load(Ordering::SeqCst));
+        self.applied.fetch_max(reached, Ordering::SeqCst);
+        Ok(reached)
+    }
+
+    fn may_hear(&self, user: UserId, _stream: StreamId) -> bool {
+        self.judged.fetch_add(1, Ordering::SeqCst);
+        *self.banned.lock().unwrap() != Some(user)
     }
 }
 
 struct World {
     store: Store,
+    gate: Arc<Gate>,
     hub: Hub,
     env: Env,
     _folder: tempfile::TempDir,
@@ -110,9 +175,11 @@ async fn world(tells: fn(u64) -> bool) -> World {
         ..Options::default()
     };
     let store = embedded::open(folder.path(), options).unwrap().store();
-    hub.attach_store(store.clone());
+    let gate = Arc::new(Gate::open());
+    hub.attach(store.clone(), Arc::clone(&gate) as Arc<dyn Audience>);
     let world = World {
         store,
+        gate,
         hub,
         env: Env::system(),
         _folder: folder,
@@ -127,11 +194,15 @@ async fn world(tells: fn(u64) -> bool) -> World {
 }
 
 async fn append(store: &Store, env: &Env, fact: Fact) -> u64 {
+    append_judged_at(store, env, fact, 0).await
+}
+
+async fn append_judged_at(store: &Store, env: &Env, fact: Fact, access_rev: u64) -> u64 {
     let command = Command {
         stream: StreamId::Room(ROOM),
         event_id: EventId::from_u128(env.next_id()),
         actor: None,
-        access_rev: 0,
+        access_rev,
         nonce: None,
         rows: Vec::new(),
     };
@@ -152,20 +223,16 @@ fn message() -> Fact {
 }
 
 async fn join(world: &World, since: Option<u64>) -> (Arc<Recorder>, Opened) {
+    join_as(world, UserId::from_u128(world.env.next_id()), since).await
+}
+
+async fn join_as(world: &World, user: UserId, since: Option<u64>) -> (Arc<Recorder>, Opened) {
     let recorder = Recorder::new();
     let outlet: Arc<dyn Outlet> = recorder.clone();
-    let (user, session) = (
-        UserId::from_u128(world.env.next_id()),
-        SessionId::from_u128(world.env.next_id()),
-    );
+    let session = SessionId::from_u128(world.env.next_id());
     let listener = world.hub.enter(user, session, FrameKey(0), outlet);
-    let opened = world
-        .hub
-        .open_room(&listener, ROOM, since, |_| {})
-        .await
-        .unwrap()
-        .unwrap();
-    (recorder, opened)
+    let opened = world.hub.open_room(&listener, ROOM, since, |_| {}).await;
+    (recorder, opened.unwrap().unwrap())
 }
 
 /// Writers post while listeners join; everybody ends with a dense run from where they began.
@@ -298,4 +365,113 @@ async fn open_rooms_have_a_limit() {
             .unwrap()
             .is_some()
     );
+}
+
+#[tokio::test]
+async fn an_event_waits_until_its_audience_is_known() {
+    let world = world(|_| true).await;
+    let (recorder, _) = join(&world, None).await;
+    world.gate.applied.store(3, Ordering::SeqCst);
+    let known = append_judged_at(&world.store, &world.env, message(), 3).await;
+    recorder.until(known).await;
+    assert_eq!(
+        world.gate.asked.load(Ordering::SeqCst),
+        0,
+        "the node knows enough"
+    );
+    let ahead = append_judged_at(&world.store, &world.env, message(), 5).await;
+    recorder.until(ahead).await;
+    assert_eq!(world.gate.asked.load(Ordering::SeqCst), 1);
+    assert_eq!(world.gate.applied.load(Ordering::SeqCst), 5);
+}
+
+#[tokio::test]
+async fn whoever_was_removed_hears_nothing_that_was_written_after_it() {
+    let world = world(|_| true).await;
+    world.gate.applied.store(3, Ordering::SeqCst);
+    let removed = UserId::from_u128(66);
+    let (removed_ear, _) = join_as(&world, removed, None).await;
+    let (other_ear, _) = join(&world, None).await;
+    let before = append_judged_at(&world.store, &world.env, message(), 3).await;
+    removed_ear.until(before).await;
+    // The guild removed somebody at its rev 4, of which this node has not heard when the next message comes.
+    *world.gate.banned.lock().unwrap() = Some(removed);
+    let after = append_judged_at(&world.store, &world.env, message(), 4).await;
+    other_ear.until(after).await;
+    assert_eq!(*removed_ear.revs.lock().unwrap(), vec![before]);
+    assert_eq!(
+        removed_ear.resets.load(Ordering::SeqCst),
+        1,
+        "it is told that the room is gone"
+    );
+}
+
+#[tokio::test]
+async fn whoever_was_removed_is_let_go_without_an_event() {
+    let world = world(|_| true).await;
+    let removed = UserId::from_u128(66);
+    let (ear, _) = join_as(&world, removed, None).await;
+    world.hub.judge(StreamId::Room(ROOM)).await;
+    assert_eq!(ear.resets.load(Ordering::SeqCst), 0, "it may hear the room");
+    *world.gate.banned.lock().unwrap() = Some(removed);
+    world.gate.applied.store(7, Ordering::SeqCst);
+    world.hub.judge(StreamId::Room(ROOM)).await;
+    assert_eq!(ear.resets.load(Ordering::SeqCst), 1);
+    // The lane ended with its last listener, and a new one begins.
+    let (other, _) = join(&world, None).await;
+    let rev = append(&world.store, &world.env, message()).await;
+    other.until(rev).await;
+    assert!(ear.revs.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_audience_is_judged_once_for_each_state_of_the_guild() {
+    let world = world(|_| true).await;
+    let (recorder, _) = join(&world, None).await;
+    for _ in 0..10 {
+        let rev = append(&world.store, &world.env, message()).await;
+        recorder.until(rev).await;
+    }
+    assert_eq!(world.gate.judged.load(Ordering::SeqCst), 1);
+    let (newcomer, _) = join(&world, None).await;
+    let rev = append(&world.store, &world.env, message()).await;
+    newcomer.until(rev).await;
+    assert_eq!(
+        world.gate.judged.load(Ordering::SeqCst),
+        3,
+        "somebody is new: both are judged"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_knowing_the_audience_nobody_hears_anything() {
+    let world = world(|_| true).await;
+    let (recorder, opened) = join(&world, None).await;
+    world.gate.applied.store(3, Ordering::SeqCst);
+    world.gate.reachable.store(3, Ordering::SeqCst);
+    append_judged_at(&world.store, &world.env, message(), 4).await;
+    recorder
+        .until_true(|| recorder.closed.load(Ordering::SeqCst) == 1)
+        .await;
+    assert!(
+        recorder.revs.lock().unwrap().is_empty(),
+        "it reconnects and resumes from {opened:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_nobody_told_is_found_when_the_hub_hears_of_it() {
+    let world = world(|rev| rev == 1).await;
+    let (recorder, _) = join(&world, None).await;
+    let mut last = 0;
+    for _ in 0..5 {
+        last = append(&world.store, &world.env, message()).await;
+    }
+    world.hub.hear_of(StreamId::Room(ROOM), last);
+    assert_eq!(recorder.until(last).await, (2..=last).collect::<Vec<_>>());
+    // Hearing of it again asks the store for nothing and tells nothing twice.
+    world.hub.hear_of(StreamId::Room(ROOM), last);
+    let next = append(&world.store, &world.env, message()).await;
+    world.hub.hear_of(StreamId::Room(ROOM), next);
+    assert_eq!(recorder.until(next).await, (2..=next).collect::<Vec<_>>());
 }

@@ -1,0 +1,37 @@
+//! Signals: told to those who are here, and to the other nodes for those who are there.
+
+use super::Chat;
+use crate::{broker, hub};
+
+impl Chat {
+    /// Tells a signal to whom it concerns, on every node.
+    pub(super) fn tell(&self, signal: broker::Signal) {
+        self.hear_signal(&signal);
+        self.broker().tell_signal(signal);
+    }
+
+    /// Tells a signal to whom it concerns on this node: also for signals that other nodes told.
+    pub fn hear_signal(&self, signal: &broker::Signal) {
+        match *signal {
+            broker::Signal::Typing { room, user } => {
+                let typing = hub::Signal::Typing { room, user };
+                self.hub().signal_lookers(room, user, &typing);
+            }
+            broker::Signal::Marker {
+                user,
+                session,
+                room,
+                seq,
+                n,
+                unread,
+            } => {
+                let marker = hub::Signal::Marker { room, seq, n, unread };
+                self.hub().signal_user(user, Some(session), marker);
+            }
+            broker::Signal::SessionEnded { session } => {
+                self.inner.sessions.forget_session(session);
+                self.hub().close_session(session);
+            }
+        }
+    }
+}
