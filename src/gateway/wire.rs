@@ -345,3 +345,99 @@ fn encode_signal(codec: Codec, signal: &Signal) -> Bytes {
 fn named<T: Serialize>(codec: Codec, signal: &'static str, data: T) -> Bytes {
     codec.encode(&SignalWire { signal, data })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use madang_storage::model::{Event, EventId, Head, MessageRecord, Sealed, Timestamp};
+
+    use super::*;
+
+    const MARKER: &str = "sealed-4f9c1e";
+
+    fn facts() -> Vec<Fact> {
+        let (user, guild, name) = (UserId::from_u128(1), GuildId::from_u128(2), "name".to_owned());
+        let (text, topic, emoji) = ("text".to_owned(), "topic".to_owned(), "👍".to_owned());
+        vec![
+            Fact::InstanceCreated { name: name.clone() },
+            Fact::GuildCreated {
+                name: name.clone(),
+                owner: user,
+            },
+            Fact::MemberJoined { user },
+            Fact::UserCreated { name: name.clone() },
+            Fact::RoomCreated { guild, name, topic },
+            Fact::MessagePosted {
+                author: user,
+                text: text.clone(),
+                reply_to: None,
+            },
+            Fact::MessageEdited { seq: 1, text },
+            Fact::MessageDeleted { seq: 1, by: user },
+            Fact::ReactionChanged {
+                seq: 1,
+                emoji,
+                user,
+                on: true,
+                count: 1,
+            },
+        ]
+    }
+
+    fn commit(fact: Fact) -> Commit {
+        let stream = match fact.stream_kind() {
+            madang_storage::model::StreamKind::Instance => StreamId::Instance,
+            madang_storage::model::StreamKind::Guild => StreamId::Guild(GuildId::from_u128(2)),
+            madang_storage::model::StreamKind::User => StreamId::User(UserId::from_u128(1)),
+            madang_storage::model::StreamKind::Room => StreamId::Room(RoomId::from_u128(3)),
+        };
+        let head = Head {
+            rev: 1,
+            seq: 1,
+            n: 1,
+            ..Head::default()
+        };
+        let record = fact.message_seq(&head).map(|seq| {
+            Arc::new(MessageRecord {
+                seq,
+                rev: 1,
+                n: 1,
+                author: UserId::from_u128(1),
+                at: Timestamp::default(),
+                text: "text".to_owned(),
+                reply_to: None,
+                edited_at: None,
+                deleted: None,
+                reactions: Vec::new(),
+            })
+        });
+        let event = Event {
+            id: EventId::from_u128(9),
+            stream,
+            head,
+            actor: Some(UserId::from_u128(1)),
+            access_rev: 1,
+            nonce: None,
+            fact,
+            sealed: Some(Sealed {
+                reason: MARKER.to_owned(),
+            }),
+        };
+        Commit { event, record }
+    }
+
+    #[test]
+    fn what_only_the_audit_may_read_is_in_no_frame() {
+        for fact in facts() {
+            let commit = commit(fact);
+            for codec in Codec::ALL {
+                let frame = NativeEncoder.event(codec.key(), &commit);
+                let kind = commit.event.fact.name().as_bytes();
+                let holds = |text: &[u8]| frame.windows(text.len()).any(|part| part == text);
+                assert!(holds(kind), "the search finds what is there");
+                assert!(!holds(MARKER.as_bytes()), "{:?}", commit.event.fact);
+            }
+        }
+    }
+}

@@ -48,7 +48,7 @@ pub(crate) struct BadBroker {
 }
 
 impl BadBroker {
-    pub(crate) fn new(inner: Broker, random: Random, weather: Weather, is_bad: Arc<AtomicBool>) -> Broker {
+    pub(crate) fn over(inner: Broker, random: Random, weather: Weather, is_bad: Arc<AtomicBool>) -> Broker {
         Broker::new(Arc::new(Self {
             inner,
             random,

@@ -149,7 +149,7 @@ impl Nodes {
     }
 
     async fn begin(&self, node: usize) {
-        let broker = BadBroker::new(
+        let broker = BadBroker::over(
             self.bus.join(),
             self.random.clone(),
             self.weather,

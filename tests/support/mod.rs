@@ -20,8 +20,18 @@ use tungstenite::{Message, WebSocket};
 /// How long anything may take before a test has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// In which form Madang runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// One node that keeps its data with sled.
+    Sled,
+    /// One node that keeps its data with redb.
+    Redb,
+}
+
 /// A running server.
 pub(crate) struct Server {
+    form: Form,
     process: Child,
     /// `host:port`.
     pub(crate) address: String,
@@ -31,11 +41,16 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts on a folder and waits until it listens. With an address of an earlier life it takes that one again.
-    pub(crate) fn start(data: &Path, address: Option<&str>) -> Self {
+    pub(crate) fn start(form: Form, data: &Path, address: Option<&str>) -> Self {
+        let kind = match form {
+            Form::Sled => "sled",
+            Form::Redb => "redb",
+        };
         let mut process = Command::new(env!("CARGO_BIN_EXE_madang"))
             .args(["serve", "--listen", address.unwrap_or("127.0.0.1:0"), "--data"])
             .arg(data)
             .env("MADANG_STORAGE__MIN_FREE_MIB", "0")
+            .env("MADANG_STORAGE__KIND", kind)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -48,6 +63,7 @@ impl Server {
             .to_owned();
         let setup_token = line().split_once("#token=").map(|(_, token)| token.to_owned());
         Self {
+            form,
             process,
             address,
             setup_token,
@@ -128,9 +144,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn on(form: Form) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(folder.path(), None);
+        let server = Server::start(form, folder.path(), None);
         let setup = json!({
             "token": server.setup_token, "instance_name": "마당", "guild_name": "모임", "name": "minji",
             "password": "correct horse", "transport": "bearer",
@@ -175,9 +191,9 @@ impl World {
             room,
             folder,
         } = self;
-        let address = server.address.clone();
+        let (form, address) = (server.form, server.address.clone());
         server.kill();
-        let server = Server::start(folder.path(), Some(&address));
+        let server = Server::start(form, folder.path(), Some(&address));
         Self {
             server,
             owner,
@@ -189,8 +205,16 @@ impl World {
     }
 }
 
+/// How a client of the gateway writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Codec {
+    Json,
+    MessagePack,
+}
+
 /// A client of the gateway.
 pub(crate) struct Client {
+    codec: Codec,
     pub(crate) socket: WebSocket<TcpStream>,
     next_id: u64,
     /// What arrived while an answer was awaited.
@@ -200,14 +224,24 @@ pub(crate) struct Client {
 impl Client {
     /// Connects without signing in; answers the client and its hello.
     pub(crate) fn connect(address: &str) -> (Self, Value) {
+        Self::connect_by(Codec::Json, address)
+    }
+
+    /// Connects without signing in, to speak so; answers the client and its hello.
+    pub(crate) fn connect_by(codec: Codec, address: &str) -> (Self, Value) {
+        let protocol = match codec {
+            Codec::Json => "madang.v1.json",
+            Codec::MessagePack => "madang.v1.msgpack",
+        };
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("ws://{address}/gateway").into_client_request().unwrap();
         request
             .headers_mut()
-            .insert("sec-websocket-protocol", "madang.v1.json".parse().unwrap());
+            .insert("sec-websocket-protocol", protocol.parse().unwrap());
         let (socket, _) = tungstenite::client(request, stream).expect("the handshake");
         let mut client = Self {
+            codec,
             socket,
             next_id: 1,
             pushed: std::collections::VecDeque::new(),
@@ -219,7 +253,17 @@ impl Client {
 
     /// Connects and signs in; answers the client and its snapshot.
     pub(crate) fn sign_in(address: &str, token: &str, resume: Option<Value>) -> (Self, Value) {
-        let (mut client, _) = Self::connect(address);
+        Self::sign_in_by(Codec::Json, address, token, resume)
+    }
+
+    /// Connects and signs in, to speak so; answers the client and its snapshot.
+    pub(crate) fn sign_in_by(
+        codec: Codec,
+        address: &str,
+        token: &str,
+        resume: Option<Value>,
+    ) -> (Self, Value) {
+        let (mut client, _) = Self::connect_by(codec, address);
         let mut args = json!({ "token": token });
         if let Some(resume) = resume {
             args["resume"] = resume;
@@ -232,7 +276,13 @@ impl Client {
     pub(crate) fn read(&mut self) -> Result<Value, u16> {
         loop {
             match self.socket.read() {
-                Ok(Message::Text(text)) => return Ok(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Text(text)) if self.codec == Codec::Json => {
+                    return Ok(serde_json::from_str(&text).unwrap());
+                }
+                Ok(Message::Binary(bytes)) if self.codec == Codec::MessagePack => {
+                    return Ok(rmp_serde::from_slice(&bytes).unwrap());
+                }
+                Ok(Message::Text(_) | Message::Binary(_)) => panic!("a frame of another kind"),
                 Ok(Message::Close(frame)) => return Err(frame.map_or(0, |frame| frame.code.into())),
                 Ok(_) => {}
                 Err(error) => panic!("the connection broke: {error}"),
@@ -245,7 +295,11 @@ impl Client {
         let id = self.next_id;
         self.next_id += 1;
         let request = json!({ "id": id, "op": op, "args": args });
-        self.socket.send(Message::text(request.to_string())).unwrap();
+        let message = match self.codec {
+            Codec::Json => Message::text(request.to_string()),
+            Codec::MessagePack => Message::binary(rmp_serde::to_vec_named(&request).unwrap()),
+        };
+        self.socket.send(message).unwrap();
         loop {
             let frame = self.read().expect("an answer");
             if frame["id"] == id {

@@ -2,12 +2,13 @@
 
 use crate::needs::{self, E2E, FAULTS, Tool};
 use crate::steps::Steps;
-use crate::workspace::{cargo, has, node_program};
+use crate::workspace::{cargo, has, node_program, target};
 
 /// Installs what tests need, then runs the Rust tests, then the browser tests.
 pub(crate) fn run(steps: &mut Steps) {
     needs::provide(steps);
     rust_tests(steps);
+    load_tests(steps);
     browser_tests(steps);
 }
 
@@ -18,6 +19,45 @@ fn rust_tests(steps: &mut Steps) {
         command.args(["--exclude", "madang-faults"]);
     }
     steps.program("tests", &mut command);
+}
+
+/// What takes a crowd: readers that stop among a thousand that go on, and a room of many messages. The load generator
+/// fails when anything is lost, repeated or out of order; what it says of times means nothing in such a build.
+fn load_tests(steps: &mut Steps) {
+    const CROWDS: [(&str, &[&str]); 2] = [
+        (
+            "readers that stop",
+            &["fanout", "--rates", "50", "--seconds", "6", "--runs", "1"],
+        ),
+        (
+            "many messages",
+            &["load", "--messages", "5000", "--senders", "32"],
+        ),
+    ];
+    if !steps.program(
+        "load generator",
+        &mut cargo([
+            "build",
+            "--locked",
+            "--package",
+            "madang",
+            "--package",
+            "madang-bench",
+        ]),
+    ) {
+        return;
+    }
+    let folder = target().join("debug");
+    for (name, arguments) in CROWDS {
+        let mut crowd = std::process::Command::new(folder.join("madang-bench"));
+        crowd
+            .args(arguments)
+            .arg("--server")
+            .arg(folder.join("madang"))
+            .arg("--folder")
+            .arg(&folder);
+        steps.program(name, &mut crowd);
+    }
 }
 
 fn browser_tests(steps: &mut Steps) {

@@ -20,6 +20,8 @@ const OVERRUN_BYTES: usize = 700 * 1024;
 /// The text of a message that fills the readers' queues.
 const FILLING_BYTES: usize = 2_000;
 
+/// What all the readers that stopped may cost the server together, in KiB: their queues are bounded.
+const MAX_GROWTH_KIB: f64 = 32.0 * 1024.0;
 /// How many messages a reader misses that comes back soon: fewer than the server tells again.
 const SHORT_ABSENCE: u32 = 100;
 
@@ -65,7 +67,12 @@ pub(super) fn measure(
         ..plan
     };
     let filled = stage.measure(filling)?;
-    report.add(row, "PSS growth once they are closed KiB", grown()?);
+    let growth = grown()?;
+    report.add(row, "PSS growth once they are closed KiB", growth);
+    anyhow::ensure!(
+        growth <= MAX_GROWTH_KIB,
+        "{count} readers that stopped cost the server {growth} KiB"
+    );
     report.add(
         row,
         "p99 while they are closed ms",
@@ -84,6 +91,10 @@ pub(super) fn measure(
         );
         reader.compare(&room)?;
     }
+    anyhow::ensure!(
+        usize::try_from(told)? == count,
+        "of {count} readers that stopped {told} were closed as too slow"
+    );
     report.add(row, "stopped readers", f64::from(u32::try_from(count)?));
     report.add(row, "closed with 4004", f64::from(told));
 

@@ -1,19 +1,11 @@
 //! The HTTP interface of the real binary, as strangers and members see it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
-
-mod support;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use super::support::{Client, Form, PATIENCE, Server, World};
 use serde_json::{Value, json};
-use support::{Client, PATIENCE, Server, World};
 
 /// The same request from several threads at once; answers the statuses, sorted.
 fn at_once(count: usize, request: impl Fn(usize) -> u16 + Send + Sync + 'static) -> Vec<u16> {
@@ -33,10 +25,9 @@ fn at_once(count: usize, request: impl Fn(usize) -> u16 + Send + Sync + 'static)
     statuses
 }
 
-#[test]
-fn of_two_set_ups_one_wins() {
+pub(crate) fn of_two_set_ups_one_wins(form: Form) {
     let folder = tempfile::tempdir().unwrap();
-    let server = Arc::new(Server::start(folder.path(), None));
+    let server = Arc::new(Server::start(form, folder.path(), None));
     let racing = Arc::clone(&server);
     let statuses = at_once(2, move |index| {
         let body = json!({
@@ -50,10 +41,9 @@ fn of_two_set_ups_one_wins() {
     assert_eq!(instance["set_up"], true);
 }
 
-#[test]
-fn a_set_up_link_works_with_its_token_only() {
+pub(crate) fn a_set_up_link_works_with_its_token_only(form: Form) {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), None);
+    let server = Server::start(form, folder.path(), None);
     let body = |token: &str| {
         json!({
             "token": token, "instance_name": "yard", "guild_name": "guild", "name": "owner",
@@ -65,7 +55,7 @@ fn a_set_up_link_works_with_its_token_only() {
     let first = server.setup_token.clone().unwrap();
     let address = server.address.clone();
     server.kill();
-    let server = Server::start(folder.path(), Some(&address));
+    let server = Server::start(form, folder.path(), Some(&address));
     assert_ne!(
         server.setup_token.as_deref(),
         Some(first.as_str()),
@@ -82,9 +72,8 @@ fn a_set_up_link_works_with_its_token_only() {
     assert_eq!(status, 201);
 }
 
-#[test]
-fn the_last_use_of_an_invite_lets_one_in() {
-    let world = World::new();
+pub(crate) fn the_last_use_of_an_invite_lets_one_in(form: Form) {
+    let world = World::on(form);
     let invite = json!({ "guild": world.guild, "max_uses": 1 });
     let (_, invite) = world
         .server
@@ -105,9 +94,8 @@ fn the_last_use_of_an_invite_lets_one_in() {
     assert_eq!(server.call("POST", &path, None, Some(body)).0, 404);
 }
 
-#[test]
-fn of_two_same_names_one_is_taken() {
-    let world = World::new();
+pub(crate) fn of_two_same_names_one_is_taken(form: Form) {
+    let world = World::on(form);
     let invite = json!({ "guild": world.guild });
     let (_, invite) = world
         .server
@@ -143,9 +131,8 @@ fn of_two_same_names_one_is_taken() {
     );
 }
 
-#[test]
-fn every_door_is_closed_to_strangers() {
-    let world = World::new();
+pub(crate) fn every_door_is_closed_to_strangers(form: Form) {
+    let world = World::on(form);
     let (guild, room) = (&world.guild, &world.room);
     for (method, path) in [
         ("GET", "/api/v1/me".to_owned()),
@@ -191,9 +178,8 @@ fn every_door_is_closed_to_strangers() {
     assert_eq!(status, 403);
 }
 
-#[test]
-fn bad_bodies_have_their_codes() {
-    let world = World::new();
+pub(crate) fn bad_bodies_have_their_codes(form: Form) {
+    let world = World::on(form);
     let path = format!("/api/v1/rooms/{}/messages", world.room);
     let request = |content_type: &str, body: &[u8]| {
         let head = format!(
@@ -235,9 +221,8 @@ fn bad_bodies_have_their_codes() {
     assert_eq!(status, 405);
 }
 
-#[test]
-fn another_sites_page_does_nothing_with_a_cookie() {
-    let world = World::new();
+pub(crate) fn another_sites_page_does_nothing_with_a_cookie(form: Form) {
+    let world = World::on(form);
     let request = |origin: &str| {
         let body = r#"{"text":"from elsewhere"}"#;
         let request = format!(
@@ -259,9 +244,8 @@ fn another_sites_page_does_nothing_with_a_cookie() {
     );
 }
 
-#[test]
-fn everything_is_there_after_a_crash() {
-    let world = World::new();
+pub(crate) fn everything_is_there_after_a_crash(form: Form) {
+    let world = World::on(form);
     let path = format!("/api/v1/rooms/{}/messages", world.room);
     for index in 0..30 {
         let body = json!({ "text": format!("메시지 {index}") });
@@ -296,9 +280,8 @@ fn everything_is_there_after_a_crash() {
     assert_eq!(page["channels"][0]["unread"], 0, "one's own messages are read");
 }
 
-#[test]
-fn slow_clients_are_cut_off_and_disturb_nobody() {
-    let world = World::new();
+pub(crate) fn slow_clients_are_cut_off_and_disturb_nobody(form: Form) {
+    let world = World::on(form);
     let mut head = TcpStream::connect(&world.server.address).unwrap();
     head.set_read_timeout(Some(PATIENCE)).unwrap();
     head.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
@@ -328,4 +311,39 @@ fn slow_clients_are_cut_off_and_disturb_nobody() {
         Err(4001),
         "whoever does not authenticate is closed"
     );
+}
+
+pub(crate) fn guessing_passwords_is_slowed_and_the_owner_still_gets_in(form: Form) {
+    let world = World::on(form);
+    let try_to_sign_in = |name: &str, password: &str| {
+        let body = json!({ "name": name, "password": password, "transport": "bearer" });
+        world.server.call("POST", "/api/v1/sessions", None, Some(body))
+    };
+    // A name that nobody has is answered like a wrong password, and counts like one.
+    for name in ["minji", "nobody"] {
+        let mut codes = Vec::new();
+        loop {
+            let (status, problem) = try_to_sign_in(name, "a wrong guess");
+            codes.push(status);
+            if status == 429 {
+                assert_eq!(problem["code"], "rate_limited", "{problem}");
+                break;
+            }
+            assert_eq!(
+                (status, problem["code"].as_str()),
+                (401, Some("wrong_credentials"))
+            );
+            assert!(codes.len() < 100, "{name} can be guessed for ever");
+        }
+        assert!(codes.len() > 3, "people mistype: {codes:?}");
+        // Also with the right password: otherwise the limit would tell which guess was right.
+        assert_eq!(try_to_sign_in(name, "correct horse").0, 429);
+    }
+    // Whoever is signed in already does not notice.
+    let (status, _) = world.server.call("GET", "/api/v1/me", Some(&world.owner), None);
+    assert_eq!(status, 200);
+    let (mut minji, _) = Client::sign_in(&world.server.address, &world.owner, None);
+    minji
+        .ask("post", json!({ "room": world.room, "text": "still here" }))
+        .unwrap();
 }

@@ -1,27 +1,19 @@
 //! The gateway of the real binary, as a client sees it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
-
-mod support;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use super::support::{Client, Codec, Form, PATIENCE, World};
 use serde_json::json;
-use support::{Client, PATIENCE, World};
 use tungstenite::Message;
 
-#[test]
-fn two_people_talk() {
-    let world = World::new();
+pub(crate) fn two_people_talk(form: Form) {
+    let world = World::on(form);
     let (mut minji, ready) = Client::sign_in(&world.server.address, &world.owner, None);
     assert_eq!(ready["user"]["name"], "minji");
     assert_eq!(ready["guilds"][0]["channels"][0]["id"], json!(world.room));
-    let (mut jiho, _) = Client::sign_in(&world.server.address, &world.member, None);
+    // Whoever writes JSON and whoever writes MessagePack are in one conversation.
+    let (mut jiho, _) = Client::sign_in_by(Codec::MessagePack, &world.server.address, &world.member, None);
     for client in [&mut minji, &mut jiho] {
         let opened = client.ask("open", json!({ "room": world.room })).unwrap();
         assert_eq!(opened["reset"], false);
@@ -66,9 +58,8 @@ fn two_people_talk() {
     assert_eq!(event["data"]["text"], "");
 }
 
-#[test]
-fn a_crash_loses_nothing_and_resuming_tells_what_was_missed() {
-    let world = World::new();
+pub(crate) fn a_crash_loses_nothing_and_resuming_tells_what_was_missed(form: Form) {
+    let world = World::on(form);
     let (mut minji, ready) = Client::sign_in(&world.server.address, &world.owner, None);
     let opened = minji.ask("open", json!({ "room": world.room })).unwrap();
     for index in 0..20 {
@@ -96,17 +87,15 @@ fn a_crash_loses_nothing_and_resuming_tells_what_was_missed() {
     minji.wait(|frame| frame["data"]["text"] == "after");
 }
 
-#[test]
-fn another_epoch_starts_over() {
-    let world = World::new();
+pub(crate) fn another_epoch_starts_over(form: Form) {
+    let world = World::on(form);
     let resume = json!({ "epoch": world.room, "rooms": { world.room.clone(): 1 } });
     let (_, ready) = Client::sign_in(&world.server.address, &world.owner, Some(resume));
     assert_eq!(ready["resumed"], false);
 }
 
-#[test]
-fn a_nonce_is_one_message_across_crashes() {
-    let world = World::new();
+pub(crate) fn a_nonce_is_one_message_across_crashes(form: Form) {
+    let world = World::on(form);
     let nonce = nonce();
     let post = json!({ "room": world.room, "text": "once", "nonce": nonce });
     let (mut minji, _) = Client::sign_in(&world.server.address, &world.owner, None);
@@ -123,9 +112,8 @@ fn a_nonce_is_one_message_across_crashes() {
     assert_eq!(minji.ask("post", old).unwrap_err()["code"], "nonce_expired");
 }
 
-#[test]
-fn bad_requests_have_codes_and_the_connection_lives_on() {
-    let world = World::new();
+pub(crate) fn bad_requests_have_codes_and_the_connection_lives_on(form: Form) {
+    let world = World::on(form);
     let (mut jiho, _) = Client::sign_in(&world.server.address, &world.member, None);
     let (mut minji, _) = Client::sign_in(&world.server.address, &world.owner, None);
     minji
@@ -245,9 +233,8 @@ fn bad_requests_have_codes_and_the_connection_lives_on() {
     jiho.ask("heartbeat", json!({})).unwrap();
 }
 
-#[test]
-fn strangers_are_told_to_sign_in() {
-    let world = World::new();
+pub(crate) fn strangers_are_told_to_sign_in(form: Form) {
+    let world = World::on(form);
     let (mut stranger, _) = Client::connect(&world.server.address);
     let error = stranger.ask("open", json!({ "room": world.room })).unwrap_err();
     assert_eq!(error["code"], "unauthenticated");
@@ -257,9 +244,8 @@ fn strangers_are_told_to_sign_in() {
     assert_eq!(error["code"], "unauthenticated");
 }
 
-#[test]
-fn broken_frames_close_with_a_code_and_disturb_nobody() {
-    let world = World::new();
+pub(crate) fn broken_frames_close_with_a_code_and_disturb_nobody(form: Form) {
+    let world = World::on(form);
     let (mut witness, _) = Client::sign_in(&world.server.address, &world.owner, None);
     let deep = "[".repeat(10_000);
     for (message, code) in [
@@ -286,9 +272,8 @@ fn broken_frames_close_with_a_code_and_disturb_nobody() {
     witness.ask("heartbeat", json!({})).unwrap();
 }
 
-#[test]
-fn other_sites_may_not_connect() {
-    let world = World::new();
+pub(crate) fn other_sites_may_not_connect(form: Form) {
+    let world = World::on(form);
     let handshake = |origin: &str| {
         format!(
             "GET /gateway HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{origin}\
@@ -320,9 +305,8 @@ fn other_sites_may_not_connect() {
     assert_eq!(status(handshake("").replace("madang.v1.json", "chat")), "400");
 }
 
-#[test]
-fn signing_out_closes_open_sockets() {
-    let world = World::new();
+pub(crate) fn signing_out_closes_open_sockets(form: Form) {
+    let world = World::on(form);
     let (mut jiho, _) = Client::sign_in(&world.server.address, &world.member, None);
     let (status, _) = world
         .server
@@ -344,9 +328,8 @@ fn signing_out_closes_open_sockets() {
     assert_eq!(error["code"], "unauthenticated");
 }
 
-#[test]
-fn stopping_tells_clients_when_to_come_back() {
-    let mut world = World::new();
+pub(crate) fn stopping_tells_clients_when_to_come_back(form: Form) {
+    let mut world = World::on(form);
     let (mut minji, _) = Client::sign_in(&world.server.address, &world.owner, None);
     let stopping = std::thread::spawn(move || {
         let ended_well = world.server.stop();
@@ -361,9 +344,8 @@ fn stopping_tells_clients_when_to_come_back() {
     assert!(ended_well);
 }
 
-#[test]
-fn rooms_that_are_not_open_send_heads() {
-    let world = World::new();
+pub(crate) fn rooms_that_are_not_open_send_heads(form: Form) {
+    let world = World::on(form);
     let (mut jiho, _) = Client::sign_in(&world.server.address, &world.member, None);
     let (mut minji, _) = Client::sign_in(&world.server.address, &world.owner, None);
     minji
@@ -400,9 +382,8 @@ fn nonce() -> String {
     Nonce::from_u128(Env::system().next_id()).to_string()
 }
 
-#[test]
-fn a_reader_that_stopped_is_closed_and_resumes_to_the_same_log() {
-    let world = World::new();
+pub(crate) fn a_reader_that_stopped_is_closed_and_resumes_to_the_same_log(form: Form) {
+    let world = World::on(form);
     let (mut slow, ready) = Client::sign_in(&world.server.address, &world.member, None);
     slow.ask("open", json!({ "room": world.room })).unwrap();
     let (mut reader, _) = Client::sign_in(&world.server.address, &world.member, None);
@@ -471,4 +452,37 @@ fn a_reader_that_stopped_is_closed_and_resumes_to_the_same_log() {
         }
     }
     assert_eq!(log, (1..=POSTS).collect::<Vec<_>>());
+}
+
+pub(crate) fn both_codecs_say_the_same(form: Form) {
+    let world = World::on(form);
+    let address = &world.server.address;
+    let (mut json, json_ready) = Client::sign_in_by(Codec::Json, address, &world.owner, None);
+    let (mut pack, pack_ready) = Client::sign_in_by(Codec::MessagePack, address, &world.owner, None);
+    assert_eq!(json_ready, pack_ready);
+    for client in [&mut json, &mut pack] {
+        client.ask("open", json!({ "room": world.room })).unwrap();
+    }
+    for text in ["plain", "안녕하세요 👨‍👩‍👧‍👦", "\"quoted\" \\ `code`\n\ttab"] {
+        pack.ask("post", json!({ "room": world.room, "text": text }))
+            .unwrap();
+        let told = json.wait(|frame| frame["kind"] == "message.posted");
+        assert_eq!(told["data"]["text"], text);
+        assert_eq!(told, pack.wait(|frame| frame["kind"] == "message.posted"));
+    }
+    for (op, args) in [
+        ("history", json!({ "room": world.room, "limit": 2 })),
+        ("history", json!({ "room": world.room, "limit": -1 })),
+        (
+            "post",
+            json!({ "room": world.room, "text": "x", "colour": "red" }),
+        ),
+        ("dance", json!({})),
+    ] {
+        assert_eq!(
+            json.ask(op, args.clone()),
+            pack.ask(op, args.clone()),
+            "{op} {args}"
+        );
+    }
 }

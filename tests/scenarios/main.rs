@@ -1,0 +1,62 @@
+//! The real binary as strangers, members and owners meet it: one file per noun, the same scenarios for every form in which
+//! Madang runs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod gateway;
+mod rest;
+
+/// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
+macro_rules! scenarios {
+    ($($noun:ident { $($scenario:ident,)* })*) => {
+        scenarios! { @form sled Sled $($noun { $($scenario,)* })* }
+        scenarios! { @form redb Redb $($noun { $($scenario,)* })* }
+    };
+    (@form $name:ident $form:ident $($noun:ident { $($scenario:ident,)* })*) => {
+        mod $name {
+            $(mod $noun {
+                $(#[test]
+                fn $scenario() {
+                    crate::$noun::$scenario(crate::support::Form::$form);
+                })*
+            })*
+        }
+    };
+}
+
+scenarios! {
+    gateway {
+        two_people_talk,
+        a_crash_loses_nothing_and_resuming_tells_what_was_missed,
+        another_epoch_starts_over,
+        a_nonce_is_one_message_across_crashes,
+        bad_requests_have_codes_and_the_connection_lives_on,
+        strangers_are_told_to_sign_in,
+        broken_frames_close_with_a_code_and_disturb_nobody,
+        other_sites_may_not_connect,
+        signing_out_closes_open_sockets,
+        stopping_tells_clients_when_to_come_back,
+        rooms_that_are_not_open_send_heads,
+        a_reader_that_stopped_is_closed_and_resumes_to_the_same_log,
+        both_codecs_say_the_same,
+    }
+    rest {
+        of_two_set_ups_one_wins,
+        a_set_up_link_works_with_its_token_only,
+        the_last_use_of_an_invite_lets_one_in,
+        of_two_same_names_one_is_taken,
+        every_door_is_closed_to_strangers,
+        bad_bodies_have_their_codes,
+        another_sites_page_does_nothing_with_a_cookie,
+        everything_is_there_after_a_crash,
+        slow_clients_are_cut_off_and_disturb_nobody,
+        guessing_passwords_is_slowed_and_the_owner_still_gets_in,
+    }
+}
