@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod delivery;
+mod figures;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,7 +155,6 @@ impl App {
     }
 
     fn http_settings(&self) -> http::Settings {
-        let gateway = self.gateway.clone();
         http::Settings {
             chat: self.chat.clone(),
             store: self.store.clone(),
@@ -162,13 +162,7 @@ impl App {
             public_url: (!self.config.server.public_url.is_empty())
                 .then(|| self.config.server.public_url.clone()),
             trusted_proxies: self.config.server.trusted_proxies.clone(),
-            sockets: Arc::new(move || {
-                let counts = gateway.counts();
-                http::Sockets {
-                    open: counts.connections,
-                    unauthenticated: counts.unauthenticated,
-                }
-            }),
+            figures: figures::of(self.gateway.clone(), self.delivery.clone()),
         }
     }
 }

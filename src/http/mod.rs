@@ -5,6 +5,7 @@ mod extract;
 mod guilds;
 mod health;
 mod messages;
+mod metrics;
 mod server;
 mod sessions;
 mod shell;
@@ -20,6 +21,8 @@ use madang_storage::Store;
 
 use crate::chat::{Chat, Error};
 use crate::origin::Origins;
+use metrics::Requests;
+pub use metrics::{Figure, Kind};
 pub use server::{Limits, serve};
 
 /// What the routes need. Cheap to clone.
@@ -35,28 +38,21 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Proxies whose word about a client's address is believed.
     pub trusted_proxies: Vec<IpAddr>,
-    /// How many WebSockets there are, for the metrics.
-    pub sockets: Arc<dyn Fn() -> Sockets + Send + Sync>,
-}
-
-/// How many WebSockets there are.
-#[derive(Debug, Clone, Copy)]
-pub struct Sockets {
-    /// All of them.
-    pub open: usize,
-    /// Those that have not authenticated.
-    pub unauthenticated: usize,
+    /// What the parts of this node that are no business of HTTP have to tell.
+    pub figures: Arc<dyn Fn() -> Vec<Figure> + Send + Sync>,
 }
 
 /// All routes but the gateway's.
 pub fn router(settings: Settings) -> Router {
+    let requests = Arc::new(Requests::default());
+    let settings = Arc::new(settings);
     let routes = Router::new()
-        .merge(health::routes())
+        .merge(health::routes(&settings, &requests))
         .merge(sessions::routes())
         .merge(guilds::routes())
         .merge(messages::routes())
-        .with_state(Arc::new(settings));
-    shell::around(routes)
+        .with_state(settings);
+    shell::around(routes, requests)
 }
 
 impl Settings {

@@ -1,13 +1,15 @@
-//! What is around every request: its id, its line in the log, its headers of security, and answers for unknown paths.
+//! What is around every request: its id, its line in the log, its place in the figures, its headers of security, and answers for unknown paths.
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::Problem;
+use super::metrics::Requests;
 use crate::chat::{Code, Error};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -17,7 +19,7 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none
     trusted-types svelte-trusted-html";
 
 /// Puts the shell around routes.
-pub(super) fn around(routes: Router) -> Router {
+pub(super) fn around(routes: Router, requests: Arc<Requests>) -> Router {
     routes
         .fallback(unknown)
         .method_not_allowed_fallback(|| async {
@@ -26,7 +28,7 @@ pub(super) fn around(routes: Router) -> Router {
                 "this path knows other methods",
             ))
         })
-        .layer(middleware::from_fn(log))
+        .layer(middleware::from_fn_with_state(requests, log))
 }
 
 /// What is no route is a place within the bundled page, where there is one.
@@ -38,12 +40,14 @@ async fn unknown(method: Method, uri: Uri, headers: HeaderMap) -> Response {
 }
 
 /// A line for each request. Without its query and its headers: both may hold secrets.
-async fn log(request: Request, next: Next) -> Response {
+async fn log(State(requests): State<Arc<Requests>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let id = format!("{:016x}", rand::random::<u64>());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
-    let millis = start.elapsed().as_millis();
+    let took = start.elapsed();
+    requests.count(response.status(), took);
+    let millis = took.as_millis();
     let status = response.status().as_u16();
     if response.status().is_server_error() {
         tracing::error!(%id, %method, path = shown(&path), status, millis, "a request failed");

@@ -5,6 +5,7 @@
 //! joins meanwhile is handed what it just missed.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use madang_storage::Store;
@@ -13,7 +14,7 @@ use madang_storage::model::{Commit, Head, StreamId};
 use super::audience::{Audience, needed_rev};
 use super::frames::EventFrames;
 use super::listener::{CloseReason, Listener};
-use super::{Encoder, FrameKey, Signal};
+use super::{Counters, Encoder, FrameKey, Signal};
 
 /// How many events may wait in a lane. Above it they are read from the store later.
 const MAX_QUEUE: usize = 1_024;
@@ -61,6 +62,7 @@ pub(super) struct Delivery {
     pub(super) store: Store,
     pub(super) audience: Arc<dyn Audience>,
     pub(super) encoder: Arc<dyn Encoder>,
+    pub(super) counters: Arc<Counters>,
 }
 
 /// What a draining task does next.
@@ -214,6 +216,7 @@ impl Lane {
                 Next::Missing(after) => self.fill(after, by).await,
             };
             if !goes_on {
+                by.counters.given_up.fetch_add(1, Ordering::Relaxed);
                 self.give_up();
                 return;
             }
@@ -249,6 +252,7 @@ impl Lane {
 
     /// Reads what is missing from the store, a page at most, and delivers it.
     async fn fill(&self, after: u64, by: &Delivery) -> bool {
+        by.counters.fills.fetch_add(1, Ordering::Relaxed);
         let mut pause = FIRST_PAUSE;
         for _ in 0..MAX_TRIES {
             match by.store.events(self.stream, after, PAGE).await {
@@ -295,6 +299,8 @@ impl Lane {
             state.promote();
             receivers
         };
+        let count = receivers.len() as u64;
+        by.counters.delivered.fetch_add(count, Ordering::Relaxed);
         let mut last: Option<(FrameKey, bytes::Bytes)> = None;
         for (index, receiver) in receivers.iter().enumerate() {
             if index > 0 && index % RECEIVERS_PER_TURN == 0 {
@@ -350,6 +356,7 @@ impl Lane {
             state.emptied |= !gone.is_empty() && state.is_empty();
             state.judged = (state.joins == joins).then_some(rev);
         }
+        by.counters.let_go.fetch_add(gone.len() as u64, Ordering::Relaxed);
         for listener in gone {
             self.let_go(&listener, by);
         }

@@ -45,6 +45,7 @@ struct Inner {
     lanes: RwLock<HashMap<StreamId, Arc<Lane>>>,
     people: Mutex<People>,
     heads: Heads,
+    counters: Arc<Counters>,
     next_number: AtomicU64,
 }
 
@@ -61,6 +62,32 @@ struct People {
     users: HashMap<UserId, Vec<Arc<Listener>>>,
     /// Connections that watch a guild's rooms without having them open.
     guilds: HashMap<GuildId, Arc<Vec<Arc<Listener>>>>,
+}
+
+/// What happened since the start.
+#[derive(Debug, Default)]
+struct Counters {
+    delivered: AtomicU64,
+    fills: AtomicU64,
+    given_up: AtomicU64,
+    let_go: AtomicU64,
+}
+
+/// How the hub is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// Connections that are signed in.
+    pub connections: usize,
+    /// Streams that somebody listens to.
+    pub lanes: usize,
+    /// Events that were handed to a connection, since the start.
+    pub delivered: u64,
+    /// How often events were read from the store that nobody told in time, since the start.
+    pub fills: u64,
+    /// How often all listeners of a stream were sent away because the store could not tell what is missing.
+    pub given_up: u64,
+    /// How often a connection was let go of because it may not hear a stream any more.
+    pub let_go: u64,
 }
 
 /// How an opening begins.
@@ -82,6 +109,7 @@ impl Hub {
             lanes: RwLock::default(),
             people: Mutex::default(),
             heads: Heads::default(),
+            counters: Arc::default(),
             next_number: AtomicU64::new(1),
         };
         Self {
@@ -180,6 +208,21 @@ impl Hub {
     /// How many connections are signed in.
     pub fn connections(&self) -> usize {
         self.people().users.values().map(Vec::len).sum()
+    }
+
+    /// How the hub is doing.
+    pub fn figures(&self) -> Figures {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.inner.counters;
+        let lanes = self.inner.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        Figures {
+            connections: self.connections(),
+            lanes: lanes.len(),
+            delivered: count(&counters.delivered),
+            fills: count(&counters.fills),
+            given_up: count(&counters.given_up),
+            let_go: count(&counters.let_go),
+        }
     }
 
     /// Opens a room: from now on its events reach the listener whole, after what it missed since `since`.
@@ -410,6 +453,7 @@ impl Hub {
             store: attached.store,
             audience: attached.audience,
             encoder: Arc::clone(&self.inner.encoder),
+            counters: Arc::clone(&self.inner.counters),
         })
     }
 

@@ -57,6 +57,7 @@ scenarios! {
         another_sites_page_does_nothing_with_a_cookie,
         everything_is_there_after_a_crash,
         slow_clients_are_cut_off_and_disturb_nobody,
+        the_figures_tell_what_happened,
         guessing_passwords_is_slowed_and_the_owner_still_gets_in,
     }
 }

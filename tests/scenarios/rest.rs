@@ -347,3 +347,33 @@ pub(crate) fn guessing_passwords_is_slowed_and_the_owner_still_gets_in(form: For
         .ask("post", json!({ "room": world.room, "text": "still here" }))
         .unwrap();
 }
+
+pub(crate) fn the_figures_tell_what_happened(form: Form) {
+    let world = World::on(form);
+    let (mut minji, _) = Client::sign_in(&world.server.address, &world.owner, None);
+    minji.ask("open", json!({ "room": world.room })).unwrap();
+    for _ in 0..3 {
+        minji
+            .ask("post", json!({ "room": world.room, "text": "hello" }))
+            .unwrap();
+        minji.wait(|frame| frame["kind"] == "message.posted");
+    }
+    assert_eq!(world.server.call("GET", "/api/v1/me", None, None).0, 401);
+    let text = world.server.text("/metrics");
+    let value = |name: &str| -> f64 {
+        let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
+        line.unwrap_or_else(|| panic!("{name} is in no line of\n{text}"))[name.len()..]
+            .trim()
+            .parse()
+            .unwrap()
+    };
+    assert_eq!(value("madang_store_ready"), 1.0);
+    assert_eq!(value("madang_hub_connections"), 1.0);
+    assert_eq!(value("madang_hub_deliveries_total"), 3.0);
+    assert!(value("madang_http_requests_total{class=\"4xx\"}") >= 1.0);
+    assert!(value("madang_http_request_duration_seconds_count") >= 4.0);
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (_, number) = line.rsplit_once(' ').unwrap();
+        number.parse::<f64>().unwrap_or_else(|_| panic!("{line}"));
+    }
+}

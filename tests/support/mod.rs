@@ -104,14 +104,19 @@ impl Server {
         self.raw(request.as_bytes())
     }
 
+    /// The body of what lies under a path, as text.
+    pub(crate) fn text(&self, path: &str) -> String {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.address
+        );
+        let answer = self.exchange(request.as_bytes());
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
     /// Bytes as they are; answers status and body.
     pub(crate) fn raw(&self, request: &[u8]) -> (u16, Value) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let answer = self.exchange(request);
         let status = answer
             .split(' ')
             .nth(1)
@@ -122,6 +127,15 @@ impl Server {
             .map(|(_, body)| body)
             .unwrap_or_default();
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    fn exchange(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
     }
 }
 
