@@ -50,6 +50,22 @@ pub(super) fn row(key: &RowKey) -> String {
         } => {
             format!("reaction/{room}/{seq:012}/{}/{user}", hex(emoji.as_bytes()))
         }
+        RowKey::Role { guild, role } => format!("role/{guild}/{role}"),
+        RowKey::Category { guild, category } => format!("category/{guild}/{category}"),
+        RowKey::Ban { guild, user } => format!("ban/{guild}/{user}"),
+        RowKey::RoomMember { room, user } => format!("room_member/{room}/{user}"),
+        RowKey::RoomOf { user, room } => format!("room_of/{user}/{room}"),
+        RowKey::Thread { parent, room } => format!("thread/{parent}/{room}"),
+        RowKey::Pin { room, seq } => format!("pin/{room}/{seq:012}"),
+        RowKey::WideMention { room, seq } => format!("wide_mention/{room}/{seq:012}"),
+        RowKey::Inbox { user, at, room, seq } => {
+            // Twenty digits: byte order is number order, and newer ones come first.
+            let backwards = u64::MAX - at.0.as_millis();
+            format!("inbox/{user}/{backwards:020}/{room}/{seq:012}")
+        }
+        RowKey::Follow { user, followed } => format!("follow/{user}/{followed}"),
+        RowKey::Follower { user, follower } => format!("follower/{user}/{follower}"),
+        RowKey::Block { user, blocked } => format!("block/{user}/{blocked}"),
     }
 }
 
@@ -62,6 +78,18 @@ pub(super) fn row_prefix(prefix: &RowPrefix) -> String {
         RowPrefix::ReactionsOf { room, seq, emoji } => {
             format!("reaction/{room}/{seq:012}/{}/", hex(emoji.as_bytes()))
         }
+        RowPrefix::RolesOf(guild) => format!("role/{guild}/"),
+        RowPrefix::CategoriesOf(guild) => format!("category/{guild}/"),
+        RowPrefix::BansOf(guild) => format!("ban/{guild}/"),
+        RowPrefix::MembersOfRoom(room) => format!("room_member/{room}/"),
+        RowPrefix::RoomsOf(user) => format!("room_of/{user}/"),
+        RowPrefix::ThreadsOf(room) => format!("thread/{room}/"),
+        RowPrefix::PinsOf(room) => format!("pin/{room}/"),
+        RowPrefix::WideMentionsOf(room) => format!("wide_mention/{room}/"),
+        RowPrefix::InboxOf(user) => format!("inbox/{user}/"),
+        RowPrefix::FollowedBy(user) => format!("follow/{user}/"),
+        RowPrefix::FollowersOf(user) => format!("follower/{user}/"),
+        RowPrefix::BlockedBy(user) => format!("block/{user}/"),
     }
 }
 

@@ -130,6 +130,15 @@ pub(crate) fn encode_row(row: &Row) -> Result<Vec<u8>> {
         Row::Channel => frame::encode(&()),
         Row::Message(row) => frame::encode(row),
         Row::Reaction(row) => frame::encode(row),
+        Row::Role(row) => frame::encode(row),
+        Row::Category(row) => frame::encode(row),
+        Row::Ban(row) => frame::encode(row),
+        Row::RoomMember(row) => frame::encode(row),
+        Row::Thread => frame::encode(&()),
+        Row::Pin(row) => frame::encode(row),
+        Row::WideMention(row) => frame::encode(row),
+        Row::Inbox(row) => frame::encode(row),
+        Row::Relation(row) => frame::encode(row),
     }
 }
 
@@ -144,5 +153,16 @@ pub(crate) fn decode_row(row: &RowKey, key: &[u8], content: &[u8]) -> Result<Row
         RowKey::Channel { .. } => frame::decode::<()>(key, content).map(|()| Row::Channel)?,
         RowKey::Message { .. } => Row::Message(frame::decode(key, content)?),
         RowKey::Reaction { .. } => Row::Reaction(frame::decode(key, content)?),
+        RowKey::Role { .. } => Row::Role(frame::decode(key, content)?),
+        RowKey::Category { .. } => Row::Category(frame::decode(key, content)?),
+        RowKey::Ban { .. } => Row::Ban(frame::decode(key, content)?),
+        RowKey::RoomMember { .. } | RowKey::RoomOf { .. } => Row::RoomMember(frame::decode(key, content)?),
+        RowKey::Thread { .. } => frame::decode::<()>(key, content).map(|()| Row::Thread)?,
+        RowKey::Pin { .. } => Row::Pin(frame::decode(key, content)?),
+        RowKey::WideMention { .. } => Row::WideMention(frame::decode(key, content)?),
+        RowKey::Inbox { .. } => Row::Inbox(frame::decode(key, content)?),
+        RowKey::Follow { .. } | RowKey::Follower { .. } | RowKey::Block { .. } => {
+            Row::Relation(frame::decode(key, content)?)
+        }
     })
 }

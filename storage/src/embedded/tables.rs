@@ -3,9 +3,12 @@
 //! All tables share one ordered key space: `table(1) | id(16 or 17) | number(8, most significant first)`, so that a
 //! stream or a room is one range, in order.
 
+use std::cmp::Reverse;
+
 use crate::error::{Error, Result};
 use crate::model::{
-    GuildId, Nonce, RoomId, RowKey, RowPrefix, StateKey, StateTable, StreamId, Timestamp, UserId,
+    CategoryId, GuildId, Nonce, RoleId, RoomId, RowKey, RowPrefix, StateKey, StateTable, StreamId, Timestamp,
+    UserId,
 };
 
 /// What becomes of a table's rows in a backup, a restore and a rebuild.
@@ -61,11 +64,35 @@ pub enum Table {
     Consumers = 17,
     /// Key and part -> the rest of a value that is too long for one row.
     Parts = 18,
+    /// Guild and role -> role.
+    Roles = 19,
+    /// Guild and heading -> heading.
+    Categories = 20,
+    /// Guild and user -> ban.
+    Bans = 21,
+    /// Room and user -> member of a DM or group.
+    RoomMembers = 22,
+    /// User and room -> the same.
+    RoomsOf = 23,
+    /// Room and thread -> nothing.
+    Threads = 24,
+    /// Room and seq -> pin.
+    Pins = 25,
+    /// Room and seq -> whom the message calls that calls many.
+    WideMentions = 26,
+    /// User, time backwards, room and seq -> why the message stands in the user's inbox.
+    Inbox = 27,
+    /// User and user -> that the first follows the second.
+    Follows = 28,
+    /// User and user -> that the second follows the first.
+    Followers = 29,
+    /// User and user -> that the first wants nothing of the second.
+    Blocks = 30,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 30] = [
         Self::Meta,
         Self::Heads,
         Self::Events,
@@ -84,6 +111,18 @@ impl Table {
         Self::Changes,
         Self::Consumers,
         Self::Parts,
+        Self::Roles,
+        Self::Categories,
+        Self::Bans,
+        Self::RoomMembers,
+        Self::RoomsOf,
+        Self::Threads,
+        Self::Pins,
+        Self::WideMentions,
+        Self::Inbox,
+        Self::Follows,
+        Self::Followers,
+        Self::Blocks,
     ];
 
     /// The stored number, the first byte of every key.
@@ -113,7 +152,19 @@ impl Table {
             | Self::Users
             | Self::Rooms
             | Self::Channels
-            | Self::Expiries => TableClass::Derived,
+            | Self::Expiries
+            | Self::Roles
+            | Self::Categories
+            | Self::Bans
+            | Self::RoomMembers
+            | Self::RoomsOf
+            | Self::Threads
+            | Self::Pins
+            | Self::WideMentions
+            | Self::Inbox
+            | Self::Follows
+            | Self::Followers
+            | Self::Blocks => TableClass::Derived,
             Self::Meta | Self::Changes | Self::Consumers | Self::Parts => TableClass::Node,
         }
     }
@@ -313,6 +364,35 @@ pub(crate) fn row(row: &RowKey) -> Vec<u8> {
             key.extend_from_slice(&user.to_bytes());
             key
         }
+        RowKey::Role { guild, role } => key(Table::Roles, &[&guild.to_bytes(), &role.to_bytes()]),
+        RowKey::Category { guild, category } => {
+            key(Table::Categories, &[&guild.to_bytes(), &category.to_bytes()])
+        }
+        RowKey::Ban { guild, user } => key(Table::Bans, &[&guild.to_bytes(), &user.to_bytes()]),
+        RowKey::RoomMember { room, user } => key(Table::RoomMembers, &[&room.to_bytes(), &user.to_bytes()]),
+        RowKey::RoomOf { user, room } => key(Table::RoomsOf, &[&user.to_bytes(), &room.to_bytes()]),
+        RowKey::Thread { parent, room } => key(Table::Threads, &[&parent.to_bytes(), &room.to_bytes()]),
+        RowKey::Pin { room, seq } => key(Table::Pins, &[&room.to_bytes(), &seq.to_be_bytes()]),
+        RowKey::WideMention { room, seq } => {
+            key(Table::WideMentions, &[&room.to_bytes(), &seq.to_be_bytes()])
+        }
+        RowKey::Inbox { user, at, room, seq } => {
+            let backwards = u64::MAX - at.0.as_millis();
+            key(
+                Table::Inbox,
+                &[
+                    &user.to_bytes(),
+                    &backwards.to_be_bytes(),
+                    &room.to_bytes(),
+                    &seq.to_be_bytes(),
+                ],
+            )
+        }
+        RowKey::Follow { user, followed } => key(Table::Follows, &[&user.to_bytes(), &followed.to_bytes()]),
+        RowKey::Follower { user, follower } => {
+            key(Table::Followers, &[&user.to_bytes(), &follower.to_bytes()])
+        }
+        RowKey::Block { user, blocked } => key(Table::Blocks, &[&user.to_bytes(), &blocked.to_bytes()]),
     }
 }
 
@@ -342,11 +422,35 @@ pub(crate) fn list(prefix: &RowPrefix) -> Vec<u8> {
         RowPrefix::GuildsOf(user) => key(Table::GuildsOf, &[&user.to_bytes()]),
         RowPrefix::ChannelsOf(guild) => key(Table::Channels, &[&guild.to_bytes()]),
         RowPrefix::ReactionsOf { room, seq, emoji } => reactions(*room, *seq, emoji),
+        RowPrefix::RolesOf(guild) => key(Table::Roles, &[&guild.to_bytes()]),
+        RowPrefix::CategoriesOf(guild) => key(Table::Categories, &[&guild.to_bytes()]),
+        RowPrefix::BansOf(guild) => key(Table::Bans, &[&guild.to_bytes()]),
+        RowPrefix::MembersOfRoom(room) => key(Table::RoomMembers, &[&room.to_bytes()]),
+        RowPrefix::RoomsOf(user) => key(Table::RoomsOf, &[&user.to_bytes()]),
+        RowPrefix::ThreadsOf(room) => key(Table::Threads, &[&room.to_bytes()]),
+        RowPrefix::PinsOf(room) => key(Table::Pins, &[&room.to_bytes()]),
+        RowPrefix::WideMentionsOf(room) => key(Table::WideMentions, &[&room.to_bytes()]),
+        RowPrefix::InboxOf(user) => key(Table::Inbox, &[&user.to_bytes()]),
+        RowPrefix::FollowedBy(user) => key(Table::Follows, &[&user.to_bytes()]),
+        RowPrefix::FollowersOf(user) => key(Table::Followers, &[&user.to_bytes()]),
+        RowPrefix::BlockedBy(user) => key(Table::Blocks, &[&user.to_bytes()]),
     }
 }
 
-/// The row key of a listed key: a list's rows differ in their last 16 bytes only.
+/// The row key of a listed key: what stands behind the list's own part of it.
 pub(crate) fn listed(prefix: &RowPrefix, key: &[u8]) -> Result<RowKey> {
+    match prefix {
+        RowPrefix::PinsOf(room) => {
+            let (room, seq) = (*room, trailing_number(key)?);
+            return Ok(RowKey::Pin { room, seq });
+        }
+        RowPrefix::WideMentionsOf(room) => {
+            let (room, seq) = (*room, trailing_number(key)?);
+            return Ok(RowKey::WideMention { room, seq });
+        }
+        RowPrefix::InboxOf(user) => return inbox_entry(*user, key),
+        _ => {}
+    }
     let (_, last) = key.split_last_chunk::<16>().ok_or_else(|| short(key))?;
     Ok(match prefix {
         RowPrefix::MembersOf(guild) => RowKey::Member {
@@ -370,6 +474,59 @@ pub(crate) fn listed(prefix: &RowPrefix, key: &[u8]) -> Result<RowKey> {
                 user,
             }
         }
+        RowPrefix::RolesOf(guild) => RowKey::Role {
+            guild: *guild,
+            role: RoleId::from_bytes(*last),
+        },
+        RowPrefix::CategoriesOf(guild) => RowKey::Category {
+            guild: *guild,
+            category: CategoryId::from_bytes(*last),
+        },
+        RowPrefix::BansOf(guild) => RowKey::Ban {
+            guild: *guild,
+            user: UserId::from_bytes(*last),
+        },
+        RowPrefix::MembersOfRoom(room) => RowKey::RoomMember {
+            room: *room,
+            user: UserId::from_bytes(*last),
+        },
+        RowPrefix::RoomsOf(user) => RowKey::RoomOf {
+            user: *user,
+            room: RoomId::from_bytes(*last),
+        },
+        RowPrefix::ThreadsOf(parent) => RowKey::Thread {
+            parent: *parent,
+            room: RoomId::from_bytes(*last),
+        },
+        RowPrefix::FollowedBy(user) => RowKey::Follow {
+            user: *user,
+            followed: UserId::from_bytes(*last),
+        },
+        RowPrefix::FollowersOf(user) => RowKey::Follower {
+            user: *user,
+            follower: UserId::from_bytes(*last),
+        },
+        RowPrefix::BlockedBy(user) => RowKey::Block {
+            user: *user,
+            blocked: UserId::from_bytes(*last),
+        },
+        RowPrefix::PinsOf(_) | RowPrefix::WideMentionsOf(_) | RowPrefix::InboxOf(_) => {
+            return Err(Error::Damaged("a list of numbers has no identifiers".to_owned()));
+        }
+    })
+}
+
+/// The entry of an inbox that a key stands for: `table | user | time backwards | room | seq`.
+fn inbox_entry(user: UserId, key: &[u8]) -> Result<RowKey> {
+    let part = |from: usize, to: usize| key.get(from..to).ok_or_else(|| short(key));
+    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).map_err(|_| short(key));
+    let backwards = number(part(17, 25)?)?;
+    let room: [u8; 16] = part(25, 41)?.try_into().map_err(|_| short(key))?;
+    Ok(RowKey::Inbox {
+        user,
+        at: Reverse(Timestamp::from_millis(u64::MAX - backwards)),
+        room: RoomId::from_bytes(room),
+        seq: number(part(41, 49)?)?,
     })
 }
 

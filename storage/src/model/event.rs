@@ -1,10 +1,14 @@
 //! Events and what they say.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventId, GuildId, Head, MessageRecord, Nonce, RoomId, StreamId, StreamKind, Timestamp, UserId};
+use super::{
+    Category, CategoryId, EventId, Guild, GuildId, Head, Member, Mentions, MessageRecord, Nonce, Role,
+    RoleId, Room, RoomKind, StreamId, StreamKind, SystemMessage, Timestamp, User, UserId,
+};
 
 /// What happened. New kinds and new fields are only ever added at the end, fields with `serde(default)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,24 +25,118 @@ pub enum Fact {
         /// Who owns it; a guild is never ownerless.
         owner: UserId,
     },
+    /// The guild has this name, owner and so on now. Stream `guild:`.
+    GuildChanged {
+        /// The whole guild as it is now.
+        guild: Guild,
+    },
+    /// The guild is gone; what is left of it a job clears away. Stream `guild:`.
+    GuildDeleted {
+        /// The whole guild as it was.
+        guild: Guild,
+    },
     /// Somebody became a member. Stream `guild:`.
     MemberJoined {
         /// Who.
         user: UserId,
+    },
+    /// A member has this nickname and these roles now. Stream `guild:`.
+    MemberChanged {
+        /// Who.
+        user: UserId,
+        /// The whole membership as it is now.
+        member: Member,
+    },
+    /// Somebody is no member any more. Stream `guild:`.
+    MemberLeft {
+        /// Who.
+        user: UserId,
+        /// Who sent the person away, if it did not go by itself.
+        kicked_by: Option<UserId>,
+    },
+    /// Somebody is no member any more, if it was one, and cannot become one. Stream `guild:`.
+    MemberBanned {
+        /// Who.
+        user: UserId,
+        /// Who did it.
+        by: UserId,
+    },
+    /// Somebody may join again. Stream `guild:`.
+    BanLifted {
+        /// Who.
+        user: UserId,
+    },
+    /// A role is new or has changed. Stream `guild:`.
+    RoleChanged {
+        /// Which.
+        id: RoleId,
+        /// The whole role as it is now.
+        role: Role,
+    },
+    /// A role is gone. Members that had it have it no more. Stream `guild:`.
+    RoleDeleted {
+        /// Which.
+        id: RoleId,
+    },
+    /// A heading is new or has changed. Stream `guild:`.
+    CategoryChanged {
+        /// Which.
+        id: CategoryId,
+        /// The whole heading as it is now.
+        category: Category,
+    },
+    /// A heading is gone. Channels under it stand under none. Stream `guild:`.
+    CategoryDeleted {
+        /// Which.
+        id: CategoryId,
     },
     /// A person's public identity came to be. Stream `user:`, its first event.
     UserCreated {
         /// The unique name.
         name: String,
     },
+    /// A person calls itself something else, or says something else of itself. Stream `user:`.
+    UserChanged {
+        /// The whole identity as it is now.
+        user: User,
+    },
+    /// A person follows another one, or does so no more. Stream `user:` of the one that follows.
+    FollowChanged {
+        /// Whom.
+        user: UserId,
+        /// From now on, or no more.
+        on: bool,
+    },
+    /// A person wants nothing of another one, or has changed its mind. Stream `user:` of the one that blocks.
+    BlockChanged {
+        /// Of whom.
+        user: UserId,
+        /// From now on, or no more.
+        on: bool,
+    },
     /// A room was made. Stream `room:`, its first event.
     RoomCreated {
-        /// The guild whose channel it is.
-        guild: GuildId,
-        /// The channel's name.
-        name: String,
-        /// What it is about; may be empty.
-        topic: String,
+        /// The room; the time of the event is when it was made.
+        room: Room,
+        /// Who is in it, for a DM or group; at most [`Fact::MAX_FIRST_MEMBERS`].
+        members: Vec<UserId>,
+    },
+    /// The room has this name, topic and so on now. Stream `room:`.
+    RoomChanged {
+        /// The whole room as it is now.
+        room: Room,
+    },
+    /// The room is gone. Stream `room:`.
+    RoomDeleted {
+        /// The whole room as it was.
+        room: Room,
+    },
+    /// Somebody came into a group, or went. Stream `room:`.
+    RoomMemberChanged {
+        /// Who.
+        user: UserId,
+        /// Came, or went.
+        on: bool,
     },
     /// A message was posted; its number is the `seq` of the head after the event. Stream `room:`.
     MessagePosted {
@@ -48,6 +146,12 @@ pub enum Fact {
         text: String,
         /// The message that it answers.
         reply_to: Option<u64>,
+        /// Who wrote that one: it learns of the answer.
+        reply_to_author: Option<UserId>,
+        /// Whom it calls.
+        mentions: Mentions,
+        /// What the server itself tells by it.
+        system: Option<SystemMessage>,
     },
     /// A message's text was replaced. Stream `room:`.
     MessageEdited {
@@ -76,20 +180,76 @@ pub enum Fact {
         /// How many have it on the message after this event.
         count: u32,
     },
+    /// A message was pinned, or is so no more. Stream `room:`.
+    MessagePinned {
+        /// Which message.
+        seq: u64,
+        /// Pinned, or no more.
+        on: bool,
+        /// By whom.
+        by: UserId,
+    },
+    /// A thread hangs on a message from now on. Stream `room:`.
+    ThreadStarted {
+        /// Which message.
+        seq: u64,
+    },
 }
 
 impl Fact {
+    /// How many people a DM or group can begin with.
+    pub const MAX_FIRST_MEMBERS: usize = 20;
+
+    /// A plain message, for whoever needs no more than that.
+    pub fn posted(author: UserId, text: impl Into<String>) -> Self {
+        Self::MessagePosted {
+            author,
+            text: text.into(),
+            reply_to: None,
+            reply_to_author: None,
+            mentions: Mentions::default(),
+            system: None,
+        }
+    }
+
+    /// A plain channel.
+    pub fn channel_created(guild: GuildId, name: impl Into<String>, topic: impl Into<String>) -> Self {
+        Self::RoomCreated {
+            room: Room::new(RoomKind::Channel { guild }, name.into(), topic.into()),
+            members: Vec::new(),
+        }
+    }
+
     /// The kind of stream that this fact belongs to.
     pub const fn stream_kind(&self) -> StreamKind {
         match self {
             Self::InstanceCreated { .. } => StreamKind::Instance,
-            Self::GuildCreated { .. } | Self::MemberJoined { .. } => StreamKind::Guild,
-            Self::UserCreated { .. } => StreamKind::User,
+            Self::GuildCreated { .. }
+            | Self::GuildChanged { .. }
+            | Self::GuildDeleted { .. }
+            | Self::MemberJoined { .. }
+            | Self::MemberChanged { .. }
+            | Self::MemberLeft { .. }
+            | Self::MemberBanned { .. }
+            | Self::BanLifted { .. }
+            | Self::RoleChanged { .. }
+            | Self::RoleDeleted { .. }
+            | Self::CategoryChanged { .. }
+            | Self::CategoryDeleted { .. } => StreamKind::Guild,
+            Self::UserCreated { .. }
+            | Self::UserChanged { .. }
+            | Self::FollowChanged { .. }
+            | Self::BlockChanged { .. } => StreamKind::User,
             Self::RoomCreated { .. }
+            | Self::RoomChanged { .. }
+            | Self::RoomDeleted { .. }
+            | Self::RoomMemberChanged { .. }
             | Self::MessagePosted { .. }
             | Self::MessageEdited { .. }
             | Self::MessageDeleted { .. }
-            | Self::ReactionChanged { .. } => StreamKind::Room,
+            | Self::ReactionChanged { .. }
+            | Self::MessagePinned { .. }
+            | Self::ThreadStarted { .. } => StreamKind::Room,
         }
     }
 
@@ -98,13 +258,31 @@ impl Fact {
         match self {
             Self::InstanceCreated { .. } => "instance.created",
             Self::GuildCreated { .. } => "guild.created",
+            Self::GuildChanged { .. } => "guild.changed",
+            Self::GuildDeleted { .. } => "guild.deleted",
             Self::MemberJoined { .. } => "member.joined",
+            Self::MemberChanged { .. } => "member.changed",
+            Self::MemberLeft { .. } => "member.left",
+            Self::MemberBanned { .. } => "member.banned",
+            Self::BanLifted { .. } => "ban.lifted",
+            Self::RoleChanged { .. } => "role.changed",
+            Self::RoleDeleted { .. } => "role.deleted",
+            Self::CategoryChanged { .. } => "category.changed",
+            Self::CategoryDeleted { .. } => "category.deleted",
             Self::UserCreated { .. } => "user.created",
+            Self::UserChanged { .. } => "user.changed",
+            Self::FollowChanged { .. } => "follow.changed",
+            Self::BlockChanged { .. } => "block.changed",
             Self::RoomCreated { .. } => "room.created",
+            Self::RoomChanged { .. } => "room.changed",
+            Self::RoomDeleted { .. } => "room.deleted",
+            Self::RoomMemberChanged { .. } => "room_member.changed",
             Self::MessagePosted { .. } => "message.posted",
             Self::MessageEdited { .. } => "message.edited",
             Self::MessageDeleted { .. } => "message.deleted",
             Self::ReactionChanged { .. } => "reaction.changed",
+            Self::MessagePinned { .. } => "message.pinned",
+            Self::ThreadStarted { .. } => "thread.started",
         }
     }
 
@@ -135,15 +313,9 @@ impl Fact {
             Self::MessagePosted { .. } => Some(head.seq),
             Self::MessageEdited { seq, .. }
             | Self::MessageDeleted { seq, .. }
-            | Self::ReactionChanged { seq, .. } => Some(*seq),
-            _ => None,
-        }
-    }
-
-    /// The room that a first fact makes, if it makes one.
-    pub const fn made_room(&self, stream: StreamId) -> Option<(GuildId, RoomId)> {
-        match (self, stream) {
-            (Self::RoomCreated { guild, .. }, StreamId::Room(room)) => Some((*guild, room)),
+            | Self::ReactionChanged { seq, .. }
+            | Self::MessagePinned { seq, .. }
+            | Self::ThreadStarted { seq } => Some(*seq),
             _ => None,
         }
     }
@@ -155,6 +327,9 @@ impl Fact {
 pub struct Sealed {
     /// Why, in the words of whoever did it.
     pub reason: String,
+    /// What was before and is after, where from, and the like.
+    #[serde(default)]
+    pub details: BTreeMap<String, String>,
 }
 
 /// What a decision wants to append.

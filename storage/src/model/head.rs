@@ -22,6 +22,10 @@ pub struct Head {
     pub meta_rev: u64,
     /// The oldest event still kept. A stream may lose its front, never its middle.
     pub first_rev: u64,
+    /// The newest message that calls many at once. At or below a read marker it means that nothing of the kind is
+    /// left to be counted.
+    #[serde(default)]
+    pub wide_seq: u64,
 }
 
 impl Default for Head {
@@ -34,6 +38,7 @@ impl Default for Head {
             at: Timestamp::default(),
             meta_rev: 0,
             first_rev: 1,
+            wide_seq: 0,
         }
     }
 }
@@ -52,17 +57,20 @@ pub fn advance(head: &Head, fact: &Fact, now: Timestamp) -> Head {
     next.rev += 1;
     next.at = now.max(head.at);
     match fact {
-        Fact::MessagePosted { .. } => {
+        Fact::MessagePosted { system, mentions, .. } => {
             next.seq += 1;
-            next.n += 1;
+            next.n += u64::from(system.is_none());
+            if mentions.is_wide() {
+                next.wide_seq = next.seq;
+            }
         }
         Fact::MessageDeleted { seq, .. } => next.deleted_seq = next.deleted_seq.max(*seq),
-        Fact::MessageEdited { .. } | Fact::ReactionChanged { .. } => {}
-        Fact::InstanceCreated { .. }
-        | Fact::GuildCreated { .. }
-        | Fact::MemberJoined { .. }
-        | Fact::UserCreated { .. }
-        | Fact::RoomCreated { .. } => next.meta_rev = next.rev,
+        Fact::MessageEdited { .. }
+        | Fact::ReactionChanged { .. }
+        | Fact::MessagePinned { .. }
+        | Fact::ThreadStarted { .. } => {}
+        // Whatever is not about a message is about the stream's owner itself.
+        _ => next.meta_rev = next.rev,
     }
     next
 }

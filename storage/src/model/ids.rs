@@ -101,6 +101,14 @@ id!(
     RoomId
 );
 id!(
+    /// What a member is in a guild, and what that allows. The guild's own id as a role is everybody.
+    RoleId
+);
+id!(
+    /// A heading under which a guild orders channels.
+    CategoryId
+);
+id!(
     /// One login of one account.
     SessionId
 );

@@ -6,6 +6,7 @@
 mod event;
 mod head;
 mod ids;
+mod permissions;
 mod project;
 mod records;
 mod rows;
@@ -15,10 +16,14 @@ mod time;
 
 pub use event::{Commit, Draft, Event, Fact, Sealed};
 pub use head::{Head, advance};
-pub use ids::{Epoch, EventId, GuildId, InvalidId, Nonce, NonceAge, RoomId, SessionId, UserId};
+pub use ids::{
+    CategoryId, Epoch, EventId, GuildId, InvalidId, Nonce, NonceAge, RoleId, RoomId, SessionId, UserId,
+};
+pub use permissions::{Override, OverrideTarget, Permissions};
 pub use project::{MAX_CHANGES_PER_EVENT, ProjectError, RowChange, project, rows_needed};
 pub use records::{
-    Deletion, Guild, Instance, Marker, Member, MessageRecord, Reaction, ReactionCount, Room, User,
+    Ban, BuiltInRole, Called, Category, Deletion, Guild, Instance, Marker, Member, Mentions, MessageRecord,
+    Pin, Reaction, ReactionCount, Relation, Role, Room, RoomKind, RoomMember, SystemMessage, User,
 };
 pub use rows::{Row, RowKey, RowPrefix, Rows};
 pub use state::{StateKey, StateOutcome, StateRow, StateTable, StateWrite, StateWriteKind};

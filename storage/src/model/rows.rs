@@ -1,11 +1,13 @@
 //! Projected rows: their keys, their values, and a set of them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Guild, GuildId, Instance, Member, MessageRecord, Reaction, Room, RoomId, StreamId, User, UserId,
+    Ban, Called, Category, CategoryId, Guild, GuildId, Instance, Member, Mentions, MessageRecord, Pin,
+    Reaction, Relation, Role, RoleId, Room, RoomId, RoomMember, StreamId, Timestamp, User, UserId,
 };
 
 /// The name of a row that events are projected into.
@@ -58,6 +60,94 @@ pub enum RowKey {
         /// Whose.
         user: UserId,
     },
+    /// A role.
+    Role {
+        /// Of which guild.
+        guild: GuildId,
+        /// Which.
+        role: RoleId,
+    },
+    /// A heading.
+    Category {
+        /// Of which guild.
+        guild: GuildId,
+        /// Which.
+        category: CategoryId,
+    },
+    /// A ban.
+    Ban {
+        /// From which guild.
+        guild: GuildId,
+        /// Whose.
+        user: UserId,
+    },
+    /// Somebody in a DM or group, found by the room.
+    RoomMember {
+        /// Which room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+    },
+    /// The same, found by the user.
+    RoomOf {
+        /// Who.
+        user: UserId,
+        /// Which room.
+        room: RoomId,
+    },
+    /// A thread, found by the room whose message it hangs on.
+    Thread {
+        /// The room of the message.
+        parent: RoomId,
+        /// The thread.
+        room: RoomId,
+    },
+    /// A pinned message.
+    Pin {
+        /// In which room.
+        room: RoomId,
+        /// Which message.
+        seq: u64,
+    },
+    /// A message that calls many at once.
+    WideMention {
+        /// In which room.
+        room: RoomId,
+        /// Which message.
+        seq: u64,
+    },
+    /// A message that calls somebody by name, or answers one of the person's.
+    Inbox {
+        /// Whose inbox.
+        user: UserId,
+        /// When; newer ones come first.
+        at: Reverse<Timestamp>,
+        /// In which room.
+        room: RoomId,
+        /// Which message.
+        seq: u64,
+    },
+    /// Somebody whom a user follows.
+    Follow {
+        /// Who follows.
+        user: UserId,
+        /// Whom.
+        followed: UserId,
+    },
+    /// The same, found by who is followed.
+    Follower {
+        /// Who is followed.
+        user: UserId,
+        /// By whom.
+        follower: UserId,
+    },
+    /// Somebody of whom a user wants nothing.
+    Block {
+        /// Who blocks.
+        user: UserId,
+        /// Whom.
+        blocked: UserId,
+    },
 }
 
 impl RowKey {
@@ -65,14 +155,26 @@ impl RowKey {
     pub const fn stream(&self) -> StreamId {
         match self {
             Self::Instance => StreamId::Instance,
-            Self::Guild(guild) | Self::Member { guild, .. } | Self::GuildOf { guild, .. } => {
-                StreamId::Guild(*guild)
-            }
-            Self::User(user) => StreamId::User(*user),
+            Self::Guild(guild)
+            | Self::Member { guild, .. }
+            | Self::GuildOf { guild, .. }
+            | Self::Role { guild, .. }
+            | Self::Category { guild, .. }
+            | Self::Ban { guild, .. } => StreamId::Guild(*guild),
+            Self::User(user)
+            | Self::Follow { user, .. }
+            | Self::Follower { follower: user, .. }
+            | Self::Block { user, .. } => StreamId::User(*user),
             Self::Room(room)
             | Self::Channel { room, .. }
             | Self::Message { room, .. }
-            | Self::Reaction { room, .. } => StreamId::Room(*room),
+            | Self::Reaction { room, .. }
+            | Self::RoomMember { room, .. }
+            | Self::RoomOf { room, .. }
+            | Self::Thread { room, .. }
+            | Self::Pin { room, .. }
+            | Self::WideMention { room, .. }
+            | Self::Inbox { room, .. } => StreamId::Room(*room),
         }
     }
 }
@@ -96,6 +198,24 @@ pub enum Row {
     Message(MessageRecord),
     /// A reaction.
     Reaction(Reaction),
+    /// A role.
+    Role(Role),
+    /// A heading.
+    Category(Category),
+    /// A ban.
+    Ban(Ban),
+    /// Somebody in a DM or group, under either key.
+    RoomMember(RoomMember),
+    /// Says only that the thread hangs there.
+    Thread,
+    /// A pin.
+    Pin(Pin),
+    /// Whom a message calls that calls many.
+    WideMention(Mentions),
+    /// Why a message stands in an inbox.
+    Inbox(Called),
+    /// Following, under either key, and blocking.
+    Relation(Relation),
 }
 
 /// Which rows to list. Lists come in the order of [`RowKey`].
@@ -116,6 +236,30 @@ pub enum RowPrefix {
         /// Which emoji.
         emoji: String,
     },
+    /// The roles of a guild, by role.
+    RolesOf(GuildId),
+    /// The headings of a guild, by heading.
+    CategoriesOf(GuildId),
+    /// The bans of a guild, by user.
+    BansOf(GuildId),
+    /// Who is in a DM or group, by user.
+    MembersOfRoom(RoomId),
+    /// The DMs and groups of a user, by room.
+    RoomsOf(UserId),
+    /// The threads on a room's messages, by thread.
+    ThreadsOf(RoomId),
+    /// The pinned messages of a room, by number.
+    PinsOf(RoomId),
+    /// The messages of a room that call many, by number.
+    WideMentionsOf(RoomId),
+    /// The messages that call a user, the newest first.
+    InboxOf(UserId),
+    /// Whom a user follows, by user.
+    FollowedBy(UserId),
+    /// Who follows a user, by user.
+    FollowersOf(UserId),
+    /// Of whom a user wants nothing, by user.
+    BlockedBy(UserId),
 }
 
 impl RowPrefix {
@@ -134,6 +278,18 @@ impl RowPrefix {
                     ..
                 },
             ) => room == in_room && seq == on && emoji == which,
+            (Self::RolesOf(of), RowKey::Role { guild, .. }) => of == guild,
+            (Self::CategoriesOf(of), RowKey::Category { guild, .. }) => of == guild,
+            (Self::BansOf(of), RowKey::Ban { guild, .. }) => of == guild,
+            (Self::MembersOfRoom(of), RowKey::RoomMember { room, .. }) => of == room,
+            (Self::RoomsOf(of), RowKey::RoomOf { user, .. }) => of == user,
+            (Self::ThreadsOf(of), RowKey::Thread { parent, .. }) => of == parent,
+            (Self::PinsOf(of), RowKey::Pin { room, .. }) => of == room,
+            (Self::WideMentionsOf(of), RowKey::WideMention { room, .. }) => of == room,
+            (Self::InboxOf(of), RowKey::Inbox { user, .. }) => of == user,
+            (Self::FollowedBy(of), RowKey::Follow { user, .. }) => of == user,
+            (Self::FollowersOf(of), RowKey::Follower { user, .. }) => of == user,
+            (Self::BlockedBy(of), RowKey::Block { user, .. }) => of == user,
             _ => false,
         }
     }

@@ -1,0 +1,57 @@
+//! What happens in a guild.
+
+use super::{RowChange, put};
+use crate::model::{Ban, Fact, Guild, GuildId, Member, Row, RowKey, Timestamp, UserId};
+
+/// The changes of a guild's fact; `None` for the fact of another kind of stream.
+pub(super) fn project(guild: GuildId, fact: &Fact, at: Timestamp) -> Option<Vec<RowChange>> {
+    Some(match fact {
+        Fact::GuildCreated { name, owner } => {
+            let row = Guild::new(name.clone(), *owner, at);
+            vec![put(RowKey::Guild(guild), Row::Guild(row))]
+        }
+        Fact::GuildChanged { guild: row } => vec![put(RowKey::Guild(guild), Row::Guild(row.clone()))],
+        Fact::GuildDeleted { guild: row } => {
+            let row = Guild {
+                deleted_at: Some(at),
+                ..row.clone()
+            };
+            vec![put(RowKey::Guild(guild), Row::Guild(row))]
+        }
+        Fact::MemberJoined { user } => put_member(guild, *user, &Member::new(at)),
+        Fact::MemberChanged { user, member } => put_member(guild, *user, member),
+        Fact::MemberLeft { user, .. } => remove_member(guild, *user),
+        Fact::MemberBanned { user, by } => {
+            let mut changes = remove_member(guild, *user);
+            let ban = Row::Ban(Ban { at, by: *by });
+            changes.push(put(RowKey::Ban { guild, user: *user }, ban));
+            changes
+        }
+        Fact::BanLifted { user } => vec![RowChange::Delete(RowKey::Ban { guild, user: *user })],
+        Fact::RoleChanged { id, role } => {
+            vec![put(RowKey::Role { guild, role: *id }, Row::Role(role.clone()))]
+        }
+        Fact::RoleDeleted { id } => vec![RowChange::Delete(RowKey::Role { guild, role: *id })],
+        Fact::CategoryChanged { id, category } => {
+            let key = RowKey::Category { guild, category: *id };
+            vec![put(key, Row::Category(category.clone()))]
+        }
+        Fact::CategoryDeleted { id } => vec![RowChange::Delete(RowKey::Category { guild, category: *id })],
+        _ => return None,
+    })
+}
+
+fn put_member(guild: GuildId, user: UserId, member: &Member) -> Vec<RowChange> {
+    let row = Row::Member(member.clone());
+    vec![
+        put(RowKey::Member { guild, user }, row.clone()),
+        put(RowKey::GuildOf { user, guild }, row),
+    ]
+}
+
+fn remove_member(guild: GuildId, user: UserId) -> Vec<RowChange> {
+    vec![
+        RowChange::Delete(RowKey::Member { guild, user }),
+        RowChange::Delete(RowKey::GuildOf { user, guild }),
+    ]
+}
