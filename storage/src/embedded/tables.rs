@@ -4,9 +4,7 @@
 //! stream or a room is one range, in order.
 
 use crate::error::{Error, Result};
-use crate::model::{
-    GuildId, Nonce, RoomId, RowKey, RowPrefix, StateKey, StateTable, StreamId, Timestamp, UserId,
-};
+use crate::model::{GuildId, RoomId, RowKey, RowPrefix, StateKey, StateTable, StreamId, Timestamp, UserId};
 
 /// What becomes of a table's rows in a backup, a restore and a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +27,9 @@ pub enum Table {
     Meta = 1,
     /// Stream -> head.
     Heads = 2,
-    /// Stream and rev -> event, without the texts that message records hold.
+    /// Stream and rev -> event. Events that post a message are not among them: their messages hold them.
     Events = 3,
-    /// Room and seq -> message record.
+    /// Room and seq -> message record, and the event that posted it.
     Messages = 4,
     /// Room, seq, emoji and user -> reaction.
     Reactions = 5,
@@ -49,7 +47,7 @@ pub enum Table {
     Rooms = 11,
     /// Guild and room -> nothing.
     Channels = 12,
-    /// Day, stream, actor and nonce -> rev and fingerprint.
+    /// Day and tick -> hashes of the nonces that the commit group used, and where their events are.
     Nonces = 13,
     /// State table and key -> state row.
     State = 14,
@@ -104,7 +102,7 @@ impl Table {
     pub const fn class(self) -> TableClass {
         match self {
             Self::Heads | Self::Events | Self::Messages => TableClass::Stream,
-            Self::State | Self::Nonces => TableClass::State,
+            Self::State => TableClass::State,
             Self::Reactions
             | Self::Members
             | Self::GuildsOf
@@ -113,6 +111,7 @@ impl Table {
             | Self::Users
             | Self::Rooms
             | Self::Channels
+            | Self::Nonces
             | Self::Expiries => TableClass::Derived,
             Self::Meta | Self::Changes | Self::Consumers | Self::Parts => TableClass::Node,
         }
@@ -180,14 +179,15 @@ pub(crate) fn message(room: RoomId, seq: u64) -> Vec<u8> {
     key(Table::Messages, &[&room.to_bytes(), &seq.to_be_bytes()])
 }
 
-/// A nonce's row is found under the day of the nonce's own time, so that a sweep removes whole days.
-pub(crate) fn nonce(stream: StreamId, actor: Option<UserId>, nonce: Nonce) -> Vec<u8> {
-    let actor = actor.map_or([0; 16], UserId::to_bytes);
-    let day = nonce_day(nonce.time()).to_be_bytes();
-    key(
-        Table::Nonces,
-        &[&day, &stream.to_bytes(), &actor, &nonce.to_bytes()],
-    )
+/// The nonces of one commit group are found under the day of their own time, so that a sweep removes whole days.
+pub(crate) fn nonces(day: u32, tick: u64) -> Vec<u8> {
+    key(Table::Nonces, &[&day.to_be_bytes(), &tick.to_be_bytes()])
+}
+
+/// The day in the key of a row of nonces.
+pub(crate) fn day_of(key: &[u8]) -> Result<u32> {
+    let day = key.get(1..5).and_then(|bytes| bytes.try_into().ok());
+    day.map(u32::from_be_bytes).ok_or_else(|| short(key))
 }
 
 /// The day that a moment falls into, counted from 1970. A nonce's 48-bit time fits.
@@ -286,6 +286,12 @@ pub(crate) fn stream_of(key: &[u8]) -> Result<StreamId> {
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or_else(|| short(key))?;
     StreamId::from_bytes(bytes).ok_or_else(|| Error::Damaged("a key names no stream".to_owned()))
+}
+
+/// The room in a key of messages.
+pub(crate) fn room_of(key: &[u8]) -> Result<RoomId> {
+    let bytes = key.get(1..17).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(RoomId::from_bytes).ok_or_else(|| short(key))
 }
 
 fn short(key: &[u8]) -> Error {

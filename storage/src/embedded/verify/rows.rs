@@ -4,11 +4,12 @@ use super::{Checker, SLICE};
 use crate::Result;
 use crate::embedded::bulk::everything;
 use crate::embedded::changes::Position;
-use crate::embedded::stored::{StoredEvent, StoredNonce, StoredState, decode_row};
+use crate::embedded::nonces::{Place, Used};
+use crate::embedded::stored::{StoredEvent, StoredMessage, StoredNonces, StoredState, decode_row};
 use crate::embedded::tables::{self, Table};
 use crate::embedded::{frame, reads};
 use crate::error::Error;
-use crate::model::{GuildId, Head, MessageRecord, RoomId, Row, RowKey, StateKey, StateRow, StreamId, UserId};
+use crate::model::{Event, GuildId, Head, RoomId, Row, RowKey, StateKey, StateRow, StreamId, UserId};
 
 impl Checker<'_> {
     pub(super) fn rows(&mut self) -> Result<()> {
@@ -77,7 +78,7 @@ impl Checker<'_> {
                 let event = frame::decode::<StoredEvent>(key, content)?.into_event(stream);
                 self.within(stream, event.rev())
             }
-            Table::Messages => self.message(key, content),
+            Table::Messages => self.message_row(key, content),
             Table::Reactions => {
                 frame::decode::<crate::model::Reaction>(key, content)?;
                 let message = key.get(1..25).unwrap_or_default();
@@ -90,7 +91,7 @@ impl Checker<'_> {
                 decode_row(&row, key, content)?;
                 self.belongs_to(&tables::head(row.stream()))
             }
-            Table::Nonces => self.nonce(key, content),
+            Table::Nonces => self.nonces(key, content),
             Table::State => self.state(key, content),
             Table::Expiries => self.expiry(key, content),
             Table::Consumers => {
@@ -119,8 +120,8 @@ impl Checker<'_> {
         damaged(format_args!("it is of rev {rev}, {stream} ends at {}", head.rev))
     }
 
-    fn message(&self, key: &[u8], content: &[u8]) -> Result<()> {
-        let record: MessageRecord = frame::decode(key, content)?;
+    fn message_row(&self, key: &[u8], content: &[u8]) -> Result<()> {
+        let StoredMessage { record, post } = frame::decode(key, content)?;
         exact(key, 25)?;
         let stream = StreamId::Room(RoomId::from_bytes(id(key, 1)?));
         if tables::trailing_number(key)? != record.seq {
@@ -129,6 +130,12 @@ impl Checker<'_> {
         let head = reads::head(&*self.engine, stream)?;
         if record.seq > head.seq {
             return damaged(format_args!("{stream} ends at message {}", head.seq));
+        }
+        if post.rev > record.rev {
+            return damaged(format_args!(
+                "it was posted by event {} and is at rev {}",
+                post.rev, record.rev
+            ));
         }
         self.within(stream, record.rev)
     }
@@ -165,26 +172,40 @@ impl Checker<'_> {
         }
     }
 
-    fn nonce(&self, key: &[u8], content: &[u8]) -> Result<()> {
-        exact(key, 54)?;
-        let stored: StoredNonce = frame::decode(key, content)?;
-        let named = || Error::Damaged("it names no stream".to_owned());
-        let bytes = key
-            .get(5..22)
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or_else(named)?;
-        let stream = StreamId::from_bytes(bytes).ok_or_else(named)?;
-        let event_key = tables::event(stream, stored.rev);
-        let event = frame::read_as::<StoredEvent>(&*self.engine, &event_key)?;
-        let event = event.map(|event| event.into_event(stream));
-        let own = |nonce| {
-            event
-                .as_ref()
-                .map(|event| tables::nonce(stream, event.actor, nonce))
-        };
-        match event.as_ref().and_then(|event| event.nonce).and_then(own) {
-            Some(own) if own == key => Ok(()),
-            _ => damaged(format_args!("event {} is not its", stored.rev)),
+    /// Each hash is that of the nonce of the event that it stands for.
+    fn nonces(&self, key: &[u8], content: &[u8]) -> Result<()> {
+        exact(key, 13)?;
+        let day = tables::day_of(key)?;
+        let row: StoredNonces = frame::decode(key, content)?;
+        for (stream, hash, place) in row.all() {
+            let event = self.event_at(stream, place)?;
+            let own = event.as_ref().and_then(Used::of);
+            let noted = Used {
+                day,
+                stream,
+                hash,
+                place,
+            };
+            if own != Some(noted) {
+                return damaged(format_args!("{place:?} of {stream} does not have its nonce"));
+            }
+        }
+        Ok(())
+    }
+
+    fn event_at(&self, stream: StreamId, place: Place) -> Result<Option<Event>> {
+        match (place, stream) {
+            (Place::Message(seq), StreamId::Room(room)) => {
+                let key = tables::message(room, seq);
+                let stored = frame::read_as::<StoredMessage>(&*self.engine, &key)?;
+                Ok(stored.map(|stored| stored.event(room)))
+            }
+            (Place::Message(_), _) => Ok(None),
+            (Place::Event(rev), _) => {
+                let key = tables::event(stream, rev);
+                let stored = frame::read_as::<StoredEvent>(&*self.engine, &key)?;
+                Ok(stored.map(|stored| stored.into_event(stream)))
+            }
         }
     }
 

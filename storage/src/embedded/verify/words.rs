@@ -25,10 +25,7 @@ fn name(table: Table, key: &[u8]) -> Option<String> {
         Table::Users => user(rest)?,
         Table::Rooms => room(rest)?,
         Table::Channels => format!("{} as a channel of {}", room(rest.get(16..)?)?, guild(rest)?),
-        Table::Nonces => format!(
-            "a nonce in {}",
-            StreamId::from_bytes(rest.get(4..21)?.try_into().ok()?)?
-        ),
+        Table::Nonces => format!("the nonces of commit group {}", number(key)?),
         Table::State => state(&tables::state_key(key).ok()?),
         Table::Expiries => format!("the expiry of {}", state(&tables::expiring_row(key).ok()?)),
         Table::Changes => format!("the note of commit group {}", number(key)?),
