@@ -107,12 +107,14 @@ macro_rules! store_conformance {
             }
             events {
                 events_page_through_a_stream,
+                events_of_all_kinds_page_from_everywhere,
                 events_behind_the_head_are_none,
                 events_of_neighbours_stay_apart,
                 events_page_has_a_limit,
                 events_replay_shows_the_present_message,
                 events_hold_no_replaced_text,
                 events_are_the_same_after_reopening,
+                events_of_changed_messages_are_as_they_were,
                 events_page_is_whole_under_concurrent_appends,
                 heads_come_in_the_order_asked,
             }

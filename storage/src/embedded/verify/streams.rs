@@ -219,6 +219,7 @@ impl Checker<'_> {
             self.follows(expected, &event, &walk);
             expected = event.rev() + 1;
             walk.last = event.head;
+            self.nonce_of(&event)?;
             visit(self, &event, record.as_ref())?;
         }
         posts.missing_before(self, head.seq + 1, &mut walk);
