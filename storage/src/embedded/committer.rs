@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::folder::{Folder, Tip};
 use super::group::{Finished, Group};
 use super::nonces::Index;
+use super::recent::Recent;
 use super::stored::Tick;
 use super::tap::Tap;
 use super::{append, state, sweep, tables};
@@ -118,6 +119,7 @@ pub(crate) struct Committer {
     pub(crate) epoch: Epoch,
     pub(crate) tick: Tick,
     pub(crate) nonces: Index,
+    pub(crate) recent: Recent,
     pub(crate) env: Env,
     pub(crate) sink: Arc<dyn CommitSink>,
     pub(crate) shared: Arc<Shared>,
@@ -182,7 +184,7 @@ impl Committer {
         operations: &mut mpsc::Receiver<Operation>,
     ) -> Option<oneshot::Sender<()>> {
         let engine = Arc::clone(&self.engine);
-        let group = Group::new(&*engine);
+        let group = Group::new(&*engine, std::mem::take(&mut self.recent));
         let mut gathering = Gathering {
             group,
             answers: Vec::new(),
@@ -220,7 +222,10 @@ impl Committer {
         } = gathering;
         let failure = match broken {
             Some(error) => Some(error),
-            None if group.is_empty() => None,
+            None if group.is_empty() => {
+                self.recent = group.into_recent();
+                None
+            }
             None => self.commit(group, &commits).err(),
         };
         for answer in answers {
@@ -277,6 +282,7 @@ impl Committer {
             batch,
             tick: next,
             nonces,
+            recent,
         } = self.shared.note(group.finish(&self.tick, self.env.now()))?;
         self.taps.iter().for_each(|tap| tap.committing(&batch));
         if let Err(error) = self.engine.commit(batch) {
@@ -292,6 +298,7 @@ impl Committer {
             self.nonces.forget_before(next.nonces_from);
         }
         self.nonces.add(&nonces);
+        self.recent = recent;
         self.tick = next;
         self.shared
             .logical_bytes

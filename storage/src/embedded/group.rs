@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::nonces::{Place, Used};
+use super::recent::Recent;
 use super::stored::{StateNote, StoredChanges, StoredNonces, Tick, decode_row};
 use super::{frame, tables};
 use crate::engine::{Batch, Engine, Entry, Previous};
@@ -15,6 +16,7 @@ use crate::model::{Head, Row, RowKey, StateKey, StateTable, StreamId, Timestamp}
 /// Decisions of one group see each other's writes in here before anything is stored.
 pub(crate) struct Group<'a> {
     engine: &'a dyn Engine,
+    recent: Recent,
     slots: HashMap<Vec<u8>, Slot>,
     /// Heads move with every event: they are encoded once, when the group is finished.
     heads: BTreeMap<StreamId, Held<Head>>,
@@ -61,8 +63,7 @@ struct Held<T> {
 
 impl<T: DeserializeOwned + Serialize + Default> Held<T> {
     /// The value of a short row.
-    fn read(engine: &dyn Engine, key: &[u8]) -> Result<Self> {
-        let before = engine.get(key)?;
+    fn new(before: Option<Vec<u8>>, key: &[u8]) -> Result<Self> {
         let now = match &before {
             Some(main) => frame::decode(key, frame::open_single(key, main)?)?,
             None => T::default(),
@@ -94,12 +95,15 @@ pub(crate) struct Finished {
     pub(crate) tick: Tick,
     /// The nonces that it uses.
     pub(crate) nonces: Vec<Used>,
+    /// What the next group need not read, when this one is written.
+    pub(crate) recent: Recent,
 }
 
 impl<'a> Group<'a> {
-    pub(crate) fn new(engine: &'a dyn Engine) -> Self {
+    pub(crate) fn new(engine: &'a dyn Engine, recent: Recent) -> Self {
         Self {
             engine,
+            recent,
             slots: HashMap::new(),
             heads: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -122,6 +126,11 @@ impl<'a> Group<'a> {
         self.bytes == 0
     }
 
+    /// Ends a group that writes nothing.
+    pub(crate) fn into_recent(self) -> Recent {
+        self.recent
+    }
+
     /// What the store under the group is.
     pub(crate) fn engine(&self) -> &'a dyn Engine {
         self.engine
@@ -130,7 +139,7 @@ impl<'a> Group<'a> {
     /// The row as it is now, read if nobody asked for it yet.
     fn raw(&mut self, key: &[u8]) -> Result<Option<&[u8]>> {
         if !self.slots.contains_key(key) {
-            let before = self.engine.get(key)?;
+            let before = self.stored(key)?;
             let now = Now::Same;
             self.slots.insert(key.to_vec(), Slot { before, now });
         }
@@ -144,9 +153,17 @@ impl<'a> Group<'a> {
             slot.now = now;
             return Ok(());
         }
-        let before = self.engine.get(&key)?;
+        let before = self.stored(&key)?;
         self.slots.insert(key, Slot { before, now });
         Ok(())
+    }
+
+    /// What is stored under a key.
+    fn stored(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self.recent.get(key) {
+            Some(value) => Ok(Some(value)),
+            None => self.engine.get(key),
+        }
     }
 
     /// The typed value under a key.
@@ -231,7 +248,8 @@ impl<'a> Group<'a> {
         if let Some(held) = self.heads.get(&stream) {
             return Ok(held.now);
         }
-        let held: Held<Head> = Held::read(self.engine, &tables::head(stream))?;
+        let key = tables::head(stream);
+        let held: Held<Head> = Held::new(self.stored(&key)?, &key)?;
         let head = held.now;
         self.heads.insert(stream, held);
         Ok(head)
@@ -266,13 +284,14 @@ impl<'a> Group<'a> {
 
     /// Counts a write of a state table.
     pub(crate) fn count_state(&mut self, table: StateTable) -> Result<()> {
-        let held = match self.counts.entry(table) {
-            std::collections::btree_map::Entry::Occupied(held) => held.into_mut(),
-            std::collections::btree_map::Entry::Vacant(free) => {
-                free.insert(Held::read(self.engine, &tables::state_count(table))?)
-            }
-        };
-        held.set(held.now + 1);
+        if !self.counts.contains_key(&table) {
+            let key = tables::state_count(table);
+            let held = Held::new(self.stored(&key)?, &key)?;
+            self.counts.insert(table, held);
+        }
+        if let Some(held) = self.counts.get_mut(&table) {
+            held.set(held.now + 1);
+        }
         Ok(())
     }
 
@@ -294,8 +313,8 @@ impl<'a> Group<'a> {
     /// Turns the group into a batch that ends with the new tick.
     pub(crate) fn finish(mut self, tick: &Tick, now: Timestamp) -> Result<Finished> {
         let number = tick.number + 1;
-        let changes = self.changes(now);
-        self.put_as(tables::change(number), &changes)?;
+        let changes = frame::encode(&self.changes(now))?;
+        self.put_new(tables::change(number), &changes)?;
         let nonces = self.put_nonces(number)?;
         let mut next = Tick {
             number,
@@ -303,6 +322,27 @@ impl<'a> Group<'a> {
             nonces_from: self.nonces_from.unwrap_or(tick.nonces_from).max(tick.nonces_from),
             ..*tick
         };
+        let (mut batch, mut recent) = self.into_batch()?;
+        add_up(&batch, &mut next);
+        recent.note(&batch);
+        let key = tables::meta(super::META_TICK);
+        let value = frame::seal_as(&key, &next)?.main;
+        let previous = frame::seal_as(&key, tick)?.main;
+        batch.push(Entry {
+            key,
+            value: Some(value),
+            previous: Previous::Value(previous),
+        });
+        Ok(Finished {
+            batch,
+            tick: next,
+            nonces,
+            recent,
+        })
+    }
+
+    /// What the group changes, in one order, whatever the hash map's: the hash is the same for the same group.
+    fn into_batch(self) -> Result<(Batch, Recent)> {
         let mut batch: Batch = Vec::with_capacity(self.slots.len() + self.heads.len() + 4);
         for (stream, held) in self.heads {
             held.finish(tables::head(stream), &mut batch)?;
@@ -317,30 +357,8 @@ impl<'a> Group<'a> {
                 Now::Gone => push(&mut batch, key, slot.before, None),
             }
         }
-        // One order, whatever the hash map's: the hash is the same for the same group.
         batch.sort_unstable_by(|left, right| left.key.cmp(&right.key));
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&tick.hash.to_le_bytes());
-        for entry in &batch {
-            hasher.update(&entry.key);
-            hasher.update(entry.value.as_deref().unwrap_or_default());
-            next.logical_bytes = (next.logical_bytes + entry.length(entry.value.as_deref()))
-                .saturating_sub(entry.length(entry.previous.value()));
-        }
-        next.hash = hasher.finalize();
-        let key = tables::meta(super::META_TICK);
-        let value = frame::seal_as(&key, &next)?.main;
-        let previous = frame::seal_as(&key, tick)?.main;
-        batch.push(Entry {
-            key,
-            value: Some(value),
-            previous: Previous::Value(previous),
-        });
-        Ok(Finished {
-            batch,
-            tick: next,
-            nonces,
-        })
+        Ok((batch, self.recent))
     }
 
     fn changes(&mut self, now: Timestamp) -> StoredChanges {
@@ -377,6 +395,19 @@ impl<'a> Group<'a> {
         }
         Ok(nonces)
     }
+}
+
+/// Adds a batch to the hash and the size of everything.
+fn add_up(batch: &Batch, tick: &mut Tick) {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&tick.hash.to_le_bytes());
+    for entry in batch {
+        hasher.update(&entry.key);
+        hasher.update(entry.value.as_deref().unwrap_or_default());
+        tick.logical_bytes = (tick.logical_bytes + entry.length(entry.value.as_deref()))
+            .saturating_sub(entry.length(entry.previous.value()));
+    }
+    tick.hash = hasher.finalize();
 }
 
 fn push(batch: &mut Batch, key: Vec<u8>, before: Option<Vec<u8>>, value: Option<Vec<u8>>) {

@@ -16,6 +16,7 @@ mod frame;
 mod group;
 mod nonces;
 mod reads;
+mod recent;
 mod restore;
 mod snapshot;
 mod state;
@@ -39,6 +40,7 @@ use crate::{CommitSink, Env, NoSink, Store};
 use committer::{Committer, Operation, Shared};
 use folder::{Folder, Tip};
 use nonces::Index;
+use recent::Recent;
 use stored::Tick;
 
 pub use backup::{BackupReport, backup};
@@ -200,6 +202,7 @@ fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Em
         epoch,
         tick,
         nonces,
+        recent: Recent::default(),
         env: options.env.clone(),
         sink: options.sink,
         shared: Arc::clone(&shared),
