@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, oneshot};
 use super::folder::{Folder, Tip};
 use super::group::{Finished, Group};
 use super::nonces::Index;
-use super::recent::Recent;
 use super::stored::Tick;
 use super::tap::Tap;
 use super::{append, state, sweep, tables};
@@ -119,7 +118,6 @@ pub(crate) struct Committer {
     pub(crate) epoch: Epoch,
     pub(crate) tick: Tick,
     pub(crate) nonces: Index,
-    pub(crate) recent: Recent,
     pub(crate) env: Env,
     pub(crate) sink: Arc<dyn CommitSink>,
     pub(crate) shared: Arc<Shared>,
@@ -184,7 +182,7 @@ impl Committer {
         operations: &mut mpsc::Receiver<Operation>,
     ) -> Option<oneshot::Sender<()>> {
         let engine = Arc::clone(&self.engine);
-        let group = Group::new(&*engine, std::mem::take(&mut self.recent));
+        let group = Group::new(&*engine);
         let mut gathering = Gathering {
             group,
             answers: Vec::new(),
@@ -222,10 +220,7 @@ impl Committer {
         } = gathering;
         let failure = match broken {
             Some(error) => Some(error),
-            None if group.is_empty() => {
-                self.recent = group.into_recent();
-                None
-            }
+            None if group.is_empty() => None,
             None => self.commit(group, &commits).err(),
         };
         for answer in answers {
@@ -282,7 +277,6 @@ impl Committer {
             batch,
             tick: next,
             nonces,
-            recent,
         } = self.shared.note(group.finish(&self.tick, self.env.now()))?;
         self.taps.iter().for_each(|tap| tap.committing(&batch));
         if let Err(error) = self.engine.commit(batch) {
@@ -298,7 +292,6 @@ impl Committer {
             self.nonces.forget_before(next.nonces_from);
         }
         self.nonces.add(&nonces);
-        self.recent = recent;
         self.tick = next;
         self.shared
             .logical_bytes

@@ -6,7 +6,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::nonces::{Place, Used};
-use super::recent::Recent;
 use super::stored::{StateNote, StoredChanges, StoredNonces, Tick, decode_row};
 use super::{frame, tables};
 use crate::engine::{Batch, Engine, Entry, Previous};
@@ -16,7 +15,6 @@ use crate::model::{Head, Row, RowKey, StateKey, StateTable, StreamId, Timestamp}
 /// Decisions of one group see each other's writes in here before anything is stored.
 pub(crate) struct Group<'a> {
     engine: &'a dyn Engine,
-    recent: Recent,
     slots: HashMap<Vec<u8>, Slot>,
     /// Heads move with every event: they are encoded once, when the group is finished.
     heads: BTreeMap<StreamId, Held<Head>>,
@@ -95,15 +93,12 @@ pub(crate) struct Finished {
     pub(crate) tick: Tick,
     /// The nonces that it uses.
     pub(crate) nonces: Vec<Used>,
-    /// What the next group need not read, when this one is written.
-    pub(crate) recent: Recent,
 }
 
 impl<'a> Group<'a> {
-    pub(crate) fn new(engine: &'a dyn Engine, recent: Recent) -> Self {
+    pub(crate) fn new(engine: &'a dyn Engine) -> Self {
         Self {
             engine,
-            recent,
             slots: HashMap::new(),
             heads: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -126,11 +121,6 @@ impl<'a> Group<'a> {
         self.bytes == 0
     }
 
-    /// Ends a group that writes nothing.
-    pub(crate) fn into_recent(self) -> Recent {
-        self.recent
-    }
-
     /// What the store under the group is.
     pub(crate) fn engine(&self) -> &'a dyn Engine {
         self.engine
@@ -139,7 +129,7 @@ impl<'a> Group<'a> {
     /// The row as it is now, read if nobody asked for it yet.
     fn raw(&mut self, key: &[u8]) -> Result<Option<&[u8]>> {
         if !self.slots.contains_key(key) {
-            let before = self.stored(key)?;
+            let before = self.engine.get(key)?;
             let now = Now::Same;
             self.slots.insert(key.to_vec(), Slot { before, now });
         }
@@ -153,17 +143,9 @@ impl<'a> Group<'a> {
             slot.now = now;
             return Ok(());
         }
-        let before = self.stored(&key)?;
+        let before = self.engine.get(&key)?;
         self.slots.insert(key, Slot { before, now });
         Ok(())
-    }
-
-    /// What is stored under a key.
-    fn stored(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        match self.recent.get(key) {
-            Some(value) => Ok(Some(value)),
-            None => self.engine.get(key),
-        }
     }
 
     /// The typed value under a key.
@@ -249,7 +231,7 @@ impl<'a> Group<'a> {
             return Ok(held.now);
         }
         let key = tables::head(stream);
-        let held: Held<Head> = Held::new(self.stored(&key)?, &key)?;
+        let held: Held<Head> = Held::new(self.engine.get(&key)?, &key)?;
         let head = held.now;
         self.heads.insert(stream, held);
         Ok(head)
@@ -286,7 +268,7 @@ impl<'a> Group<'a> {
     pub(crate) fn count_state(&mut self, table: StateTable) -> Result<()> {
         if !self.counts.contains_key(&table) {
             let key = tables::state_count(table);
-            let held = Held::new(self.stored(&key)?, &key)?;
+            let held = Held::new(self.engine.get(&key)?, &key)?;
             self.counts.insert(table, held);
         }
         if let Some(held) = self.counts.get_mut(&table) {
@@ -322,9 +304,8 @@ impl<'a> Group<'a> {
             nonces_from: self.nonces_from.unwrap_or(tick.nonces_from).max(tick.nonces_from),
             ..*tick
         };
-        let (mut batch, mut recent) = self.into_batch()?;
+        let mut batch = self.into_batch()?;
         add_up(&batch, &mut next);
-        recent.note(&batch);
         let key = tables::meta(super::META_TICK);
         let value = frame::seal_as(&key, &next)?.main;
         let previous = frame::seal_as(&key, tick)?.main;
@@ -337,12 +318,11 @@ impl<'a> Group<'a> {
             batch,
             tick: next,
             nonces,
-            recent,
         })
     }
 
     /// What the group changes, in one order, whatever the hash map's: the hash is the same for the same group.
-    fn into_batch(self) -> Result<(Batch, Recent)> {
+    fn into_batch(self) -> Result<Batch> {
         let mut batch: Batch = Vec::with_capacity(self.slots.len() + self.heads.len() + 4);
         for (stream, held) in self.heads {
             held.finish(tables::head(stream), &mut batch)?;
@@ -358,7 +338,7 @@ impl<'a> Group<'a> {
             }
         }
         batch.sort_unstable_by(|left, right| left.key.cmp(&right.key));
-        Ok((batch, self.recent))
+        Ok(batch)
     }
 
     fn changes(&mut self, now: Timestamp) -> StoredChanges {

@@ -16,7 +16,6 @@ mod frame;
 mod group;
 mod nonces;
 mod reads;
-mod recent;
 mod restore;
 mod snapshot;
 mod state;
@@ -40,7 +39,6 @@ use crate::{CommitSink, Env, NoSink, Store};
 use committer::{Committer, Operation, Shared};
 use folder::{Folder, Tip};
 use nonces::Index;
-use recent::Recent;
 use stored::Tick;
 
 pub use backup::{BackupReport, backup};
@@ -202,7 +200,6 @@ fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Em
         epoch,
         tick,
         nonces,
-        recent: Recent::default(),
         env: options.env.clone(),
         sink: options.sink,
         shared: Arc::clone(&shared),
