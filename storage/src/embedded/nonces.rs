@@ -1,9 +1,9 @@
 //! Which nonces were used, and where the events are that they stand for.
 //!
-//! A row for each nonce would be one more key for each message, at a random place: a fifth of what a post costs, and
-//! memory for ever. Instead each commit group writes one row that lists hashes of its nonces, and all hashes of the
-//! days that are kept are in memory, for the committer alone: about 15 bytes each. A hash only says where to look. The
-//! event or message there has the nonce itself, and decides.
+//! A row for each nonce would be one more key for each message, at a random place, and keys are what an engine's time
+//! and memory go into. Instead each commit group writes one row that lists hashes of its nonces, and all hashes of the
+//! days that are kept are in memory, for the committer alone: 12 bytes each after a start, up to 18 as they come. A hash
+//! only says where to look. The event or message there has the nonce itself, and decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};

@@ -12,6 +12,9 @@ use crate::model::{
     project,
 };
 
+/// What a walk does with each event, and with the message that it posted.
+type Visit<'a, C> = dyn FnMut(&mut C, &Event, Option<&MessageRecord>) -> Result<()> + 'a;
+
 /// How one walk over a stream's events went.
 pub(super) struct Walk {
     /// The head after the last event that was there.
@@ -189,7 +192,7 @@ impl Checker<'_> {
         &mut self,
         stream: StreamId,
         head: &Head,
-        visit: &mut dyn FnMut(&mut Self, &Event, Option<&MessageRecord>) -> Result<()>,
+        visit: &mut Visit<'_, Self>,
     ) -> Result<Walk> {
         let mut walk = Walk {
             last: Head::default(),
