@@ -146,9 +146,13 @@ fn commit(room: u128, rev: u64) -> Arc<Commit> {
             author,
             text: text.to_owned(),
             reply_to: Some(1),
+            reply_to_author: None,
+            mentions: Default::default(),
+            system: None,
         },
         sealed: Some(Sealed {
             reason: "for the audit".to_owned(),
+            details: Default::default(),
         }),
     };
     let record = MessageRecord {
@@ -162,6 +166,11 @@ fn commit(room: u128, rev: u64) -> Arc<Commit> {
         edited_at: None,
         deleted: None,
         reactions: Vec::new(),
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: None,
+        pinned_at: None,
+        has_thread: false,
     };
     Arc::new(Commit {
         event,

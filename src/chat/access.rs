@@ -2,20 +2,25 @@
 //!
 //! Something that one may not see is answered exactly as something that does not exist.
 
-use madang_storage::model::{GuildId, RoomId, UserId};
+use madang_storage::model::{GuildId, Permissions, Room, RoomId, RoomKind, UserId};
 
-use super::places::GuildCopy;
-use super::{Chat, Error, Identity, Result};
+use super::places::{GuildCopy, Rank};
+use super::{Chat, Code, Error, Identity, Result};
+
+/// What people may do in conversations of their own.
+const IN_CONVERSATIONS: Permissions = Permissions::of_members();
 
 /// A room that somebody may see, and what the person may do in it.
 #[derive(Debug, Clone)]
 pub(crate) struct RoomAccess {
     /// Which room.
     pub(crate) id: RoomId,
-    /// The guild's `rev` at which this was judged; events carry it.
+    /// The room itself.
+    pub(crate) room: Room,
+    /// The guild's `rev` at which this was judged; events carry it. 0 where no guild decides.
     pub(crate) access_rev: u64,
-    /// Whether the person may delete what others wrote.
-    pub(crate) may_moderate: bool,
+    /// What the person may do here.
+    pub(crate) permissions: Permissions,
 }
 
 /// A guild that somebody is a member of.
@@ -27,26 +32,82 @@ pub(crate) struct GuildAccess {
     pub(crate) owner: UserId,
     /// The guild's `rev` at which this was judged.
     pub(crate) access_rev: u64,
+    /// What the person may do in the guild as a whole.
+    pub(crate) permissions: Permissions,
+    /// How high the person stands.
+    pub(crate) rank: Rank,
+}
+
+impl RoomAccess {
+    /// Refuses who lacks a right.
+    pub(crate) fn require(&self, permission: Permissions) -> Result<()> {
+        require(self.permissions, permission)
+    }
 }
 
 impl GuildAccess {
-    /// Whether the person may change the guild: make channels, invite, moderate.
-    pub(crate) fn may_manage(&self, identity: &Identity) -> bool {
-        self.owner == identity.user
+    /// Refuses who lacks a right.
+    pub(crate) fn require(&self, permission: Permissions) -> Result<()> {
+        require(self.permissions, permission)
     }
+}
+
+fn require(held: Permissions, needed: Permissions) -> Result<()> {
+    if held.contains(needed) {
+        return Ok(());
+    }
+    let missing: Vec<&str> = needed.without(held).names().collect();
+    let text = format!("this needs the permission {}", missing.join(", "));
+    Err(Error::new(Code::Forbidden, text))
 }
 
 impl Chat {
     /// A room, for somebody who may see it.
     pub(crate) async fn room_access(&self, identity: &Identity, id: RoomId) -> Result<RoomAccess> {
-        let guild = self.guild_of(id).await?.ok_or_else(Error::not_found)?;
-        let guild = self.guild_access(identity, guild).await?;
-        let may_moderate = guild.may_manage(identity);
+        let user = identity.user;
+        let (room, is_member) = self
+            .look_at_room(id, |copy| (copy.room().cloned(), copy.members().contains(&user)))
+            .await?;
+        let room = room.ok_or_else(Error::not_found)?;
+        let (permissions, access_rev) = match room.kind {
+            RoomKind::Dm { .. } | RoomKind::Group { .. } if is_member => (IN_CONVERSATIONS, 0),
+            RoomKind::Dm { .. } | RoomKind::Group { .. } => return Err(Error::not_found()),
+            RoomKind::Channel { guild } => self.permissions_in(user, guild, &room).await?,
+            RoomKind::Thread { parent, guild, .. } => match guild {
+                Some(guild) => {
+                    let parent = self.look_at_room(parent, |copy| copy.room().cloned()).await?;
+                    let parent = parent.ok_or_else(Error::not_found)?;
+                    self.permissions_in(user, guild, &parent).await?
+                }
+                None => {
+                    let is_member = self
+                        .look_at_room(parent, |copy| copy.members().contains(&user))
+                        .await?;
+                    let held = Some((IN_CONVERSATIONS, 0)).filter(|_| is_member);
+                    held.ok_or_else(Error::not_found)?
+                }
+            },
+        };
+        if !permissions.contains(Permissions::VIEW) {
+            return Err(Error::not_found());
+        }
         Ok(RoomAccess {
             id,
-            access_rev: guild.access_rev,
-            may_moderate,
+            room,
+            access_rev,
+            permissions,
         })
+    }
+
+    /// What somebody may do in a channel, and by which `rev` of the guild that is so.
+    async fn permissions_in(
+        &self,
+        user: UserId,
+        guild: GuildId,
+        channel: &Room,
+    ) -> Result<(Permissions, u64)> {
+        let look = |copy: &GuildCopy| (copy.permissions_in(user, channel), copy.rev());
+        self.look_at_guild(guild, look).await
     }
 
     /// Whether somebody may see a room; if not, as for a room that does not exist.
@@ -56,13 +117,16 @@ impl Chat {
 
     /// A guild, for a member of it.
     pub(crate) async fn guild_access(&self, identity: &Identity, id: GuildId) -> Result<GuildAccess> {
-        let judge = |guild: &GuildCopy| {
-            guild.has_member(identity.user).then(|| GuildAccess {
+        let user = identity.user;
+        let judge = |copy: &GuildCopy| {
+            Some(GuildAccess {
                 id,
-                owner: guild.owner(),
-                access_rev: guild.rev(),
+                owner: copy.guild()?.owner,
+                access_rev: copy.rev(),
+                permissions: copy.permissions(user)?,
+                rank: copy.rank(user)?,
             })
         };
-        self.look_at(id, judge).await?.ok_or_else(Error::not_found)
+        self.look_at_guild(id, judge).await?.ok_or_else(Error::not_found)
     }
 }

@@ -1,45 +1,123 @@
 //! Who may hear what, for the hub.
 
 use async_trait::async_trait;
-use madang_storage::model::{StreamId, UserId};
+use madang_storage::model::{GuildId, Permissions, Room, RoomId, RoomKind, StreamId, UserId};
 
-use super::places::GuildCopy;
 use super::{Chat, Code};
-use crate::hub::Audience;
+use crate::hub::{Audience, Standing};
 
-/// What the audience of a stream without a guild is judged by: it never changes.
-const UNCHANGING: u64 = u64::MAX;
+/// What decides who may hear a stream.
+enum Judge {
+    /// Nothing that ever changes.
+    Nobody,
+    /// The members of a guild.
+    Guild(GuildId),
+    /// A guild, and the exceptions of one of its channels.
+    Channel(GuildId, RoomId),
+    /// Who is in a DM or group.
+    Members(RoomId),
+}
 
 #[async_trait]
 impl Audience for Chat {
-    fn applied_rev(&self, stream: StreamId) -> Option<u64> {
-        match stream {
-            StreamId::User(_) | StreamId::Instance => Some(UNCHANGING),
-            StreamId::Guild(_) | StreamId::Room(_) => self.known_place(stream)?.look(GuildCopy::rev),
-        }
+    fn standing(&self, stream: StreamId) -> Option<Standing> {
+        let places = self.places();
+        let guild_rev = |guild| places.known_guild(guild, |copy| copy.rev());
+        let room_rev = |room| places.known_room(room, |copy| copy.meta_rev());
+        Some(match self.judge_of(stream)? {
+            Judge::Nobody => Standing::UNCHANGING,
+            Judge::Guild(guild) => Standing {
+                guild: guild_rev(guild)?,
+                room: u64::MAX,
+            },
+            Judge::Channel(guild, room) => Standing {
+                guild: guild_rev(guild)?,
+                room: room_rev(room)?,
+            },
+            Judge::Members(room) => Standing {
+                guild: u64::MAX,
+                room: room_rev(room)?,
+            },
+        })
     }
 
-    async fn reach(&self, stream: StreamId, rev: u64) -> madang_storage::Result<u64> {
-        let guild = match stream {
-            StreamId::User(_) | StreamId::Instance => return Ok(UNCHANGING),
-            StreamId::Guild(guild) => Some(guild),
-            StreamId::Room(room) => self.guild_of(room).await.map_err(storage_error)?,
-        };
+    async fn reach(&self, stream: StreamId, needed: Standing) -> madang_storage::Result<Standing> {
+        if let StreamId::Room(room) = stream {
+            self.look_at_room(room, |_| ()).await.map_err(storage_error)?;
+        }
         let unknown = || madang_storage::Error::Unavailable(format!("nobody knows who may hear {stream}"));
-        let guild = guild.ok_or_else(unknown)?;
-        self.places().hear_of(StreamId::Guild(guild), rev);
-        self.look_at(guild, GuildCopy::rev).await.map_err(storage_error)
+        match self.judge_of(stream).ok_or_else(unknown)? {
+            Judge::Nobody => {}
+            Judge::Guild(guild) => self.reach_guild(guild, needed.guild).await?,
+            Judge::Channel(guild, room) => {
+                self.reach_guild(guild, needed.guild).await?;
+                self.look_at_room(room, |_| ()).await.map_err(storage_error)?;
+            }
+            Judge::Members(room) => self.look_at_room(room, |_| ()).await.map_err(storage_error)?,
+        }
+        self.standing(stream).ok_or_else(unknown)
     }
 
     fn may_hear(&self, user: UserId, stream: StreamId) -> bool {
-        match stream {
-            StreamId::Instance => true,
-            StreamId::User(owner) => owner == user,
-            StreamId::Guild(_) | StreamId::Room(_) => {
-                let place = self.known_place(stream);
-                place.is_some_and(|place| place.look(|guild| guild.has_member(user)).unwrap_or(false))
+        let places = self.places();
+        let may = match (self.judge_of(stream), stream) {
+            (Some(Judge::Nobody), StreamId::User(owner)) => Some(owner == user),
+            (Some(Judge::Nobody), _) => Some(true),
+            (Some(Judge::Guild(guild)), _) => places.known_guild(guild, |copy| copy.member(user).is_some()),
+            (Some(Judge::Channel(guild, room)), _) => {
+                let sees = |room: &Room| {
+                    places.known_guild(guild, |copy| {
+                        copy.permissions_in(user, room).contains(Permissions::VIEW)
+                    })
+                };
+                places
+                    .known_room(room, |copy| copy.room().and_then(sees))
+                    .flatten()
             }
+            (Some(Judge::Members(room)), _) => places.known_room(room, |copy| {
+                copy.room().is_some() && copy.members().contains(&user)
+            }),
+            (None, _) => None,
+        };
+        may.unwrap_or(false)
+    }
+
+    fn guild_of(&self, stream: StreamId) -> Option<GuildId> {
+        match stream {
+            StreamId::Guild(guild) => Some(guild),
+            StreamId::Room(room) => self
+                .places()
+                .known_room(room, |copy| copy.room()?.kind.guild())
+                .flatten(),
+            StreamId::User(_) | StreamId::Instance => None,
         }
+    }
+}
+
+impl Chat {
+    /// What decides about a stream; `None` for a room that this node does not know.
+    fn judge_of(&self, stream: StreamId) -> Option<Judge> {
+        let room = match stream {
+            StreamId::User(_) | StreamId::Instance => return Some(Judge::Nobody),
+            StreamId::Guild(guild) => return Some(Judge::Guild(guild)),
+            StreamId::Room(room) => room,
+        };
+        let kind = self.places().known_room(room, |copy| copy.kind())?;
+        let deciding = Self::deciding_room(room, &kind);
+        Some(match (kind.guild(), kind) {
+            (Some(guild), _) => Judge::Channel(guild, deciding),
+            (None, RoomKind::Thread { .. } | RoomKind::Dm { .. } | RoomKind::Group { .. }) => {
+                Judge::Members(deciding)
+            }
+            (None, RoomKind::Channel { .. }) => return None,
+        })
+    }
+
+    async fn reach_guild(&self, guild: GuildId, rev: u64) -> madang_storage::Result<()> {
+        if rev != u64::MAX {
+            self.places().hear_of(StreamId::Guild(guild), rev);
+        }
+        self.look_at_guild(guild, |_| ()).await.map_err(storage_error)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use madang_storage::model::{
-    EventId, Fact, GuildId, Head, Marker, Room, RoomId, Row, RowKey, RowPrefix, Rows, StateKey, StateOutcome,
-    StateTable, StreamId, Timestamp, UserId,
+    EventId, Fact, GuildId, Head, Marker, Permissions, Room, RoomId, Row, RowKey, RowPrefix, Rows, StateKey,
+    StateOutcome, StateTable, StreamId, Timestamp, UserId,
 };
 use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE, StateRecord, decode};
 use serde::{Deserialize, Serialize};
@@ -209,12 +209,7 @@ impl Chat {
         topic: Option<&str>,
     ) -> Result<ChannelView> {
         let access = self.guild_access(identity, guild).await?;
-        if !access.may_manage(identity) {
-            return Err(Error::new(
-                Code::Forbidden,
-                "only the guild's owner may make channels",
-            ));
-        }
+        access.require(Permissions::MANAGE_CHANNELS)?;
         let name = names::title("name", name)?;
         let topic = names::topic(topic.unwrap_or_default())?;
         self.check_room_for_channel(guild).await?;
@@ -264,11 +259,7 @@ impl Chat {
             nonce: None,
             rows: Vec::new(),
         };
-        let fact = Fact::RoomCreated {
-            guild,
-            name: name.shown.clone(),
-            topic,
-        };
+        let fact = Fact::channel_created(guild, name.shown.clone(), topic);
         let decide = move |head: &Head, _: &Rows| {
             if head.exists() {
                 Err(())

@@ -1,6 +1,6 @@
 //! Invites: codes that let people sign up into a guild.
 
-use madang_storage::model::{GuildId, StateKey, StateOutcome, StateTable, Timestamp, UserId};
+use madang_storage::model::{GuildId, Permissions, StateKey, StateOutcome, StateTable, Timestamp, UserId};
 use madang_storage::{StateRecord, Versioned};
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::accounts::{Account, Credentials, Visitor};
 use super::names;
 use super::sessions::SignedIn;
 use super::view::{Time, UserView};
-use super::{Chat, Code, Error, Identity, Result, secrets};
+use super::{Chat, Error, Identity, Result, secrets};
 
 /// An invite can be used at most so often, where its uses are counted.
 pub(super) const MAX_USES: u64 = 1_000;
@@ -68,9 +68,7 @@ impl Chat {
     /// Makes an invite into a guild.
     pub async fn create_invite(&self, identity: &Identity, new: NewInvite) -> Result<MadeInvite> {
         let guild = self.guild_access(identity, new.guild).await?;
-        if !guild.may_manage(identity) {
-            return Err(Error::new(Code::Forbidden, "only the guild's owner may invite"));
-        }
+        guild.require(Permissions::INVITE)?;
         if new.max_uses.is_some_and(|uses| uses == 0 || uses > MAX_USES) {
             let text = format!("an invite can be used 1 to {MAX_USES} times");
             return Err(Error::invalid("max_uses", text));

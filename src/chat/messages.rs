@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use madang_storage::model::{
-    Draft, EventId, Fact, Head, MessageRecord, Nonce, RoomId, Row, RowKey, Rows, StreamId,
+    Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, Row, RowKey, Rows, StreamId,
 };
 use madang_storage::{Anchor, AppendError, Appended, Command, NonceUse};
 use sha2::{Digest, Sha256};
@@ -75,6 +75,9 @@ impl Chat {
                 author,
                 text: text.clone(),
                 reply_to,
+                reply_to_author: None,
+                mentions: Default::default(),
+                system: None,
             }))
         };
         let outcome = posted(self.store().append(command, decide).await);
@@ -107,7 +110,10 @@ impl Chat {
         let access = self.room_access(identity, room).await?;
         let mut command = self.message_command(identity, &access);
         command.rows = vec![RowKey::Message { room, seq }];
-        let (user, may_moderate) = (identity.user, access.may_moderate);
+        let (user, may_moderate) = (
+            identity.user,
+            access.permissions.contains(Permissions::MANAGE_MESSAGES),
+        );
         let decide = move |_: &Head, rows: &Rows| {
             let record = present(rows, room, seq)?;
             if record.author != user && !may_moderate {

@@ -2,7 +2,29 @@
 
 use async_trait::async_trait;
 use madang_storage::Result;
-use madang_storage::model::{Commit, StreamId, UserId};
+use madang_storage::model::{Commit, GuildId, StreamId, UserId};
+
+/// How new what is that an audience is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The `rev` of the guild; the highest number where no guild decides.
+    pub guild: u64,
+    /// The `rev` at which the room itself changed last; the highest number where no room decides.
+    pub room: u64,
+}
+
+impl Standing {
+    /// Of an audience that never changes.
+    pub const UNCHANGING: Self = Self {
+        guild: u64::MAX,
+        room: u64::MAX,
+    };
+
+    /// Whether this is as new as `needed`.
+    pub const fn covers(self, needed: Self) -> bool {
+        self.guild >= needed.guild && self.room >= needed.room
+    }
+}
 
 /// Who may hear what. Implemented by the logic; the hub asks before it delivers.
 ///
@@ -12,22 +34,32 @@ use madang_storage::model::{Commit, StreamId, UserId};
 /// guild is at least as new.
 #[async_trait]
 pub trait Audience: Send + Sync + 'static {
-    /// The `rev` of the guild that this node judges the stream's audience by; `None` when that must be found out
-    /// first. For a stream without a guild any number that never changes.
-    fn applied_rev(&self, stream: StreamId) -> Option<u64>;
+    /// How new what is that this node judges the stream's audience by; `None` when that must be found out first.
+    fn standing(&self, stream: StreamId) -> Option<Standing>;
 
-    /// Finds out what it takes to judge by at least `rev`; answers the `rev` that is judged by from now on.
-    async fn reach(&self, stream: StreamId, rev: u64) -> Result<u64>;
+    /// Finds out what it takes to judge by something as new as `needed`; answers what is judged by from now on.
+    async fn reach(&self, stream: StreamId, needed: Standing) -> Result<Standing>;
 
     /// Whether the user may hear the stream. What is not known is not allowed. Cheap, and never blocks.
     fn may_hear(&self, user: UserId, stream: StreamId) -> bool;
+
+    /// The guild that the stream belongs to, as far as this node knows.
+    fn guild_of(&self, stream: StreamId) -> Option<GuildId>;
 }
 
-/// The guild's `rev` that an event's audience must be judged by at least.
-pub(super) fn needed_rev(commit: &Commit) -> u64 {
-    match commit.event.stream {
+/// How new what must be that an event's audience is judged by.
+pub(super) fn needed_for(commit: &Commit) -> Standing {
+    let event = &commit.event;
+    match event.stream {
         // An event of the guild itself changes its audience: it is judged by what it leaves behind.
-        StreamId::Guild(_) => commit.event.rev(),
-        _ => commit.event.access_rev,
+        StreamId::Guild(_) => Standing {
+            guild: event.rev(),
+            room: 0,
+        },
+        StreamId::Room(_) => Standing {
+            guild: event.access_rev,
+            room: 0,
+        },
+        StreamId::User(_) | StreamId::Instance => Standing { guild: 0, room: 0 },
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use madang_storage::Store;
-use madang_storage::model::{Commit, Fact, GuildId, Head, Room, RoomId, Row, RowKey, StreamId};
+use madang_storage::model::{Commit, GuildId, Head, Room, RoomId, Row, RowKey, StreamId};
 
 use super::listener::Listener;
 use super::{Attached, FrameKey, Hub, Signal};
@@ -41,7 +41,7 @@ impl Heads {
     /// Notes a commit. Called on the committing thread: one entry for a room, however often it changes.
     pub(super) fn note(&self, room: RoomId, commit: &Commit) {
         let head = commit.event.head;
-        let meta = matches!(commit.event.fact, Fact::RoomCreated { .. });
+        let meta = head.meta_rev == head.rev;
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = changed.entry(room).or_insert(Changed {
             rev: 0,
@@ -120,7 +120,10 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
 /// A room's guild, where it stands, and what to tell of it.
 async fn read_room(store: &Store, room: RoomId, changed: &Changed) -> Option<(GuildId, Head, Signal)> {
     match try_read_room(store, room).await {
-        Ok(Some((row, head))) => Some((row.guild, head, signal_of(room, row, head, changed.meta))),
+        Ok(Some((row, head))) => {
+            let guild = row.kind.guild()?;
+            Some((guild, head, signal_of(guild, room, row, head, changed.meta)))
+        }
         Ok(None) => None,
         Err(error) => {
             // A head is a hint; the next change of the room brings it again.
@@ -140,12 +143,12 @@ async fn try_read_room(store: &Store, room: RoomId) -> madang_storage::Result<Op
     })
 }
 
-fn signal_of(room: RoomId, row: Room, head: Head, meta: bool) -> Signal {
+fn signal_of(guild: GuildId, room: RoomId, row: Room, head: Head, meta: bool) -> Signal {
     if !meta {
         return Signal::Head { room, head };
     }
     Signal::Room {
-        guild: row.guild,
+        guild,
         room,
         name: row.name,
         topic: row.topic,

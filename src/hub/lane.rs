@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use madang_storage::Store;
 use madang_storage::model::{Commit, Head, StreamId};
 
-use super::audience::{Audience, needed_rev};
+use super::audience::{Audience, Standing, needed_for};
 use super::frames::EventFrames;
 use super::listener::{CloseReason, Listener};
 use super::{Counters, Encoder, FrameKey, Signal};
@@ -49,8 +49,8 @@ struct State {
     receivers: Arc<Vec<Arc<Listener>>>,
     /// Those who know more than was delivered: each joins when its `rev` is reached.
     joining: Vec<(Arc<Listener>, u64)>,
-    /// The guild's `rev` by which every listener was found to be in the audience; `None` when somebody is new.
-    judged: Option<u64>,
+    /// By what every listener was found to be in the audience; `None` when somebody is new.
+    judged: Option<Standing>,
     /// How many have joined so far: whoever judges sees whether somebody came meanwhile.
     joins: u64,
     /// Somebody was let go, and nobody is left.
@@ -224,9 +224,9 @@ impl Lane {
     }
 
     /// Lets go of everybody who is not in the audience any more, as this node knows it now.
-    pub(super) async fn judge(&self, by: &Delivery) {
-        if let Some(rev) = by.audience.applied_rev(self.stream) {
-            self.judge_by(rev, by);
+    pub(super) fn judge(&self, by: &Delivery) {
+        if let Some(standing) = by.audience.standing(self.stream) {
+            self.judge_by(standing, by);
         }
     }
 
@@ -282,7 +282,7 @@ impl Lane {
 
     /// Hands one event, the next one, to everybody who listens and may. `false` when nobody can tell who may.
     async fn deliver(&self, frames: Arc<EventFrames>, by: &Delivery) -> bool {
-        if !self.reach(needed_rev(frames.commit()), by).await {
+        if !self.reach(needed_for(frames.commit()), by).await {
             return false;
         }
         let receivers = {
@@ -317,21 +317,20 @@ impl Lane {
         true
     }
 
-    /// Makes sure that everybody here was judged by the guild at `needed` at least.
-    async fn reach(&self, needed: u64, by: &Delivery) -> bool {
-        let mut applied = by.audience.applied_rev(self.stream).filter(|rev| *rev >= needed);
+    /// Makes sure that everybody here was judged by something as new as `needed`.
+    async fn reach(&self, needed: Standing, by: &Delivery) -> bool {
+        let mut present = by.audience.standing(self.stream);
         let mut pause = FIRST_PAUSE;
         for _ in 0..MAX_TRIES {
-            if let Some(rev) = applied {
-                self.judge_by(rev, by);
+            if let Some(standing) = present.filter(|standing| standing.covers(needed)) {
+                self.judge_by(standing, by);
                 return true;
             }
             match by.audience.reach(self.stream, needed).await {
-                Ok(rev) if rev >= needed => applied = Some(rev),
-                Ok(rev) => tracing::debug!(stream = %self.stream, needed, rev, "the guild is not as far yet"),
+                Ok(standing) => present = Some(standing),
                 Err(error) => tracing::warn!(stream = %self.stream, %error, "the audience cannot be judged"),
             }
-            if applied.is_none() {
+            if !present.is_some_and(|standing| standing.covers(needed)) {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
@@ -339,11 +338,11 @@ impl Lane {
         false
     }
 
-    /// Judges everybody here, unless that was done by the same guild already.
-    fn judge_by(&self, rev: u64, by: &Delivery) {
+    /// Judges everybody here, unless that was done by the same already.
+    fn judge_by(&self, standing: Standing, by: &Delivery) {
         let (present, joins) = {
             let state = self.lock();
-            if state.judged == Some(rev) {
+            if state.judged == Some(standing) {
                 return;
             }
             (state.present(), state.joins)
@@ -354,7 +353,7 @@ impl Lane {
             let mut state = self.lock();
             gone.iter().for_each(|listener| state.remove(listener));
             state.emptied |= !gone.is_empty() && state.is_empty();
-            state.judged = (state.joins == joins).then_some(rev);
+            state.judged = (state.joins == joins).then_some(standing);
         }
         by.counters.let_go.fetch_add(gone.len() as u64, Ordering::Relaxed);
         for listener in gone {

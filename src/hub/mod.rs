@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use madang_storage::model::{Commit, GuildId, Head, RoomId, SessionId, StreamId, UserId};
 use madang_storage::{Result, Store};
 
-pub use audience::Audience;
+pub use audience::{Audience, Standing};
 use frames::EventFrames;
 pub use frames::{Encoder, FrameKey};
 use heads::Heads;
@@ -152,10 +152,27 @@ impl Hub {
     }
 
     /// Lets go of all who may not hear a stream any more. Their events would let them go, too, but may be long in coming.
-    pub async fn judge(&self, stream: StreamId) {
+    pub fn judge(&self, stream: StreamId) {
         if let (Some(lane), Some(by)) = (self.lane(stream), self.delivery()) {
-            lane.judge(&by).await;
+            lane.judge(&by);
             self.remove_if_emptied(&lane);
+        }
+    }
+
+    /// Judges everybody who listens to a guild or to one of its rooms. Looks at every lane of this node: for what
+    /// happens now and then.
+    pub fn judge_guild(&self, guild: GuildId) {
+        let Some(attached) = self.inner.attached.get() else {
+            return;
+        };
+        let streams: Vec<StreamId> = {
+            let lanes = self.inner.lanes.read().unwrap_or_else(PoisonError::into_inner);
+            lanes.keys().copied().collect()
+        };
+        for stream in streams {
+            if attached.audience.guild_of(stream) == Some(guild) {
+                self.judge(stream);
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::{
     Audience, CloseReason, Encoder, FrameKey, Hub, MAX_MISSED_PER_STREAM, MAX_OPEN_ROOMS, Opened, Outlet,
-    Signal,
+    Signal, Standing,
 };
 
 const ROOM: RoomId = RoomId::from_u128(7);
@@ -137,15 +137,22 @@ impl Gate {
 
 #[async_trait]
 impl Audience for Gate {
-    fn applied_rev(&self, _stream: StreamId) -> Option<u64> {
-        Some(self.applied.load(Ordering::SeqCst))
+    fn standing(&self, _stream: StreamId) -> Option<Standing> {
+        Some(Standing {
+            guild: self.applied.load(Ordering::SeqCst),
+            room: 1,
+        })
     }
 
-    async fn reach(&self, _stream: StreamId, rev: u64) -> madang_storage::Result<u64> {
+    async fn reach(&self, stream: StreamId, needed: Standing) -> madang_storage::Result<Standing> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        let reached = rev.min(self.reachable.load(Ordering::SeqCst));
+        let reached = needed.guild.min(self.reachable.load(Ordering::SeqCst));
         self.applied.fetch_max(reached, Ordering::SeqCst);
-        Ok(reached)
+        Ok(self.standing(stream).unwrap())
+    }
+
+    fn guild_of(&self, _stream: StreamId) -> Option<GuildId> {
+        Some(GuildId::from_u128(1))
     }
 
     fn may_hear(&self, user: UserId, _stream: StreamId) -> bool {
@@ -184,11 +191,7 @@ async fn world(tells: fn(u64) -> bool) -> World {
         env: Env::system(),
         _folder: folder,
     };
-    let fact = Fact::RoomCreated {
-        guild: GuildId::from_u128(1),
-        name: "room".into(),
-        topic: String::new(),
-    };
+    let fact = Fact::channel_created(GuildId::from_u128(1), "room", "");
     append(&world.store, &world.env, fact).await;
     world
 }
@@ -219,6 +222,9 @@ fn message() -> Fact {
         author: UserId::from_u128(1),
         text: "hello".into(),
         reply_to: None,
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: None,
     }
 }
 
@@ -411,11 +417,11 @@ async fn whoever_was_removed_is_let_go_without_an_event() {
     let world = world(|_| true).await;
     let removed = UserId::from_u128(66);
     let (ear, _) = join_as(&world, removed, None).await;
-    world.hub.judge(StreamId::Room(ROOM)).await;
+    world.hub.judge(StreamId::Room(ROOM));
     assert_eq!(ear.resets.load(Ordering::SeqCst), 0, "it may hear the room");
     *world.gate.banned.lock().unwrap() = Some(removed);
     world.gate.applied.store(7, Ordering::SeqCst);
-    world.hub.judge(StreamId::Room(ROOM)).await;
+    world.hub.judge_guild(GuildId::from_u128(1));
     assert_eq!(ear.resets.load(Ordering::SeqCst), 1);
     // The lane ended with its last listener, and a new one begins.
     let (other, _) = join(&world, None).await;

@@ -68,6 +68,9 @@ impl World {
                 author: UserId::from_u128(*author),
                 text: text.clone(),
                 reply_to: None,
+                reply_to_author: None,
+                mentions: Default::default(),
+                system: None,
             },
             Wish::Edit { which, text } => Fact::MessageEdited {
                 seq: live(*which)?.seq,
@@ -146,11 +149,7 @@ impl World {
 
 /// Every world that a room passes through, the new room first, and the events in between.
 fn live(wishes: &[(Wish, u64)]) -> (Vec<World>, Vec<Event>) {
-    let made = Fact::RoomCreated {
-        guild: GuildId::from_u128(1),
-        name: "room".to_owned(),
-        topic: String::new(),
-    };
+    let made = Fact::channel_created(GuildId::from_u128(1), "room".to_owned(), String::new());
     let mut world = World::default();
     let first = world.event(made, Timestamp::from_millis(500));
     world.apply(&first);
@@ -318,11 +317,7 @@ fn misplaced_facts_are_errors() {
     let (worlds, _) = live(&[]);
     let (empty, room) = (World::default(), worlds.last().expect("the new room"));
     let now = Timestamp::default();
-    let made = Fact::RoomCreated {
-        guild: GuildId::from_u128(1),
-        name: String::new(),
-        topic: String::new(),
-    };
+    let made = Fact::channel_created(GuildId::from_u128(1), String::new(), String::new());
     let edit = Fact::MessageEdited {
         seq: 1,
         text: String::new(),

@@ -103,11 +103,7 @@ async fn set_up(nodes: &Nodes, rooms: &[RoomId]) {
         append(nodes, &store, guild, Fact::MemberJoined { user }).await;
     }
     for room in rooms {
-        let fact = Fact::RoomCreated {
-            guild: GUILD,
-            name: format!("room {room}"),
-            topic: String::new(),
-        };
+        let fact = Fact::channel_created(GUILD, format!("room {room}"), String::new());
         append(nodes, &store, StreamId::Room(*room), fact).await;
     }
 }

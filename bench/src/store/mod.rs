@@ -52,11 +52,7 @@ fn command(env: &Env, stream: StreamId, actor: UserId) -> Command {
 }
 
 async fn make_room(store: &Store, env: &Env, room: RoomId) -> anyhow::Result<()> {
-    let fact = Fact::RoomCreated {
-        guild: GuildId::from_u128(1),
-        name: "bench".to_owned(),
-        topic: String::new(),
-    };
+    let fact = Fact::channel_created(GuildId::from_u128(1), "bench".to_owned(), String::new());
     append(
         store,
         command(env, StreamId::Room(room), UserId::from_u128(1)),
@@ -71,6 +67,9 @@ async fn post(store: &Store, env: &Env, room: RoomId, author: UserId, text: Stri
         author,
         text,
         reply_to: None,
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: None,
     };
     append(store, command(env, StreamId::Room(room), author), fact).await
 }

@@ -114,9 +114,13 @@ pub async fn append_answers_the_event_as_it_is_stored(fixture: &mut Fixture) {
         author: user(1),
         text: "hello".to_owned(),
         reply_to: Some(9),
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: None,
     };
     let sealed = Some(Sealed {
         reason: "only for the audit".to_owned(),
+        details: Default::default(),
     });
     let draft = Draft {
         fact: fact.clone(),
@@ -138,6 +142,7 @@ pub async fn append_answers_the_event_as_it_is_stored(fixture: &mut Fixture) {
         at: Fixture::START,
         meta_rev: 1,
         first_rev: 1,
+        wide_seq: 0,
     };
     assert_eq!((event.id, event.stream, event.head), (id, stream, head));
     assert_eq!(
@@ -173,12 +178,8 @@ pub async fn append_starts_every_kind_of_stream(fixture: &mut Fixture) {
         .await
         .expect("user");
     writer.create_guild(guild(1)).await.expect("guild");
-    writer.join(guild(1)).await.expect("member");
-    let topic = Fact::RoomCreated {
-        guild: guild(1),
-        name: name("tea"),
-        topic: name("and cake"),
-    };
+    writer.by(user(2)).join(guild(1)).await.expect("member");
+    let topic = Fact::channel_created(guild(1), name("tea"), name("and cake"));
     writer.fact(StreamId::Room(room(1)), topic).await.expect("room");
 
     let store = fixture.store();
@@ -192,11 +193,12 @@ pub async fn append_starts_every_kind_of_stream(fixture: &mut Fixture) {
         user(1)
     );
     assert!(store.is_member(guild(1), user(1)).await.expect("read"));
-    assert!(!store.is_member(guild(1), user(2)).await.expect("read"));
+    assert!(store.is_member(guild(1), user(2)).await.expect("read"));
+    assert!(!store.is_member(guild(1), user(3)).await.expect("read"));
     let made = store.room(room(1)).await.expect("read").expect("there");
     assert_eq!(
-        (made.guild, made.name.as_str(), made.topic.as_str()),
-        (guild(1), "tea", "and cake")
+        (made.kind.guild(), made.name.as_str(), made.topic.as_str()),
+        (Some(guild(1)), "tea", "and cake")
     );
     assert_eq!(made.created_at, Fixture::START);
 }

@@ -196,7 +196,8 @@ pub async fn decision_never_edits_behind_a_deletion(fixture: &mut Fixture) {
 
 /// Of sixteen who do what can be done once, one does it and the others are refused from fresh rows.
 pub async fn decision_lets_one_of_many_win(fixture: &mut Fixture) {
-    fixture.writer().create_guild(guild(1)).await.expect("made");
+    let owner = fixture.writer().by(user(2));
+    owner.create_guild(guild(1)).await.expect("made");
     let tasks = (0..16).map(|_| {
         let writer = fixture.writer();
         async move { writer.join(guild(1)).await }

@@ -2,9 +2,9 @@
 
 use super::Fixture;
 use super::fold::{all_events, assert_same_event};
-use super::support::{at_once, guild, room, user};
-use crate::model::{Fact, Head, StreamId};
-use crate::{Error, MAX_EVENTS_PER_PAGE};
+use super::support::{self, Refusal, at_once, guild, nonce, posted, room, user};
+use crate::model::{Draft, Fact, Head, Rows, Sealed, StreamId};
+use crate::{Command, Error, MAX_EVENTS_PER_PAGE, NonceUse};
 
 const CRAB: &str = "\u{1f980}";
 
@@ -34,6 +34,34 @@ pub async fn events_page_through_a_stream(fixture: &mut Fixture) {
             revs.extend(page.commits.iter().map(|commit| commit.event.rev()));
         }
         assert_eq!(revs, (1..=23).collect::<Vec<_>>(), "pages of {limit}");
+    }
+}
+
+/// Where a page starts and how long it is changes nothing about its events, posts or others.
+pub async fn events_of_all_kinds_page_from_everywhere(fixture: &mut Fixture) {
+    let room = fixture.make_room().await;
+    let writer = fixture.writer();
+    for round in 1..=4 {
+        writer.post_all(room, 0..round).await;
+        writer.edit(room, 1, "other").await.expect("edited");
+        writer.react(room, round, CRAB, true).await.expect("reacted");
+        writer.post(room, "one more").await.expect("posted");
+    }
+    writer.delete(room, 2).await.expect("deleted");
+    writer.delete(room, 3).await.expect("deleted");
+    let stream = StreamId::Room(room);
+    let all = all_events(fixture.store(), stream).await;
+    assert_eq!(all.len(), 25);
+    for after in 0..all.len() {
+        for limit in [1, 2, 3, 5, 40] {
+            let page = fixture.store().events(stream, after as u64, limit).await;
+            let last = all.len().min(after + limit);
+            assert_eq!(
+                page.expect("events").commits,
+                all[after..last],
+                "{limit} after {after}"
+            );
+        }
     }
 }
 
@@ -184,6 +212,66 @@ pub async fn events_are_the_same_after_reopening(fixture: &mut Fixture) {
     }
 }
 
+/// What becomes of a message changes nothing about the event that posted it: who did it, under which nonce and rights,
+/// for which sealed reason, and where the stream stood.
+pub async fn events_of_changed_messages_are_as_they_were(fixture: &mut Fixture) {
+    let room = fixture.make_room().await;
+    let writer = fixture.writer();
+    writer.post_all(room, 0..3).await;
+    writer.delete(room, 3).await.expect("deleted");
+    let sealed = Some(Sealed {
+        reason: "imported".to_owned(),
+        details: Default::default(),
+    });
+    let nonces = [4, 5, 6].map(|number| NonceUse {
+        nonce: nonce(Fixture::START, number),
+        fingerprint: 9,
+    });
+    // By somebody for another, by the author, and by the server.
+    for (used, actor) in nonces.into_iter().zip([Some(user(7)), Some(user(1)), None]) {
+        let command = Command {
+            actor,
+            access_rev: 77,
+            nonce: Some(used),
+            ..writer.command(StreamId::Room(room))
+        };
+        let draft = Draft {
+            fact: posted(user(1), "before"),
+            sealed: sealed.clone(),
+        };
+        let decide = move |_: &Head, _: &Rows| Ok::<_, Refusal>(draft.clone());
+        writer.append(command, decide).await.expect("posted");
+    }
+    writer.edit(room, 4, "after").await.expect("edited");
+    writer.react(room, 5, CRAB, true).await.expect("reacted");
+    writer.delete(room, 5).await.expect("deleted");
+    writer.delete(room, 6).await.expect("deleted");
+    drop(writer);
+    let before = fixture.sink().told();
+    fixture.reopen().await;
+
+    let events = all_events(fixture.store(), StreamId::Room(room)).await;
+    assert_eq!(before.len(), events.len());
+    for (told, stored) in before.iter().zip(&events) {
+        assert_same_event(&told.event, &stored.event);
+    }
+    let actors: Vec<_> = events[5..8].iter().map(|commit| commit.event.actor).collect();
+    assert_eq!(actors, [Some(user(7)), Some(user(1)), None]);
+    assert!(events[5..8].iter().all(|commit| commit.event.sealed == sealed));
+    // Each nonce still stands for its message, whatever became of it.
+    for (seq, used) in (4..).zip(nonces) {
+        let command = Command {
+            actor: actors[seq - 4],
+            nonce: Some(used),
+            ..fixture.writer().command(StreamId::Room(room))
+        };
+        let posted = support::always(posted(user(1), "again"));
+        let answer = fixture.writer().append(command, posted).await.expect("replayed");
+        assert!(answer.replayed);
+        assert_same_event(&answer.commit.event, &events[seq + 1].event);
+    }
+}
+
 /// A page read while others write is dense, goes as far as its head says, and has records at least as new as their
 /// events: the head is from before.
 pub async fn events_page_is_whole_under_concurrent_appends(fixture: &mut Fixture) {
@@ -234,7 +322,7 @@ pub async fn events_page_is_whole_under_concurrent_appends(fixture: &mut Fixture
 pub async fn heads_come_in_the_order_asked(fixture: &mut Fixture) {
     let room_id = fixture.make_room().await;
     fixture.writer().create_guild(guild(1)).await.expect("made");
-    fixture.writer().join(guild(1)).await.expect("joined");
+    fixture.writer().by(user(2)).join(guild(1)).await.expect("joined");
     let (of_room, of_guild, nothing) = (
         StreamId::Room(room_id),
         StreamId::Guild(guild(1)),

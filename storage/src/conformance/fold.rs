@@ -314,6 +314,18 @@ fn list_of(key: &RowKey) -> Option<RowPrefix> {
             seq: *seq,
             emoji: emoji.clone(),
         }),
+        RowKey::Role { guild, .. } => Some(RowPrefix::RolesOf(*guild)),
+        RowKey::Category { guild, .. } => Some(RowPrefix::CategoriesOf(*guild)),
+        RowKey::Ban { guild, .. } => Some(RowPrefix::BansOf(*guild)),
+        RowKey::RoomMember { room, .. } => Some(RowPrefix::MembersOfRoom(*room)),
+        RowKey::RoomOf { user, .. } => Some(RowPrefix::RoomsOf(*user)),
+        RowKey::Thread { parent, .. } => Some(RowPrefix::ThreadsOf(*parent)),
+        RowKey::Pin { room, .. } => Some(RowPrefix::PinsOf(*room)),
+        RowKey::WideMention { room, .. } => Some(RowPrefix::WideMentionsOf(*room)),
+        RowKey::Inbox { user, .. } => Some(RowPrefix::InboxOf(*user)),
+        RowKey::Follow { user, .. } => Some(RowPrefix::FollowedBy(*user)),
+        RowKey::Follower { user, .. } => Some(RowPrefix::FollowersOf(*user)),
+        RowKey::Block { user, .. } => Some(RowPrefix::BlockedBy(*user)),
         RowKey::Instance | RowKey::Guild(_) | RowKey::User(_) | RowKey::Room(_) | RowKey::Message { .. } => {
             None
         }

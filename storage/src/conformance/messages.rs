@@ -98,6 +98,9 @@ pub async fn message_edit_replaces_the_text_only(fixture: &mut Fixture) {
         author: user(1),
         text: "before".to_owned(),
         reply_to: Some(1),
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: None,
     };
     fixture
         .writer()
@@ -425,11 +428,7 @@ async fn post_and_edit_long(writer: &Writer, room: RoomId, number: u128) -> (u64
 /// Everything with a text of its own may be long: topics, names, and reasons that only the audit reads.
 pub async fn long_values_are_kept_everywhere(fixture: &mut Fixture) {
     let (topic, reason) = (long_text(16_384, "topic"), long_text(9_000, "reason"));
-    let made = Fact::RoomCreated {
-        guild: guild(1),
-        name: long_text(5_000, "name"),
-        topic: topic.clone(),
-    };
+    let made = Fact::channel_created(guild(1), long_text(5_000, "name"), topic.clone());
     fixture
         .writer()
         .fact(StreamId::Room(room(1)), made.clone())
@@ -439,6 +438,7 @@ pub async fn long_values_are_kept_everywhere(fixture: &mut Fixture) {
         fact: posted(user(1), "hello"),
         sealed: Some(Sealed {
             reason: reason.clone(),
+            details: Default::default(),
         }),
     };
     let sealed = draft.sealed.clone();

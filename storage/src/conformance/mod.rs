@@ -28,6 +28,7 @@ pub mod lifecycle;
 pub mod markers;
 pub mod messages;
 pub mod nonces;
+pub mod places;
 pub mod reference;
 pub mod rows;
 pub mod sink;
@@ -98,6 +99,13 @@ macro_rules! store_conformance {
                 nonce_is_remembered_until_it_expires,
                 nonce_of_what_did_not_happen_stays_free,
             }
+            places {
+                rows_follow_what_happens_in_a_guild,
+                rows_follow_what_happens_to_a_room,
+                rows_follow_what_people_want,
+                inboxes_hold_what_calls_by_name,
+                pins_and_threads_are_told_by_their_messages,
+            }
             sink {
                 sink_is_told_before_the_answer,
                 sink_is_told_once_and_in_order,
@@ -107,12 +115,14 @@ macro_rules! store_conformance {
             }
             events {
                 events_page_through_a_stream,
+                events_of_all_kinds_page_from_everywhere,
                 events_behind_the_head_are_none,
                 events_of_neighbours_stay_apart,
                 events_page_has_a_limit,
                 events_replay_shows_the_present_message,
                 events_hold_no_replaced_text,
                 events_are_the_same_after_reopening,
+                events_of_changed_messages_are_as_they_were,
                 events_page_is_whole_under_concurrent_appends,
                 heads_come_in_the_order_asked,
             }

@@ -156,16 +156,15 @@ pub fn posted(author: UserId, text: &str) -> Fact {
         author,
         text: text.to_owned(),
         reply_to: None,
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: None,
     }
 }
 
 /// A room's first fact.
 pub fn room_created(guild: GuildId, name: &str) -> Fact {
-    Fact::RoomCreated {
-        guild,
-        name: name.to_owned(),
-        topic: String::new(),
-    }
+    Fact::channel_created(guild, name.to_owned(), String::new())
 }
 
 /// A guild's first fact.

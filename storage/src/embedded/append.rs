@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::group::Group;
-use super::stored::{StoredEvent, StoredNonce, encode_row};
-use super::{frame, tables};
+use super::nonces::{self, Index, Place, Used};
+use super::stored::{StoredEvent, StoredMessage, StoredPost, encode_row};
+use super::{events, frame, tables};
 use crate::error::{Error, Result};
 use crate::model::{
-    Commit, Event, Marker, MessageRecord, NonceAge, Row, RowChange, RowKey, Rows, StateKey, StateRow,
-    StateTable, Timestamp, advance, project, rows_needed,
+    Commit, Event, Fact, Marker, MessageRecord, NonceAge, Row, RowChange, RowKey, Rows, StateKey, StateRow,
+    StateTable, StreamId, Timestamp, advance, project, rows_needed,
 };
 use crate::store::backend::{AppendOutcome, Decide};
 use crate::store::command::{Appended, Command};
@@ -21,12 +22,13 @@ const MAX_EMOJI_BYTES: usize = 128;
 /// Decides and writes one event into the group. After an error or a refusal the group is as it was.
 pub(crate) fn apply(
     group: &mut Group<'_>,
+    known: &Index,
     command: &Command,
     decide: &mut Decide,
     now: Timestamp,
 ) -> Result<AppendOutcome> {
     check(command)?;
-    if let Some(appended) = replay(group, command, now)? {
+    if let Some(appended) = replay(group, known, command, now)? {
         return Ok(AppendOutcome::Appended(appended));
     }
     let head = group.head(command.stream)?;
@@ -50,7 +52,7 @@ pub(crate) fn apply(
     };
     let needed = load(group, &rows_needed(event.stream, &event.fact))?;
     let changes = project(&event, &needed).map_err(|error| Error::InvalidFact(error.to_string()))?;
-    let record = write(group, command, &event, &changes)?;
+    let record = write(group, command, &event, changes)?;
     let commit = Arc::new(Commit { event, record });
     Ok(AppendOutcome::Appended(Appended {
         commit,
@@ -85,39 +87,85 @@ fn load(group: &mut Group<'_>, keys: &[RowKey]) -> Result<Rows> {
 }
 
 /// The event that the command's nonce stands for already.
-fn replay(group: &mut Group<'_>, command: &Command, now: Timestamp) -> Result<Option<Appended>> {
+fn replay(
+    group: &mut Group<'_>,
+    known: &Index,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Option<Appended>> {
     let Some(used) = command.nonce else {
         return Ok(None);
     };
     if used.nonce.age(now) == NonceAge::Expired {
         return Err(Error::NonceExpired);
     }
-    let key = tables::nonce(command.stream, command.actor, used.nonce);
-    let Some(known) = group.get::<StoredNonce>(&key)? else {
-        return Ok(None);
-    };
-    if known.fingerprint != used.fingerprint {
-        return Err(Error::NonceConflict);
-    }
-    let key = tables::event(command.stream, known.rev);
-    let stored = group.get::<StoredEvent>(&key)?;
-    let missing = || Error::Damaged(format!("{} is missing", frame::describe(&key)));
-    let event = stored.ok_or_else(missing)?.into_event(command.stream);
-    let record = match (command.stream, event.fact.message_seq(&event.head)) {
-        (crate::model::StreamId::Room(room), Some(seq)) => group.row(&RowKey::Message { room, seq })?,
-        _ => None,
-    };
-    let record = record.and_then(|row| {
-        if let Row::Message(record) = row {
-            Some(Arc::new(record))
-        } else {
-            None
+    let hash = nonces::hash(command.stream, command.actor, used.nonce);
+    let places: Vec<Place> = known.places(used.nonce, hash).chain(group.places(hash)).collect();
+    for place in places {
+        let Some((commit, fingerprint)) = at_place(group, command.stream, place)? else {
+            continue;
+        };
+        // Few bits of the hash say where to look: another nonce may have the same.
+        if commit.event.nonce != Some(used.nonce) || commit.event.actor != command.actor {
+            continue;
         }
-    });
-    Ok(Some(Appended {
-        commit: Arc::new(Commit { event, record }),
-        replayed: true,
-    }))
+        if fingerprint != used.fingerprint {
+            return Err(Error::NonceConflict);
+        }
+        return Ok(Some(Appended {
+            commit: Arc::new(commit),
+            replayed: true,
+        }));
+    }
+    Ok(None)
+}
+
+/// The event that is kept at a place of a stream, with the message that it is about, and its request's fingerprint.
+/// `None` when the stream has no such place: it is another stream's.
+fn at_place(group: &mut Group<'_>, stream: StreamId, place: Place) -> Result<Option<(Commit, u64)>> {
+    let head = group.head(stream)?;
+    match (place, stream) {
+        (Place::Message(seq), StreamId::Room(room)) if seq <= head.seq => {
+            let key = tables::message(room, seq);
+            let stored = group.get::<StoredMessage>(&key)?;
+            let stored = stored.ok_or_else(|| missing(&key))?;
+            let (event, fingerprint) = (stored.event(room), stored.post.fingerprint);
+            let record = Some(Arc::new(stored.record));
+            Ok(Some((Commit { event, record }, fingerprint)))
+        }
+        (Place::Event(rev), _) if rev <= head.rev => {
+            let key = tables::event(stream, rev);
+            let Some(stored) = group.get::<StoredEvent>(&key)? else {
+                // That rev posted a message, so the place is another stream's; or there is a hole, which is told.
+                events::page(group.engine(), stream, rev - 1, 1)?;
+                return Ok(None);
+            };
+            let fingerprint = stored.fingerprint;
+            let event = stored.into_event(stream);
+            let record = match (stream, event.fact.message_seq(&event.head)) {
+                (StreamId::Room(room), Some(seq)) => group.row(&RowKey::Message { room, seq })?,
+                _ => None,
+            };
+            let record = record.and_then(|row| match row {
+                Row::Message(record) => Some(Arc::new(record)),
+                _ => None,
+            });
+            Ok(Some((Commit { event, record }, fingerprint)))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn missing(key: &[u8]) -> Error {
+    Error::Damaged(format!("{} is missing", frame::describe(key)))
+}
+
+/// A change that is encoded, so that nothing can fail for the caller's reasons any more.
+enum Encoded {
+    New(Vec<u8>, Vec<u8>),
+    Put(Vec<u8>, Vec<u8>),
+    Delete(Vec<u8>),
+    Marker(StateKey, Marker),
 }
 
 /// Writes an event and what follows from it, and answers the message that it is about. Everything that can fail for
@@ -126,68 +174,72 @@ fn write(
     group: &mut Group<'_>,
     command: &Command,
     event: &Event,
-    changes: &[RowChange],
+    changes: Vec<RowChange>,
 ) -> Result<Option<Arc<MessageRecord>>> {
-    let mut encoded = Vec::with_capacity(changes.len());
+    let fingerprint = command.nonce.map_or(0, |used| used.fingerprint);
+    let mut encoded = Vec::with_capacity(changes.len() + 1);
     let mut record = None;
     for change in changes {
         encoded.push(match change {
-            RowChange::Put(row, value) => {
-                check_row(row)?;
-                if let Row::Message(message) = value {
-                    record = Some(Arc::new(message.clone()));
-                }
-                let content = encode_row(value)?;
-                if content.len() > frame::MAX_CONTENT_BYTES {
-                    return Err(Error::TooLarge {
-                        what: "a record",
-                        limit: frame::MAX_CONTENT_BYTES,
-                    });
-                }
-                Some(content)
+            RowChange::Put(row, Row::Message(message)) => {
+                let change = encode_message(group, event, fingerprint, tables::row(&row), &message)?;
+                record = Some(Arc::new(message));
+                change
             }
-            RowChange::Delete(_) | RowChange::MoveMarker { .. } => None,
+            RowChange::Put(row, value) => {
+                check_row(&row)?;
+                Encoded::Put(tables::row(&row), fitting("a record", encode_row(&value)?)?)
+            }
+            RowChange::Delete(row) => Encoded::Delete(tables::row(&row)),
+            RowChange::MoveMarker { user, room, to } => Encoded::Marker(StateKey::marker(user, room), to),
         });
     }
-    let stored = frame::encode(&StoredEvent::new(event))?;
-    if stored.len() > frame::MAX_CONTENT_BYTES {
-        return Err(Error::TooLarge {
-            what: "an event",
-            limit: frame::MAX_CONTENT_BYTES,
-        });
+    // A posted message is the row of its event.
+    if !matches!(event.fact, Fact::MessagePosted { .. }) {
+        let content = frame::encode(&StoredEvent::new(event, fingerprint))?;
+        let key = tables::event(event.stream, event.rev());
+        encoded.push(Encoded::New(key, fitting("an event", content)?));
     }
 
-    group.put_new(tables::event(event.stream, event.rev()), &stored)?;
-    group.put_as(tables::head(event.stream), &event.head)?;
-    for (change, content) in changes.iter().zip(encoded) {
-        match (change, content) {
-            (RowChange::Put(row, Row::Message(message)), Some(content)) if message.rev == event.rev() => {
-                let key = tables::row(row);
-                let is_new = message.seq == event.head.seq
-                    && matches!(event.fact, crate::model::Fact::MessagePosted { .. });
-                if is_new {
-                    group.put_new(key, &content)?
-                } else {
-                    group.put(key, &content)?
-                }
-            }
-            (RowChange::Put(row, _), Some(content)) => group.put(tables::row(row), &content)?,
-            (RowChange::Delete(row), _) => group.delete(tables::row(row))?,
-            (RowChange::MoveMarker { user, room, to }, _) => {
-                move_marker(group, &StateKey::marker(*user, *room), *to)?
-            }
-            (RowChange::Put(..), None) => {}
+    group.set_head(event.stream, event.head)?;
+    for change in encoded {
+        match change {
+            Encoded::New(key, content) => group.put_new(key, &content)?,
+            Encoded::Put(key, content) => group.put(key, &content)?,
+            Encoded::Delete(key) => group.delete(key)?,
+            Encoded::Marker(key, to) => move_marker(group, &key, to)?,
         }
     }
-    if let Some(used) = command.nonce {
-        let stored = StoredNonce {
-            rev: event.rev(),
-            fingerprint: used.fingerprint,
-        };
-        group.put_as(tables::nonce(command.stream, command.actor, used.nonce), &stored)?;
+    if let Some(used) = Used::of(event) {
+        group.note_nonce(used);
     }
-    group.note_stream(event.stream, event.rev());
     Ok(record)
+}
+
+/// A message with what its posted event needs: of this event, or as it was kept.
+fn encode_message(
+    group: &mut Group<'_>,
+    event: &Event,
+    fingerprint: u64,
+    key: Vec<u8>,
+    message: &MessageRecord,
+) -> Result<Encoded> {
+    let encode = |post: &StoredPost| fitting("a record", StoredMessage::encode(message, post)?);
+    if let Fact::MessagePosted { author, .. } = event.fact {
+        let content = encode(&StoredPost::new(event, author, fingerprint))?;
+        return Ok(Encoded::New(key, content));
+    }
+    let stored = group.get::<StoredMessage>(&key)?;
+    let content = encode(&stored.ok_or_else(|| missing(&key))?.post)?;
+    Ok(Encoded::Put(key, content))
+}
+
+fn fitting(what: &'static str, content: Vec<u8>) -> Result<Vec<u8>> {
+    let limit = frame::MAX_CONTENT_BYTES;
+    if content.len() > limit {
+        return Err(Error::TooLarge { what, limit });
+    }
+    Ok(content)
 }
 
 fn check_row(row: &RowKey) -> Result<()> {
@@ -200,7 +252,8 @@ fn check_row(row: &RowKey) -> Result<()> {
     }
 }
 
-/// Moves a read marker forward; a marker that is further already stays.
+/// Moves a read marker forward; a marker that is further already stays. The group need not note the row: the event
+/// that moved it tells the start check.
 fn move_marker(group: &mut Group<'_>, row: &StateKey, to: Marker) -> Result<()> {
     debug_assert_eq!(row.table, StateTable::Markers);
     let present = super::state::load(group, row)?;

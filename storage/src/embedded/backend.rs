@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::committer::Operation;
-use super::{Embedded, changes, frame, reads, tables};
+use super::{Embedded, changes, events, frame, reads, tables};
 use crate::error::{Error, Result};
 use crate::model::{
     Epoch, Head, RoomId, Row, RowKey, RowPrefix, StateKey, StateOutcome, StateRow, StateTable, StateWrite,
@@ -50,7 +50,7 @@ impl Backend for Embedded {
     }
 
     async fn events(&self, stream: StreamId, after_rev: u64, limit: usize) -> Result<EventPage> {
-        self.read(|engine| reads::events(engine, stream, after_rev, limit))
+        self.read(|engine| events::page(engine, stream, after_rev, limit))
     }
 
     async fn history(&self, room: RoomId, anchor: Anchor, limit: usize) -> Result<HistoryPage> {

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::folder::{Folder, Tip};
-use super::group::Group;
+use super::group::{Finished, Group};
+use super::nonces::Index;
 use super::stored::Tick;
 use super::tap::Tap;
 use super::{append, state, sweep, tables};
@@ -116,6 +117,7 @@ pub(crate) struct Committer {
     pub(crate) tip: Tip,
     pub(crate) epoch: Epoch,
     pub(crate) tick: Tick,
+    pub(crate) nonces: Index,
     pub(crate) env: Env,
     pub(crate) sink: Arc<dyn CommitSink>,
     pub(crate) shared: Arc<Shared>,
@@ -240,7 +242,8 @@ impl Committer {
                 answer,
             } => {
                 let group = &mut gathering.group;
-                let outcome = writable.and_then(|()| append::apply(group, &command, &mut decide, now));
+                let outcome =
+                    writable.and_then(|()| append::apply(group, &self.nonces, &command, &mut decide, now));
                 if let Ok(AppendOutcome::Appended(appended)) = &outcome
                     && !appended.replayed
                 {
@@ -270,7 +273,11 @@ impl Committer {
     /// Makes the group durable, then tells the sink.
     fn commit(&mut self, group: Group<'_>, commits: &[Arc<Commit>]) -> Result<()> {
         self.space.written_since += group.bytes();
-        let (batch, next) = self.shared.note(group.finish(&self.tick, self.env.now()))?;
+        let Finished {
+            batch,
+            tick: next,
+            nonces,
+        } = self.shared.note(group.finish(&self.tick, self.env.now()))?;
         self.taps.iter().for_each(|tap| tap.committing(&batch));
         if let Err(error) = self.engine.commit(batch) {
             tracing::error!(%error, tick = next.number, "a commit failed, writes stop until a restart");
@@ -281,6 +288,10 @@ impl Committer {
             self.shared.set_readiness(readiness);
             return Err(Error::ReadOnly(error.to_string()));
         }
+        if next.nonces_from > self.tick.nonces_from {
+            self.nonces.forget_before(next.nonces_from);
+        }
+        self.nonces.add(&nonces);
         self.tick = next;
         self.shared
             .logical_bytes

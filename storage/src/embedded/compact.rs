@@ -88,7 +88,7 @@ pub(crate) fn open_engine(kind: EngineKind, store: &Path, create: bool) -> Resul
 fn checked(engine: &dyn Engine, store: &Path) -> Result<()> {
     let (epoch, tick) = identity(engine)?;
     let tip: Option<TipContent> = Tip::open(store)?.read()?;
-    check::start(engine, epoch, &tick, tip)
+    check::start(engine, epoch, &tick, tip).map(|_| ())
 }
 
 fn identity(engine: &dyn Engine) -> Result<(Epoch, Tick)> {

@@ -5,7 +5,8 @@ use super::stored::encode_row;
 use super::tables;
 use crate::error::{Error, Result};
 use crate::model::{
-    Event, MessageRecord, Row, RowChange, RowKey, Rows, StreamId, Timestamp, UserId, project, rows_needed,
+    Event, Mentions, MessageRecord, Row, RowChange, RowKey, Rows, StreamId, Timestamp, UserId, project,
+    rows_needed,
 };
 
 /// Puts the rows that follow from `event` alone. Messages and markers are not among them: a backup has them whole.
@@ -45,8 +46,13 @@ fn blank_message(seq: u64) -> MessageRecord {
         n: 0,
         text: String::new(),
         reply_to: None,
+        reply_to_author: None,
         edited_at: None,
         deleted: None,
         reactions: Vec::new(),
+        mentions: Mentions::default(),
+        system: None,
+        pinned_at: None,
+        has_thread: false,
     }
 }

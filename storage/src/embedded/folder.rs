@@ -21,8 +21,9 @@ use crate::engine::EngineKind;
 use crate::error::{Error, Result};
 use crate::model::Epoch;
 
-/// The format of the data. A binary refuses a newer one.
-pub(crate) const FORMAT: u32 = 1;
+/// The format of the data. A binary refuses a newer one. Format 1 was never released: it kept each posted event beside
+/// its message.
+pub(crate) const FORMAT: u32 = 2;
 
 /// What the refusal of a second process says.
 const IN_USE: &str = "is in use by another process";
@@ -181,6 +182,13 @@ fn read_engine(store: &Path) -> Result<EngineKind> {
     if format > FORMAT {
         return Err(Error::CannotOpen(format!(
             "{} was written in format {format} by a newer version; this one reads up to format {FORMAT}",
+            store.display()
+        )));
+    }
+    if format < FORMAT {
+        return Err(Error::CannotOpen(format!(
+            "{} was written in format {format} by a version before the first release; this one reads format {FORMAT} \
+             and cannot convert it",
             store.display()
         )));
     }

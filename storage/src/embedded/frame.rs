@@ -45,12 +45,37 @@ pub(crate) fn seal(key: &[u8], content: &[u8]) -> Result<Framed> {
     Ok(Framed { main, parts })
 }
 
+/// Frames a typed value for a key. A short one is encoded in its place.
+pub(crate) fn seal_as<T: Serialize>(key: &[u8], value: &T) -> Result<Framed> {
+    let mut main = vec![0; HEADER_BYTES];
+    crate::store::record::encode_into(&mut main, value)?;
+    if main.len() > MAX_VALUE_BYTES {
+        return seal(key, &main[HEADER_BYTES..]);
+    }
+    main[0] = FORM;
+    let checksum = checksum(key, 0, [&main[HEADER_BYTES..]].into_iter());
+    main[2..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
+    let parts = Vec::new();
+    Ok(Framed { main, parts })
+}
+
 /// How many parts a main row says that it has.
 pub(crate) fn part_count(key: &[u8], main: &[u8]) -> Result<u8> {
     match main {
         [FORM, count, _, _, _, _, ..] => Ok(*count),
         _ => Err(damaged(key)),
     }
+}
+
+/// The content of a row without parts.
+pub(crate) fn open_single<'a>(key: &[u8], main: &'a [u8]) -> Result<&'a [u8]> {
+    if part_count(key, main)? == 0
+        && let Some((header, content)) = main.split_at_checked(HEADER_BYTES)
+        && header[2..] == checksum(key, 0, [content].into_iter()).to_le_bytes()
+    {
+        return Ok(content);
+    }
+    Err(damaged(key))
 }
 
 /// The content of a row without parts, or with the parts that are given.

@@ -10,9 +10,11 @@ mod check;
 mod committer;
 mod compact;
 mod derive;
+mod events;
 mod folder;
 mod frame;
 mod group;
+mod nonces;
 mod reads;
 mod restore;
 mod snapshot;
@@ -36,6 +38,7 @@ use crate::store::status::{Readiness, Space, Status};
 use crate::{CommitSink, Env, NoSink, Store};
 use committer::{Committer, Operation, Shared};
 use folder::{Folder, Tip};
+use nonces::Index;
 use stored::Tick;
 
 pub use backup::{BackupReport, backup};
@@ -139,6 +142,7 @@ fn create(folder: &Folder, kind: EngineKind, options: &Options) -> Result<()> {
         hash: 0,
         logical_bytes: 0,
         changes_from: 1,
+        nonces_from: 0,
     };
     engine.commit(vec![
         first(META_FORMAT, &folder::FORMAT)?,
@@ -164,7 +168,7 @@ fn first<T: serde::Serialize>(name: &str, value: &T) -> Result<Entry> {
 fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Embedded> {
     let missing = |what: &str| Error::Damaged(format!("the data's {what} is missing"));
     let format: u32 = meta(&*engine, META_FORMAT)?.ok_or_else(|| missing("format"))?;
-    if format > folder::FORMAT {
+    if format != folder::FORMAT {
         return Err(Error::CannotOpen(format!(
             "the data has format {format}, this version reads {}",
             folder::FORMAT
@@ -174,14 +178,18 @@ fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Em
     let tick = current_tick(&*engine)?;
     let tip = Tip::open(&folder.store())?;
     let shared = Arc::new(Shared::default());
-    match shared.note(
-        tip.read()
-            .and_then(|tip| check::start(&*engine, epoch, &tick, tip)),
-    ) {
-        Ok(()) => folder.forget_old()?,
-        Err(Error::Damaged(_)) => {}
+    let checked = tip
+        .read()
+        .and_then(|tip| check::start(&*engine, epoch, &tick, tip));
+    let nonces = match shared.note(checked) {
+        Ok(nonces) => {
+            folder.forget_old()?;
+            nonces
+        }
+        // Nothing is written any more, so nobody asks for them.
+        Err(Error::Damaged(_)) => Index::default(),
         Err(error) => return Err(error),
-    }
+    };
 
     let path = folder.path().to_owned();
     let (operations, receiver) = mpsc::channel(committer::QUEUE);
@@ -191,6 +199,7 @@ fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Em
         tip,
         epoch,
         tick,
+        nonces,
         env: options.env.clone(),
         sink: options.sink,
         shared: Arc::clone(&shared),

@@ -1,18 +1,14 @@
-//! Reads: rows, pages of messages and of events, lists, state rows. All see durable groups only; the engine promises it.
+//! Reads: rows, pages of messages, lists, state rows. All see durable groups only; the engine promises it.
 
-use std::sync::Arc;
-
-use super::stored::{StoredEvent, StoredState, decode_row};
+use super::stored::{StoredMessage, StoredState, decode_row};
 use super::{frame, tables};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::model::{
-    Commit, Event, Head, MessageRecord, RoomId, Row, RowKey, RowPrefix, StateKey, StateRow, StateTable,
-    StreamId,
+    Event, Head, MessageRecord, RoomId, Row, RowKey, RowPrefix, StateKey, StateRow, StateTable, StreamId,
 };
 use crate::store::pages::{
-    Anchor, EventPage, HistoryPage, MAX_EVENTS_PER_PAGE, MAX_MESSAGES_PER_PAGE, MAX_ROWS_PER_PAGE, RowPage,
-    StatePage,
+    Anchor, HistoryPage, MAX_MESSAGES_PER_PAGE, MAX_ROWS_PER_PAGE, RowPage, StatePage,
 };
 
 pub(crate) fn head(engine: &dyn Engine, stream: StreamId) -> Result<Head> {
@@ -55,9 +51,9 @@ fn messages(engine: &dyn Engine, room: RoomId, first: u64, last: u64) -> Result<
     let mut messages = Vec::with_capacity(pairs.len());
     for (seq, (key, main)) in (first..).zip(pairs) {
         let content = frame::read(engine, &key, Some(main))?;
-        let record: Option<MessageRecord> =
+        let stored: Option<StoredMessage> =
             content.map(|content| frame::decode(&key, &content)).transpose()?;
-        match record {
+        match stored.map(|stored| stored.record) {
             Some(record) if record.seq == seq && tables::trailing_number(&key)? == seq => {
                 messages.push(record)
             }
@@ -70,48 +66,8 @@ fn messages(engine: &dyn Engine, room: RoomId, first: u64, last: u64) -> Result<
     Ok(messages)
 }
 
-fn missing_message(room: RoomId, seq: u64) -> Error {
+pub(crate) fn missing_message(room: RoomId, seq: u64) -> Error {
     Error::Damaged(format!("message {seq} of room {room} is missing"))
-}
-
-pub(crate) fn events(
-    engine: &dyn Engine,
-    stream: StreamId,
-    after_rev: u64,
-    limit: usize,
-) -> Result<EventPage> {
-    check_limit(limit, MAX_EVENTS_PER_PAGE)?;
-    let head = head(engine, stream)?;
-    let first = after_rev.saturating_add(1).max(head.first_rev);
-    let last = head.rev.min(first.saturating_add(limit as u64).saturating_sub(1));
-    let mut commits = Vec::new();
-    if limit > 0 && first <= last {
-        let from = tables::event(stream, first);
-        let to = tables::after(&tables::event(stream, last));
-        let mut expected = first;
-        for (key, main) in engine.range(&from, &to, limit, false)? {
-            if tables::trailing_number(&key)? != expected {
-                break;
-            }
-            commits.push(commit(engine, stream, &key, main)?);
-            expected += 1;
-        }
-        if expected != last + 1 {
-            return Err(Error::Damaged(format!("event {expected} of {stream} is missing")));
-        }
-    }
-    Ok(EventPage { head, commits })
-}
-
-fn commit(engine: &dyn Engine, stream: StreamId, key: &[u8], main: Vec<u8>) -> Result<Commit> {
-    let missing = || Error::Damaged(format!("{} is missing", frame::describe(key)));
-    let content = frame::read(engine, key, Some(main))?.ok_or_else(missing)?;
-    let event = frame::decode::<StoredEvent>(key, &content)?.into_event(stream);
-    if event.rev() != tables::trailing_number(key)? {
-        return Err(missing());
-    }
-    let record = message_of(engine, &event)?.map(Arc::new);
-    Ok(Commit { event, record })
 }
 
 /// The message that an event is about, as it is now. One that does not show the event is damage: an engine that lost a
@@ -201,7 +157,7 @@ fn page(
     Ok((pairs, more))
 }
 
-fn check_limit(asked: usize, limit: usize) -> Result<()> {
+pub(crate) fn check_limit(asked: usize, limit: usize) -> Result<()> {
     if asked > limit {
         Err(Error::TooLarge {
             what: "a page",

@@ -8,17 +8,21 @@ use super::archive::{Contents, Frame, Manifest, Reader};
 use super::backup::is_archived;
 use super::bulk::{Bulk, Census};
 use super::folder::{self, Folder};
-use super::stored::{StoredEvent, StoredState, Tick};
+use super::nonces::Used;
+use super::stored::{StoredEvent, StoredMessage, StoredNonces, StoredState, Tick};
 use super::tables::{self, Table};
 use super::{META_EPOCH, META_FORMAT, META_TICK, check, derive, frame};
 use crate::Env;
 use crate::engine::{self, Engine, EngineKind, EngineOptions};
 use crate::error::{Error, Result};
-use crate::model::{Epoch, Head, StateKey, StateRow, StateTable};
+use crate::model::{Epoch, Event, Head, Nonce, StateKey, StateRow, StateTable, Timestamp};
 
 /// How far the count of commit groups jumps. What somebody noted of groups that were lost with the old data must never
 /// look like a place in the new data.
 const TICKS_SKIPPED: u64 = 1 << 32;
+
+/// How many nonces a row of theirs has: about one page of an engine.
+const NONCES_PER_ROW: usize = 200;
 
 /// What a restore made.
 #[derive(Debug, Clone, Serialize)]
@@ -65,7 +69,7 @@ fn fill(folder: &Folder, reader: Reader, kind: EngineKind, env: &Env) -> Result<
     };
     let engine = engine::open(kind, &new, &options)?;
     let epoch = Epoch::from_u128(env.next_id());
-    let filled = write(&*engine, reader, epoch);
+    let filled = write(&*engine, reader, epoch, env.now());
     let closed = engine.close();
     drop(engine);
     let (manifest, contents, derived_rows) = filled?;
@@ -81,24 +85,43 @@ fn fill(folder: &Folder, reader: Reader, kind: EngineKind, env: &Env) -> Result<
     })
 }
 
-fn write(engine: &dyn Engine, mut reader: Reader, epoch: Epoch) -> Result<(Manifest, Contents, u64)> {
+fn write(
+    engine: &dyn Engine,
+    mut reader: Reader,
+    epoch: Epoch,
+    now: Timestamp,
+) -> Result<(Manifest, Contents, u64)> {
     let mut bulk = Bulk::new(engine);
     let mut sums = Sums::default();
+    let oldest_kept = Timestamp::from_millis(now.as_millis().saturating_sub(Nonce::KEPT_MS));
+    let nonces_from = tables::nonce_day(oldest_kept);
+    let mut nonces: Vec<Used> = Vec::new();
     while let Some(frame) = reader.next_frame()? {
         let table = Table::of(&frame.key)?;
         if !is_archived(table) {
             return Err(Error::Damaged(format!("{table:?} has no place in a backup")));
         }
         bulk.put(&frame.key, &frame.content)?;
-        match table {
-            Table::Heads => sums.add(&frame::decode(&frame.key, &frame.content)?),
-            Table::Events => event(&frame, &mut bulk)?,
-            Table::State => state(&frame, &mut bulk)?,
-            _ => {}
-        }
+        let event = match table {
+            Table::Heads => {
+                sums.add(&frame::decode(&frame.key, &frame.content)?);
+                None
+            }
+            Table::Events => Some(event(&frame, &mut bulk)?),
+            // Nothing follows from its event but the message, which is whole.
+            Table::Messages => Some(posted(&frame)?),
+            Table::State => {
+                state(&frame, &mut bulk)?;
+                None
+            }
+            _ => None,
+        };
+        let used = event.as_ref().and_then(Used::of);
+        nonces.extend(used.filter(|used| used.day >= nonces_from));
     }
     let manifest = reader.manifest().clone();
     let contents = reader.finish()?;
+    put_nonces(nonces, &mut bulk)?;
     for (number, count) in &manifest.state_writes {
         if let Some(table) = StateTable::from_number(*number) {
             bulk.put_as(&tables::state_count(table), count)?;
@@ -112,6 +135,7 @@ fn write(engine: &dyn Engine, mut reader: Reader, epoch: Epoch) -> Result<(Manif
         hash: 0,
         logical_bytes: census.logical_bytes,
         changes_from: manifest.tick + TICKS_SKIPPED + 1,
+        nonces_from,
     };
     bulk.put_as(&tables::meta(META_FORMAT), &folder::FORMAT)?;
     bulk.put_as(&tables::meta(META_EPOCH), &epoch)?;
@@ -125,9 +149,29 @@ fn write(engine: &dyn Engine, mut reader: Reader, epoch: Epoch) -> Result<(Manif
 }
 
 /// Makes the rows that follow from an event. The file has each stream's events in order.
-fn event(frame: &Frame, bulk: &mut Bulk<'_>) -> Result<()> {
+fn event(frame: &Frame, bulk: &mut Bulk<'_>) -> Result<Event> {
     let stored: StoredEvent = frame::decode(&frame.key, &frame.content)?;
-    derive::apply(&stored.into_event(tables::stream_of(&frame.key)?), bulk)
+    let event = stored.into_event(tables::stream_of(&frame.key)?);
+    derive::apply(&event, bulk)?;
+    Ok(event)
+}
+
+/// The event that posted a message.
+fn posted(frame: &Frame) -> Result<Event> {
+    let stored: StoredMessage = frame::decode(&frame.key, &frame.content)?;
+    Ok(stored.event(tables::room_of(&frame.key)?))
+}
+
+/// Makes rows of nonces like those of commit groups, numbered from 1: groups of the new data have far higher numbers.
+fn put_nonces(mut nonces: Vec<Used>, bulk: &mut Bulk<'_>) -> Result<()> {
+    nonces.sort_unstable();
+    let days = nonces.chunk_by(|left, right| left.day == right.day);
+    for (number, nonces) in (1..).zip(days.flat_map(|day| day.chunks(NONCES_PER_ROW))) {
+        let mut row = StoredNonces::default();
+        nonces.iter().for_each(|used| row.add(used));
+        bulk.put_as(&tables::nonces(nonces[0].day, number), &row)?;
+    }
+    Ok(())
 }
 
 /// Makes the note of when a state row expires.
@@ -164,7 +208,9 @@ impl Sums {
                 )));
             }
         }
-        let found = (census.rows_of(Table::Events), census.rows_of(Table::Messages));
+        let messages = census.rows_of(Table::Messages);
+        // Each message is the row of the event that posted it.
+        let found = (census.rows_of(Table::Events) + messages, messages);
         if found == (self.events, self.messages) {
             return Ok(());
         }

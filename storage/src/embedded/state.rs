@@ -32,6 +32,7 @@ pub(crate) fn apply(group: &mut Group<'_>, write: StateWrite) -> Result<StateOut
     };
     let version = next.as_ref().map_or(0, |row| row.version);
     store(group, &key, present.as_ref(), next)?;
+    group.note_state(&key, version);
     Ok(StateOutcome::Written { version })
 }
 
@@ -40,7 +41,8 @@ pub(crate) fn load(group: &mut Group<'_>, key: &StateKey) -> Result<Option<State
     Ok(group.get::<StoredState>(&tables::state(key))?.map(StateRow::from))
 }
 
-/// Replaces `present` by `next`, and the note of when it expires.
+/// Replaces `present` by `next`, and the note of when it expires. Whether the start check hears of it from the group's
+/// notes or from an event is the caller's to say.
 pub(crate) fn store(
     group: &mut Group<'_>,
     key: &StateKey,
@@ -57,12 +59,11 @@ pub(crate) fn store(
             group.put_as(tables::expiry(at, key), &())?;
         }
     }
-    let version = next.as_ref().map_or(0, |row| row.version);
     match next {
         Some(row) => group.put_as(tables::state(key), &StoredState::from(row))?,
         None => group.delete(tables::state(key))?,
     }
-    group.note_state(key, version)
+    group.count_state(key.table)
 }
 
 fn check(write: &StateWrite) -> Result<()> {

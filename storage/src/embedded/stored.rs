@@ -2,14 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{
-    Event, EventId, Fact, Head, Nonce, Row, RowKey, Sealed, StateRow, StreamId, Timestamp, UserId,
+    Event, EventId, Fact, Head, MessageRecord, Nonce, RoomId, Row, RowKey, Sealed, StateRow, StreamId,
+    Timestamp, UserId,
 };
 
 use super::frame;
+use super::nonces::{Place, Used};
 
-/// An event as it is kept: its stream stands in the key, its text in the message record.
+/// An event as it is kept, unless it posted a message: its stream stands in the key, its text in the message record.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredEvent {
     id: EventId,
@@ -20,10 +22,13 @@ pub(crate) struct StoredEvent {
     fact: Fact,
     #[serde(default)]
     sealed: Option<Sealed>,
+    /// What the request of the nonce said.
+    #[serde(default)]
+    pub(crate) fingerprint: u64,
 }
 
 impl StoredEvent {
-    pub(crate) fn new(event: &Event) -> Self {
+    pub(crate) fn new(event: &Event, fingerprint: u64) -> Self {
         Self {
             id: event.id,
             head: event.head,
@@ -32,6 +37,7 @@ impl StoredEvent {
             nonce: event.nonce,
             fact: event.fact.without_text(),
             sealed: event.sealed.clone(),
+            fingerprint,
         }
     }
 
@@ -49,11 +55,123 @@ impl StoredEvent {
     }
 }
 
-/// Which event a nonce stands for.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct StoredNonce {
+/// A message as it is kept: the record as it is now, and what the event that posted it has besides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredMessage {
+    pub(crate) record: MessageRecord,
+    pub(crate) post: StoredPost,
+}
+
+impl StoredMessage {
+    /// The event that posted the message, without its text.
+    pub(crate) fn event(&self, room: RoomId) -> Event {
+        let (record, post) = (&self.record, &self.post);
+        let head = Head {
+            rev: post.rev,
+            seq: record.seq,
+            n: record.n,
+            deleted_seq: post.deleted_seq,
+            at: record.at,
+            meta_rev: post.meta_rev,
+            first_rev: post.first_rev,
+            wide_seq: post.wide_seq,
+        };
+        Event {
+            id: post.id,
+            stream: StreamId::Room(room),
+            head,
+            actor: if post.by_author {
+                Some(record.author)
+            } else {
+                post.actor
+            },
+            access_rev: post.access_rev,
+            nonce: post.nonce,
+            fact: Fact::MessagePosted {
+                author: record.author,
+                text: String::new(),
+                reply_to: record.reply_to,
+                reply_to_author: record.reply_to_author,
+                mentions: record.mentions.clone(),
+                system: record.system.clone(),
+            },
+            sealed: post.sealed.clone(),
+        }
+    }
+
+    /// Encodes the two halves of a stored message without making one.
+    pub(crate) fn encode(record: &MessageRecord, post: &StoredPost) -> Result<Vec<u8>> {
+        frame::encode(&(record, post))
+    }
+}
+
+/// What the event that posted a message has beside the message's record. Never rewritten, also when the message is
+/// edited or deleted: the stream stays whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredPost {
+    id: EventId,
+    /// The event's own number; the record's is that of its last change.
     pub(crate) rev: u64,
+    // The rest of the head right after the event.
+    deleted_seq: u64,
+    meta_rev: u64,
+    first_rev: u64,
+    wide_seq: u64,
+    /// Whether the author is the actor, which then need not be kept twice.
+    by_author: bool,
+    actor: Option<UserId>,
+    access_rev: u64,
+    nonce: Option<Nonce>,
+    /// What the request of the nonce said.
     pub(crate) fingerprint: u64,
+    #[serde(default)]
+    sealed: Option<Sealed>,
+}
+
+impl StoredPost {
+    /// What is kept of `event`, which posted a message of `author`.
+    pub(crate) fn new(event: &Event, author: UserId, fingerprint: u64) -> Self {
+        let by_author = event.actor == Some(author);
+        Self {
+            id: event.id,
+            rev: event.rev(),
+            deleted_seq: event.head.deleted_seq,
+            meta_rev: event.head.meta_rev,
+            first_rev: event.head.first_rev,
+            wide_seq: event.head.wide_seq,
+            by_author,
+            actor: event.actor.filter(|_| !by_author),
+            access_rev: event.access_rev,
+            nonce: event.nonce,
+            fingerprint,
+            sealed: event.sealed.clone(),
+        }
+    }
+}
+
+/// The nonces of one day that a commit group used: their hashes, and where in their streams the events are.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct StoredNonces {
+    streams: Vec<(StreamId, Vec<(u64, u64)>)>,
+}
+
+impl StoredNonces {
+    /// Adds one; those of a stream come one after the other.
+    pub(crate) fn add(&mut self, used: &Used) {
+        let entry = (used.hash, used.place.to_number());
+        match self.streams.last_mut() {
+            Some((stream, entries)) if *stream == used.stream => entries.push(entry),
+            _ => self.streams.push((used.stream, vec![entry])),
+        }
+    }
+
+    /// Stream, hash and place of each.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (StreamId, u64, Place)> {
+        self.streams.iter().flat_map(|(stream, entries)| {
+            let entries = entries.iter();
+            entries.map(|(hash, place)| (*stream, *hash, Place::from_number(*place)))
+        })
+    }
 }
 
 /// A state row.
@@ -96,16 +214,20 @@ pub(crate) struct Tick {
     pub(crate) logical_bytes: u64,
     /// The oldest group whose change row is kept; all from there to `number` are.
     pub(crate) changes_from: u64,
+    /// Nonces of earlier days were swept; all later ones have their rows.
+    #[serde(default)]
+    pub(crate) nonces_from: u32,
 }
 
-/// What a commit group changed: the names of streams and state tables with their heads, and every state row.
+/// What a commit group changed: the names of streams and state tables with their heads, and state rows.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredChanges {
     pub(crate) at: Timestamp,
     pub(crate) streams: Vec<(StreamId, u64)>,
     pub(crate) tables: Vec<(u8, u64)>,
     /// State rows with their versions after the group, 0 for a removed one. No event names them, so this alone tells
-    /// the start check that one went back to what it was before.
+    /// the start check that one went back to what it was before. The markers of those who posted are not among them:
+    /// their posts tell of them.
     #[serde(default)]
     pub(crate) states: Vec<StateNote>,
 }
@@ -128,7 +250,8 @@ pub(crate) fn encode_row(row: &Row) -> Result<Vec<u8>> {
         Row::User(row) => frame::encode(row),
         Row::Room(row) => frame::encode(row),
         Row::Channel => frame::encode(&()),
-        Row::Message(row) => frame::encode(row),
+        // Kept with the event that posted it: `StoredMessage`.
+        Row::Message(_) => Err(Error::InvalidFact("a message has no row of its own".to_owned())),
         Row::Reaction(row) => frame::encode(row),
         Row::Role(row) => frame::encode(row),
         Row::Category(row) => frame::encode(row),
@@ -151,7 +274,7 @@ pub(crate) fn decode_row(row: &RowKey, key: &[u8], content: &[u8]) -> Result<Row
         RowKey::User(_) => Row::User(frame::decode(key, content)?),
         RowKey::Room(_) => Row::Room(frame::decode(key, content)?),
         RowKey::Channel { .. } => frame::decode::<()>(key, content).map(|()| Row::Channel)?,
-        RowKey::Message { .. } => Row::Message(frame::decode(key, content)?),
+        RowKey::Message { .. } => Row::Message(frame::decode::<StoredMessage>(key, content)?.record),
         RowKey::Reaction { .. } => Row::Reaction(frame::decode(key, content)?),
         RowKey::Role { .. } => Row::Role(frame::decode(key, content)?),
         RowKey::Category { .. } => Row::Category(frame::decode(key, content)?),

@@ -13,7 +13,7 @@ pub(crate) const CHANGES_KEPT: u64 = 4_096;
 /// A consumer that is further behind than this starts over: 7 days.
 const CHANGES_MAX_AGE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
-/// Removes expired state rows, old nonces and change rows that nobody needs; answers how many.
+/// Removes expired state rows, rows of old nonces and change rows that nobody needs; answers how many.
 pub(crate) fn apply(group: &mut Group<'_>, tick: &Tick, now: Timestamp) -> Result<usize> {
     let mut removed = expired_state(group, now, MAX_REMOVED)?;
     removed += old_nonces(group, now, MAX_REMOVED - removed)?;
@@ -33,6 +33,7 @@ fn expired_state(group: &mut Group<'_>, now: Timestamp, limit: usize) -> Result<
             // The group itself may have given the row another life meanwhile.
             Some(row) if row.expires_at.is_some_and(|at| at <= now) => {
                 super::state::store(group, &key, Some(&row), None)?;
+                group.note_state(&key, 0);
             }
             _ => group.delete(expiry_key.clone())?,
         }
@@ -45,8 +46,12 @@ fn old_nonces(group: &mut Group<'_>, now: Timestamp, limit: usize) -> Result<usi
         return Ok(0);
     }
     let oldest_kept = Timestamp::from_millis(now.as_millis().saturating_sub(Nonce::KEPT_MS));
-    let (from, to) = tables::nonces_before_day(tables::nonce_day(oldest_kept));
+    let day = tables::nonce_day(oldest_kept);
+    let (from, to) = tables::nonces_before_day(day);
     let nonces = group.engine().range(&from, &to, limit, false)?;
+    if !nonces.is_empty() {
+        group.forget_nonces_before(day);
+    }
     for (key, _) in &nonces {
         group.delete(key.clone())?;
     }

@@ -88,6 +88,23 @@ pub struct Entry {
     pub previous: Previous,
 }
 
+impl Previous {
+    /// The value, if there was one and it is known.
+    pub(crate) fn value(&self) -> Option<&[u8]> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Unknown | Self::Absent => None,
+        }
+    }
+}
+
+impl Entry {
+    /// How much the key takes with this value, in bytes.
+    pub(crate) fn length(&self, value: Option<&[u8]>) -> u64 {
+        value.map_or(0, |value| (self.key.len() + value.len()) as u64)
+    }
+}
+
 /// What belongs together: all of it is durable, or nothing. Each key stands in it once.
 pub type Batch = Vec<Entry>;
 

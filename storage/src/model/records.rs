@@ -234,6 +234,47 @@ pub enum BuiltInRole {
     Member,
 }
 
+impl Role {
+    /// The roles that a new guild has, with their ids: everybody's has the guild's own.
+    pub fn built_in_of(guild: GuildId) -> [(RoleId, Self); 3] {
+        let role = |place: u128, name: &str, built_in, permissions, position| {
+            // The lowest bits of an id are random: ids that differ in them only are still nobody else's.
+            let id = RoleId::from_u128(guild.as_u128() ^ place);
+            let role = Self {
+                name: name.to_owned(),
+                permissions,
+                position,
+                colour: None,
+                is_mentionable: false,
+                built_in: Some(built_in),
+            };
+            (id, role)
+        };
+        [
+            role(0, "everyone", BuiltInRole::Member, Permissions::of_members(), 0),
+            role(
+                1,
+                "moderator",
+                BuiltInRole::Moderator,
+                Permissions::of_moderators(),
+                Self::MODERATOR_POSITION,
+            ),
+            role(
+                2,
+                "administrator",
+                BuiltInRole::Administrator,
+                Permissions::ADMINISTRATOR,
+                Self::ADMINISTRATOR_POSITION,
+            ),
+        ]
+    }
+
+    /// Where moderators stand: other roles fit below and above.
+    pub const MODERATOR_POSITION: u32 = 1_000;
+    /// Where administrators stand: only the owner stands above.
+    pub const ADMINISTRATOR_POSITION: u32 = 1_000_000;
+}
+
 /// A heading under which channels stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Category {

@@ -105,11 +105,7 @@ impl Client {
         self.append(StreamId::Guild(guild), None, Vec::new(), always(fact))
             .await;
         for room in &self.world.rooms {
-            let fact = Fact::RoomCreated {
-                guild,
-                name: "room".to_owned(),
-                topic: String::new(),
-            };
+            let fact = Fact::channel_created(guild, "room".to_owned(), String::new());
             self.append(StreamId::Room(*room), None, Vec::new(), always(fact))
                 .await;
         }
@@ -184,6 +180,9 @@ impl Client {
             author: self.user,
             text,
             reply_to: None,
+            reply_to_author: None,
+            mentions: Default::default(),
+            system: None,
         };
         self.append(StreamId::Room(room), nonce, Vec::new(), always(fact))
             .await;
@@ -221,6 +220,9 @@ impl Client {
             author,
             text,
             reply_to: None,
+            reply_to_author: None,
+            mentions: Default::default(),
+            system: None,
         };
         let client = Self {
             user: author,

@@ -31,10 +31,16 @@ pub struct Versioned<T> {
 
 /// The stored form of a value: one byte of version, then compact MessagePack.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    let mut bytes = vec![FORM];
-    rmp_serde::encode::write(&mut bytes, value)
-        .map_err(|error| Error::InvalidFact(format!("cannot encode a value: {error}")))?;
+    let mut bytes = Vec::with_capacity(128);
+    encode_into(&mut bytes, value)?;
     Ok(bytes)
+}
+
+/// [`encode`] at the end of `bytes`.
+pub(crate) fn encode_into<T: Serialize>(bytes: &mut Vec<u8>, value: &T) -> Result<()> {
+    bytes.push(FORM);
+    rmp_serde::encode::write(bytes, value)
+        .map_err(|error| Error::InvalidFact(format!("cannot encode a value: {error}")))
 }
 
 /// The inverse of [`encode`]. Bytes left over are damage: MessagePack alone would accept them.

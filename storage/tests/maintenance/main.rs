@@ -11,4 +11,5 @@ mod world;
 
 mod backups;
 mod compaction;
+mod damage;
 mod verification;

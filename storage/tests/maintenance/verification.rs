@@ -33,11 +33,8 @@ fn every_table_is_declared() {
         class(TableClass::Stream).collect::<Vec<_>>(),
         [Table::Heads, Table::Events, Table::Messages]
     );
-    assert_eq!(
-        class(TableClass::State).collect::<Vec<_>>(),
-        [Table::Nonces, Table::State]
-    );
-    assert_eq!(class(TableClass::Derived).count(), 9);
+    assert_eq!(class(TableClass::State).collect::<Vec<_>>(), [Table::State]);
+    assert_eq!(class(TableClass::Derived).count(), 22);
     assert_eq!(class(TableClass::Node).count(), 4);
 }
 
@@ -58,7 +55,7 @@ async fn sound_data_has_no_problems(engine: EngineKind) {
     assert!(store.sweep().await.unwrap() > 0);
     let scrubbed = store.scrub(None).await.unwrap();
     assert_eq!(scrubbed.problems, Vec::<String>::new());
-    assert_eq!(scrubbed.streams, 6);
+    assert_eq!(scrubbed.streams, 8);
     store.close().await.unwrap();
 
     let report = verify(&folder, None).unwrap();
@@ -108,12 +105,18 @@ async fn each_kind_of_damage_is_found(engine: EngineKind) {
     let temporary = tempfile::tempdir().unwrap();
     let whole = temporary.path().join("whole");
     filled(&whole, engine).await;
-    let damages: [(&str, &str, Plant); 26] = [
+    let damages: [(&str, &str, Plant); 30] = [
         ("a lost head", "event 1 of instance", |rows| {
             without(rows, Table::Heads, 0)
         }),
-        ("a lost event", "event 6 of room:", |rows| {
+        ("a lost event between posts", "event 12 of room:", |rows| {
+            without(rows, Table::Events, 5)
+        }),
+        ("a lost event behind posts", "event 17 of room:", |rows| {
             without(rows, Table::Events, 9)
+        }),
+        ("a lost first event", "event 1 of room:", |rows| {
+            without(rows, Table::Events, 4)
         }),
         ("a lost newest event", "of user:", |rows| {
             let last = rows_of(rows, Table::Events).len() - 1;
@@ -124,6 +127,12 @@ async fn each_kind_of_damage_is_found(engine: EngineKind) {
         }),
         ("a lost changed message", "message 3 of room:", |rows| {
             without(rows, Table::Messages, 2)
+        }),
+        ("a lost newest message", "message 11 of room:", |rows| {
+            without(rows, Table::Messages, 10)
+        }),
+        ("lost nonces", "message 4 of room:", |rows| {
+            without(rows, Table::Nonces, 3)
         }),
         ("a lost reaction", "the reaction 👍 of user:", |rows| {
             without(rows, Table::Reactions, 0)

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use madang_storage::embedded::{self, Embedded, Options, Table};
 use madang_storage::engine::{self, Engine, EngineKind, EngineOptions, Entry, Pair, Previous};
 use madang_storage::model::{
-    Draft, EventId, Fact, GuildId, Nonce, RoomId, RowKey, StateKey, StateOutcome, StateTable, StateWrite,
-    StateWriteKind, StreamId, Timestamp, UserId,
+    Category, CategoryId, Draft, EventId, Fact, GuildId, Mentions, Nonce, Permissions, Role, RoleId, Room,
+    RoomId, RoomKind, RowKey, StateKey, StateOutcome, StateTable, StateWrite, StateWriteKind, StreamId,
+    Timestamp, UserId,
 };
 use madang_storage::{AppendError, Appended, Backend, Command, Env, NonceUse, Store};
 
@@ -62,6 +63,9 @@ pub(crate) async fn post(store: &Store, room: RoomId, author: UserId, text: &str
         author,
         text: text.to_owned(),
         reply_to: None,
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: None,
     };
     let used = NonceUse {
         nonce: nonce(),
@@ -189,11 +193,7 @@ pub(crate) async fn fill(embedded: &Embedded) {
         append(&store, StreamId::Guild(GUILD), Fact::MemberJoined { user }).await;
     }
     for room in [ROOM, OTHER_ROOM] {
-        let made = Fact::RoomCreated {
-            guild: GUILD,
-            name: format!("room-{}", room.as_u128()),
-            topic: String::new(),
-        };
+        let made = Fact::channel_created(GUILD, format!("room-{}", room.as_u128()), String::new());
         append(&store, StreamId::Room(room), made).await;
         for number in 0..10 {
             post(&store, room, ALICE, &format!("message {number}")).await;
@@ -209,11 +209,125 @@ pub(crate) async fn fill(embedded: &Embedded) {
         delete(&store, room, 5).await;
         delete(&store, room, 6).await;
     }
+    fill_places(&store).await;
     let later = Env::system().now().plus_millis(1_000_000);
     set_state(embedded, setting("plain"), b"value".to_vec(), None).await;
     set_state(embedded, setting("long"), vec![7; 64 * 1024], Some(later)).await;
     set_state(embedded, setting("twice"), b"one".to_vec(), Some(later)).await;
     set_state(embedded, setting("twice"), b"two".to_vec(), None).await;
+}
+
+/// Roles, headings, bans, groups, threads, pins, mentions, and what people want of each other.
+async fn fill_places(store: &Store) {
+    let guild = StreamId::Guild(GUILD);
+    let role = Role {
+        name: "role".to_owned(),
+        permissions: Permissions::of_moderators(),
+        position: 1,
+        colour: None,
+        is_mentionable: true,
+        built_in: None,
+    };
+    let category = Category {
+        name: "heading".to_owned(),
+        position: 1,
+    };
+    let (first, second) = (RoleId::from_u128(1), RoleId::from_u128(2));
+    let banned = UserId::from_u128(66);
+    for fact in [
+        Fact::RoleChanged {
+            id: first,
+            role: role.clone(),
+        },
+        Fact::RoleChanged { id: second, role },
+        Fact::RoleDeleted { id: second },
+        Fact::CategoryChanged {
+            id: CategoryId::from_u128(3),
+            category,
+        },
+        Fact::MemberJoined { user: banned },
+        Fact::MemberBanned {
+            user: banned,
+            by: ALICE,
+        },
+    ] {
+        append(store, guild, fact).await;
+    }
+    for fact in [
+        Fact::FollowChanged { user: BOB, on: true },
+        Fact::BlockChanged {
+            user: banned,
+            on: true,
+        },
+    ] {
+        append(store, StreamId::User(ALICE), fact).await;
+    }
+    let group = StreamId::Room(RoomId::from_u128(900));
+    let thread = StreamId::Room(RoomId::from_u128(901));
+    let room = |kind| Room::new(kind, String::new(), String::new());
+    let thread_kind = RoomKind::Thread {
+        parent: ROOM,
+        seq: 1,
+        guild: Some(GUILD),
+    };
+    let (group_room, thread_room) = (room(RoomKind::Group { owner: ALICE }), room(thread_kind));
+    let members = vec![ALICE, BOB];
+    append(
+        store,
+        group,
+        Fact::RoomCreated {
+            room: group_room,
+            members,
+        },
+    )
+    .await;
+    append(
+        store,
+        thread,
+        Fact::RoomCreated {
+            room: thread_room,
+            members: Vec::new(),
+        },
+    )
+    .await;
+    fill_calls(store).await;
+}
+
+async fn fill_calls(store: &Store) {
+    let mentions = Mentions {
+        users: vec![BOB],
+        everyone: true,
+        ..Mentions::default()
+    };
+    let call = Fact::MessagePosted {
+        author: ALICE,
+        text: "come".to_owned(),
+        reply_to: Some(1),
+        reply_to_author: Some(ALICE),
+        mentions,
+        system: None,
+    };
+    let room = StreamId::Room(ROOM);
+    let seq = store.head(room).await.unwrap().seq;
+    let pin = |seq| Fact::MessagePinned {
+        seq,
+        on: true,
+        by: ALICE,
+    };
+    // The second of the two is deleted: its pin and its call of everybody go with it.
+    for fact in [
+        call.clone(),
+        call,
+        pin(seq + 1),
+        pin(seq + 2),
+        Fact::ThreadStarted { seq: 1 },
+        Fact::MessageDeleted {
+            seq: seq + 2,
+            by: ALICE,
+        },
+    ] {
+        append(store, room, fact).await;
+    }
 }
 
 /// A closed store with a bit of everything in `folder`.

@@ -187,6 +187,9 @@ pub(super) fn posted(text: &str) -> Fact {
         author: USER,
         text: text.to_owned(),
         reply_to: None,
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: None,
     }
 }
 
@@ -194,14 +197,7 @@ pub(super) fn posted(text: &str) -> Fact {
 pub(super) fn maker() -> Maker {
     let mut maker = Maker::default();
     let (name, topic) = ("room".to_owned(), String::new());
-    maker.append(
-        Fact::RoomCreated {
-            guild: GuildId::from_u128(1),
-            name,
-            topic,
-        },
-        None,
-    );
+    maker.append(Fact::channel_created(GuildId::from_u128(1), name, topic), None);
     maker.append(posted("one"), Some(nonce()));
     maker.append(posted("two"), None);
     maker.append(

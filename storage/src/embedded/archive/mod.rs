@@ -28,7 +28,7 @@ use crate::model::{Epoch, Timestamp};
 
 const MAGIC: [u8; 8] = *b"MADANGBK";
 /// The format of the file. A binary refuses a newer one.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The longest manifest or trailer: both have a few hundred bytes.
 const MAX_NOTE_BYTES: usize = 64 * 1024;
 /// The longest frame, without its length and checksum.

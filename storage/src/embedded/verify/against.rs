@@ -7,8 +7,9 @@ use super::{Checker, SLICE};
 use crate::Result;
 use crate::embedded::archive::{Frame, Reader};
 use crate::embedded::frame;
+use crate::embedded::stored::StoredMessage;
 use crate::embedded::tables::{self, Table};
-use crate::model::{Head, MessageRecord, StateTable};
+use crate::model::{Head, StateTable};
 
 impl Checker<'_> {
     /// State rows may be gone for good reasons; their tables' counters never run backwards.
@@ -88,12 +89,16 @@ impl Checker<'_> {
                 _ => {}
             },
             Table::Messages => {
-                let then: MessageRecord = frame::decode(key, &backup.content)?;
-                match self.required_value::<MessageRecord>(key)? {
-                    Some(now) if now.rev < then.rev || (now.rev == then.rev && now != then) => {
-                        self.problem(key, "it is older than in the backup, or another message");
-                    }
-                    _ => {}
+                let then: StoredMessage = frame::decode(key, &backup.content)?;
+                let Some(now) = self.required_value::<StoredMessage>(key)? else {
+                    return Ok(());
+                };
+                let (record, record_then) = (&now.record, &then.record);
+                if record.rev < record_then.rev
+                    || (record.rev == record_then.rev && record != record_then)
+                    || now.post != then.post
+                {
+                    self.problem(key, "it is older than in the backup, or another message");
                 }
             }
             _ => {}

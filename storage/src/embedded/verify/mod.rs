@@ -5,6 +5,7 @@
 
 mod against;
 mod messages;
+mod nonces;
 mod notes;
 mod rows;
 mod streams;
@@ -28,6 +29,7 @@ use super::{Embedded, META_EPOCH, frame, meta};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::store::status::Readiness;
+use nonces::Nonces;
 use words::words;
 
 /// How many problems a report spells out.
@@ -167,12 +169,14 @@ struct Checker<'a> {
     report: VerifyReport,
     /// Rows that a problem was told of: one is enough.
     told: BTreeSet<Vec<u8>>,
+    nonces: Nonces,
 }
 
 impl<'a> Checker<'a> {
     fn new(source: &'a mut dyn Source) -> Result<Self> {
         let engine = source.engine();
         Ok(Self {
+            nonces: Nonces::default(),
             source,
             engine,
             report: VerifyReport::default(),
@@ -215,6 +219,7 @@ impl<'a> Checker<'a> {
         // Let go of first, or two snapshots are kept for a while.
         self.source.step()?;
         self.engine = self.source.engine();
+        self.nonces.are_present = false;
         Ok(())
     }
 

@@ -4,11 +4,12 @@ use super::{Checker, SLICE};
 use crate::Result;
 use crate::embedded::bulk::everything;
 use crate::embedded::changes::Position;
-use crate::embedded::stored::{StoredEvent, StoredNonce, StoredState, decode_row};
+use crate::embedded::nonces::{Place, Used};
+use crate::embedded::stored::{StoredEvent, StoredMessage, StoredNonces, StoredState, decode_row};
 use crate::embedded::tables::{self, Table};
 use crate::embedded::{frame, reads};
 use crate::error::Error;
-use crate::model::{GuildId, Head, MessageRecord, RoomId, Row, RowKey, StateKey, StateRow, StreamId, UserId};
+use crate::model::{Event, Head, RoomId, RoomKind, Row, RowKey, StateKey, StateRow, StreamId};
 
 impl Checker<'_> {
     pub(super) fn rows(&mut self) -> Result<()> {
@@ -77,20 +78,33 @@ impl Checker<'_> {
                 let event = frame::decode::<StoredEvent>(key, content)?.into_event(stream);
                 self.within(stream, event.rev())
             }
-            Table::Messages => self.message(key, content),
+            Table::Messages => self.message_row(key, content),
             Table::Reactions => {
                 frame::decode::<crate::model::Reaction>(key, content)?;
                 let message = key.get(1..25).unwrap_or_default();
                 let message = [&[Table::Messages.number()], message].concat();
                 self.belongs_to(&message)
             }
-            Table::Members | Table::GuildsOf | Table::Channels => self.pair(table, key, content),
-            Table::Instance | Table::Guilds | Table::Users | Table::Rooms => {
-                let row = single(table, key)?;
-                decode_row(&row, key, content)?;
-                self.belongs_to(&tables::head(row.stream()))
-            }
-            Table::Nonces => self.nonce(key, content),
+            Table::Instance
+            | Table::Guilds
+            | Table::Users
+            | Table::Rooms
+            | Table::Members
+            | Table::GuildsOf
+            | Table::Channels
+            | Table::Roles
+            | Table::Categories
+            | Table::Bans
+            | Table::RoomMembers
+            | Table::RoomsOf
+            | Table::Threads
+            | Table::Pins
+            | Table::WideMentions
+            | Table::Inbox
+            | Table::Follows
+            | Table::Followers
+            | Table::Blocks => self.projected(key, content),
+            Table::Nonces => self.nonces(key, content),
             Table::State => self.state(key, content),
             Table::Expiries => self.expiry(key, content),
             Table::Consumers => {
@@ -119,8 +133,8 @@ impl Checker<'_> {
         damaged(format_args!("it is of rev {rev}, {stream} ends at {}", head.rev))
     }
 
-    fn message(&self, key: &[u8], content: &[u8]) -> Result<()> {
-        let record: MessageRecord = frame::decode(key, content)?;
+    fn message_row(&self, key: &[u8], content: &[u8]) -> Result<()> {
+        let StoredMessage { record, post } = frame::decode(key, content)?;
         exact(key, 25)?;
         let stream = StreamId::Room(RoomId::from_bytes(id(key, 1)?));
         if tables::trailing_number(key)? != record.seq {
@@ -130,61 +144,93 @@ impl Checker<'_> {
         if record.seq > head.seq {
             return damaged(format_args!("{stream} ends at message {}", head.seq));
         }
+        if post.rev > record.rev {
+            return damaged(format_args!(
+                "it was posted by event {} and is at rev {}",
+                post.rev, record.rev
+            ));
+        }
         self.within(stream, record.rev)
     }
 
-    /// Rows that are found both ways agree.
-    fn pair(&self, table: Table, key: &[u8], content: &[u8]) -> Result<()> {
-        exact(key, 33)?;
-        let (first, second) = (id(key, 1)?, id(key, 17)?);
-        match table {
-            Table::Members => {
-                let row = RowKey::Member {
-                    guild: GuildId::from_bytes(first),
-                    user: UserId::from_bytes(second),
-                };
-                decode_row(&row, key, content)?;
-                self.belongs_to(&tables::head(row.stream()))
+    /// A row belongs to a stream; one that is found both ways is the same both ways, and one that points to another
+    /// row points to one that fits.
+    fn projected(&self, key: &[u8], content: &[u8]) -> Result<()> {
+        let Some(row) = tables::row_key(key)? else {
+            return damaged("its key names no row");
+        };
+        let value = decode_row(&row, key, content)?;
+        self.belongs_to(&tables::head(row.stream()))?;
+        let other = match row {
+            RowKey::GuildOf { user, guild } => RowKey::Member { guild, user },
+            RowKey::RoomOf { user, room } => RowKey::RoomMember { room, user },
+            RowKey::Follower { user, follower } => RowKey::Follow {
+                user: follower,
+                followed: user,
+            },
+            RowKey::Channel { guild, room } => return self.room_of(room, |kind| kind.guild() == Some(guild)),
+            RowKey::Thread { parent, room } => {
+                let hangs =
+                    |kind: &RoomKind| matches!(kind, RoomKind::Thread { parent: on, .. } if *on == parent);
+                return self.room_of(room, hangs);
             }
-            Table::GuildsOf => {
-                let (user, guild) = (UserId::from_bytes(first), GuildId::from_bytes(second));
-                let row = decode_row(&RowKey::GuildOf { user, guild }, key, content)?;
-                if reads::row(&*self.engine, &RowKey::Member { guild, user })? == Some(row) {
-                    return Ok(());
-                }
-                damaged("the guild does not have the same member")
+            RowKey::Pin { room, seq }
+            | RowKey::WideMention { room, seq }
+            | RowKey::Inbox { room, seq, .. } => {
+                return self.belongs_to(&tables::message(room, seq));
             }
-            _ => {
-                let (guild, room) = (GuildId::from_bytes(first), RoomId::from_bytes(second));
-                decode_row(&RowKey::Channel { guild, room }, key, content)?;
-                match reads::row(&*self.engine, &RowKey::Room(room))? {
-                    Some(Row::Room(room)) if room.guild == guild => Ok(()),
-                    _ => damaged("the room is not of this guild"),
-                }
-            }
+            _ => return Ok(()),
+        };
+        if reads::row(&*self.engine, &other)? == Some(value) {
+            return Ok(());
+        }
+        damaged("it is not the same when it is found the other way")
+    }
+
+    fn room_of(&self, room: RoomId, fits: impl Fn(&RoomKind) -> bool) -> Result<()> {
+        match reads::row(&*self.engine, &RowKey::Room(room))? {
+            Some(Row::Room(room)) if fits(&room.kind) => Ok(()),
+            _ => damaged("the room belongs elsewhere"),
         }
     }
 
-    fn nonce(&self, key: &[u8], content: &[u8]) -> Result<()> {
-        exact(key, 54)?;
-        let stored: StoredNonce = frame::decode(key, content)?;
-        let named = || Error::Damaged("it names no stream".to_owned());
-        let bytes = key
-            .get(5..22)
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or_else(named)?;
-        let stream = StreamId::from_bytes(bytes).ok_or_else(named)?;
-        let event_key = tables::event(stream, stored.rev);
-        let event = frame::read_as::<StoredEvent>(&*self.engine, &event_key)?;
-        let event = event.map(|event| event.into_event(stream));
-        let own = |nonce| {
-            event
-                .as_ref()
-                .map(|event| tables::nonce(stream, event.actor, nonce))
-        };
-        match event.as_ref().and_then(|event| event.nonce).and_then(own) {
-            Some(own) if own == key => Ok(()),
-            _ => damaged(format_args!("event {} is not its", stored.rev)),
+    /// Each hash is that of the nonce of the event that it stands for.
+    fn nonces(&self, key: &[u8], content: &[u8]) -> Result<()> {
+        exact(key, 13)?;
+        let day = tables::day_of(key)?;
+        let row: StoredNonces = frame::decode(key, content)?;
+        for (stream, hash, place) in row.all() {
+            // A row that cannot be read is told of by itself.
+            let Ok(event) = self.event_at(stream, place) else {
+                continue;
+            };
+            let own = event.as_ref().and_then(Used::of);
+            let noted = Used {
+                day,
+                stream,
+                hash,
+                place,
+            };
+            if own != Some(noted) {
+                return damaged(format_args!("{place:?} of {stream} does not have its nonce"));
+            }
+        }
+        Ok(())
+    }
+
+    fn event_at(&self, stream: StreamId, place: Place) -> Result<Option<Event>> {
+        match (place, stream) {
+            (Place::Message(seq), StreamId::Room(room)) => {
+                let key = tables::message(room, seq);
+                let stored = frame::read_as::<StoredMessage>(&*self.engine, &key)?;
+                Ok(stored.map(|stored| stored.event(room)))
+            }
+            (Place::Message(_), _) => Ok(None),
+            (Place::Event(rev), _) => {
+                let key = tables::event(stream, rev);
+                let stored = frame::read_as::<StoredEvent>(&*self.engine, &key)?;
+                Ok(stored.map(|stored| stored.into_event(stream)))
+            }
         }
     }
 
@@ -216,21 +262,6 @@ impl Checker<'_> {
             _ => damaged("no row expires then"),
         }
     }
-}
-
-/// The row of a table whose keys are one identifier.
-fn single(table: Table, key: &[u8]) -> Result<RowKey> {
-    if table == Table::Instance {
-        exact(key, 1)?;
-        return Ok(RowKey::Instance);
-    }
-    exact(key, 17)?;
-    let id = id(key, 1)?;
-    Ok(match table {
-        Table::Guilds => RowKey::Guild(GuildId::from_bytes(id)),
-        Table::Users => RowKey::User(UserId::from_bytes(id)),
-        _ => RowKey::Room(RoomId::from_bytes(id)),
-    })
 }
 
 fn id(key: &[u8], at: usize) -> Result<[u8; 16]> {

@@ -1,13 +1,19 @@
 //! Every stream replayed: events dense, each head the advance of the one before, and what follows from them as stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::messages::Messages;
 use super::{Checker, SLICE};
 use crate::Result;
-use crate::embedded::stored::{StoredEvent, encode_row};
+use crate::embedded::stored::{StoredEvent, StoredMessage, encode_row};
 use crate::embedded::tables;
-use crate::model::{Event, Head, Row, RowChange, RowKey, RowPrefix, Rows, StreamId, advance, project};
+use crate::model::{
+    Event, Fact, Head, MessageRecord, RoomId, Row, RowChange, RowKey, RowPrefix, Rows, StreamId, advance,
+    project,
+};
+
+/// What a walk does with each event, and with the message that it posted.
+type Visit<'a, C> = dyn FnMut(&mut C, &Event, Option<&MessageRecord>) -> Result<()> + 'a;
 
 /// How one walk over a stream's events went.
 pub(super) struct Walk {
@@ -15,6 +21,128 @@ pub(super) struct Walk {
     pub(super) last: Head,
     /// Whether an event was missing or could not be read: then nothing can be said of what follows.
     pub(super) broken: bool,
+}
+
+/// A stream's events that have rows of their own, in order.
+struct Kept {
+    stream: StreamId,
+    next: VecDeque<Event>,
+    from: Vec<u8>,
+    to: Vec<u8>,
+}
+
+impl Kept {
+    fn new(stream: StreamId) -> Self {
+        Self {
+            stream,
+            next: VecDeque::new(),
+            from: tables::event(stream, 0),
+            to: tables::after(&tables::event(stream, u64::MAX)),
+        }
+    }
+
+    fn fill(&mut self, checker: &mut Checker<'_>, walk: &mut Walk) -> Result<()> {
+        while self.next.is_empty() {
+            let pairs = checker.engine.range(&self.from, &self.to, SLICE, false)?;
+            let Some((last, _)) = pairs.last() else { break };
+            self.from = tables::after(last);
+            for (key, main) in pairs {
+                let stored = checker.value::<StoredEvent>(&key, Some(main))?;
+                let event = stored.map(|stored| stored.into_event(self.stream));
+                match event {
+                    Some(event) if event.rev() == tables::trailing_number(&key)? => {
+                        self.next.push_back(event);
+                    }
+                    Some(event) => {
+                        walk.broken = true;
+                        checker.problem(&key, format_args!("it says that it is event {}", event.rev()));
+                    }
+                    None => walk.broken = true,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A room's messages, in order.
+struct Posts {
+    /// `None` for a stream without messages.
+    room: Option<RoomId>,
+    next: VecDeque<StoredMessage>,
+    from: u64,
+    /// How many messages are missing or cannot be read before the next.
+    missing: u64,
+}
+
+impl Posts {
+    fn new(stream: StreamId) -> Self {
+        let room = match stream {
+            StreamId::Room(room) => Some(room),
+            _ => None,
+        };
+        Self {
+            room,
+            next: VecDeque::new(),
+            from: 1,
+            missing: 0,
+        }
+    }
+
+    /// Reads on behind a hole only when what comes before it was taken, so that `missing` is of the next message.
+    fn fill(&mut self, checker: &mut Checker<'_>, walk: &mut Walk) -> Result<()> {
+        let Some(room) = self.room else {
+            return Ok(());
+        };
+        let to = tables::after(&tables::message(room, u64::MAX));
+        while self.next.is_empty() {
+            let from = tables::message(room, self.from);
+            let pairs = checker.engine.range(&from, &to, SLICE, false)?;
+            if pairs.is_empty() {
+                return Ok(());
+            }
+            for (key, main) in pairs {
+                let seq = tables::trailing_number(&key)?;
+                if seq != self.from && !self.next.is_empty() {
+                    break;
+                }
+                self.missing_before(checker, seq, walk);
+                self.from = seq.saturating_add(1);
+                match checker.value::<StoredMessage>(&key, Some(main))? {
+                    Some(stored) if stored.record.seq == seq => self.next.push_back(stored),
+                    // Told of already, here or when the row was looked at by itself.
+                    _ if self.next.is_empty() => {
+                        walk.broken = true;
+                        self.missing += 1;
+                    }
+                    _ => {
+                        self.from = seq;
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells of the messages that are missing before `seq`.
+    fn missing_before(&mut self, checker: &mut Checker<'_>, seq: u64, walk: &mut Walk) {
+        let Some(room) = self.room else { return };
+        for missing in self.from..seq {
+            walk.broken = true;
+            self.missing += 1;
+            checker.problem(&tables::message(room, missing), "it is missing");
+        }
+        self.from = self.from.max(seq);
+    }
+}
+
+/// The row that an event is kept in.
+pub(super) fn event_key(event: &Event) -> Vec<u8> {
+    match (event.stream, &event.fact) {
+        (StreamId::Room(room), Fact::MessagePosted { .. }) => tables::message(room, event.head.seq),
+        _ => tables::event(event.stream, event.rev()),
+    }
 }
 
 impl Checker<'_> {
@@ -46,7 +174,7 @@ impl Checker<'_> {
             StreamId::Room(room) => Messages::new(room).check(self, &head),
             _ => {
                 let mut rows = BTreeMap::new();
-                let walk = self.walk(stream, &head, &mut |checker, event| {
+                let walk = self.walk(stream, &head, &mut |checker, event, _| {
                     checker.replay(event, &Rows::default(), &mut rows)
                 })?;
                 if walk.broken {
@@ -58,60 +186,77 @@ impl Checker<'_> {
         }
     }
 
-    /// Visits the events that are there and compares them with each other and with the head.
+    /// Visits the events that are there, each posted one with its message, and compares them with each other and with
+    /// the head.
     pub(super) fn walk(
         &mut self,
         stream: StreamId,
         head: &Head,
-        visit: &mut dyn FnMut(&mut Self, &Event) -> Result<()>,
+        visit: &mut Visit<'_, Self>,
     ) -> Result<Walk> {
         let mut walk = Walk {
             last: Head::default(),
             broken: false,
         };
-        let mut from = tables::event(stream, 0);
-        let to = tables::after(&tables::event(stream, u64::MAX));
+        let mut kept = Kept::new(stream);
+        let mut posts = Posts::new(stream);
         let mut expected = 1;
         loop {
-            let pairs = self.engine.range(&from, &to, SLICE, false)?;
-            let Some((last, _)) = pairs.last() else { break };
-            from = tables::after(last);
-            for (key, main) in pairs {
-                let rev = tables::trailing_number(&key)?;
-                self.missing_events(stream, expected..rev, &mut walk);
-                expected = rev + 1;
-                match self.value::<StoredEvent>(&key, Some(main))? {
-                    Some(stored) => {
-                        let event = stored.into_event(stream);
-                        self.follows(&key, rev, &event, &walk);
-                        walk.last = event.head;
-                        visit(self, &event)?;
-                    }
-                    None => walk.broken = true,
+            kept.fill(self, &mut walk)?;
+            posts.fill(self, &mut walk)?;
+            let kept_rev = kept.next.front().map(Event::rev);
+            let post_rev = posts.next.front().map(|stored| stored.post.rev);
+            let (event, record) = match (kept_rev, post_rev) {
+                (None, None) => break,
+                (Some(kept_rev), post_rev) if post_rev.is_none_or(|post_rev| kept_rev <= post_rev) => {
+                    (kept.next.pop_front(), None)
                 }
-            }
+                _ => {
+                    let post = posts.next.pop_front();
+                    let event = posts.room.zip(post.as_ref()).map(|(room, post)| post.event(room));
+                    (event, post.map(|post| post.record))
+                }
+            };
+            let Some(event) = event else { break };
+            self.missing_events(stream, expected..event.rev(), &mut posts.missing, &mut walk);
+            self.follows(expected, &event, &walk);
+            expected = event.rev() + 1;
+            walk.last = event.head;
+            self.nonce_of(&event)?;
+            visit(self, &event, record.as_ref())?;
         }
-        self.missing_events(stream, expected..head.rev + 1, &mut walk);
+        posts.missing_before(self, head.seq + 1, &mut walk);
+        self.missing_events(stream, expected..head.rev + 1, &mut posts.missing, &mut walk);
         if !walk.broken && walk.last != *head {
             self.problem(&tables::head(stream), "it is not the one after the newest event");
         }
         Ok(walk)
     }
 
-    fn missing_events(&mut self, stream: StreamId, revs: std::ops::Range<u64>, walk: &mut Walk) {
-        if !revs.is_empty() {
-            walk.broken = true;
-            let (first, missing) = (revs.start, revs.end - revs.start);
-            let what = format!("it is missing, {missing} in all from there");
-            self.problem(&tables::event(stream, first), what);
+    /// Tells of missing events, unless they are the missing messages that were told of.
+    fn missing_events(
+        &mut self,
+        stream: StreamId,
+        revs: std::ops::Range<u64>,
+        told: &mut u64,
+        walk: &mut Walk,
+    ) {
+        let missing = revs.end.saturating_sub(revs.start);
+        let messages = missing.min(*told);
+        *told -= messages;
+        walk.broken |= missing > 0;
+        if missing > messages {
+            let what = format!("it is missing, {} in all from there", missing - messages);
+            self.problem(&tables::event(stream, revs.start), what);
         }
     }
 
-    fn follows(&mut self, key: &[u8], rev: u64, event: &Event, walk: &Walk) {
-        if event.rev() != rev {
-            self.problem(key, format_args!("it says that it is event {}", event.rev()));
+    fn follows(&mut self, expected: u64, event: &Event, walk: &Walk) {
+        let key = event_key(event);
+        if event.rev() < expected {
+            self.problem(&key, format_args!("it says that it is event {}", event.rev()));
         } else if !walk.broken && advance(&walk.last, &event.fact, event.at()) != event.head {
-            self.problem(key, "its head does not follow from the event before");
+            self.problem(&key, "its head does not follow from the event before");
         }
     }
 
@@ -125,7 +270,7 @@ impl Checker<'_> {
         let changes = match project(event, before) {
             Ok(changes) => changes,
             Err(error) => {
-                self.problem(&tables::event(event.stream, event.rev()), error);
+                self.problem(&event_key(event), error);
                 return Ok(());
             }
         };

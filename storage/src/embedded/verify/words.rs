@@ -2,7 +2,7 @@
 
 use crate::embedded::frame::describe;
 use crate::embedded::tables::{self, Table};
-use crate::model::{GuildId, RoomId, StateKey, StreamId, UserId};
+use crate::model::{CategoryId, GuildId, RoleId, RoomId, StateKey, StreamId, UserId};
 
 /// What a row is, by its key. A key that says nothing is shown as bytes.
 pub(super) fn words(key: &[u8]) -> String {
@@ -25,14 +25,34 @@ fn name(table: Table, key: &[u8]) -> Option<String> {
         Table::Users => user(rest)?,
         Table::Rooms => room(rest)?,
         Table::Channels => format!("{} as a channel of {}", room(rest.get(16..)?)?, guild(rest)?),
-        Table::Nonces => format!(
-            "a nonce in {}",
-            StreamId::from_bytes(rest.get(4..21)?.try_into().ok()?)?
-        ),
+        Table::Nonces => format!("the nonces of commit group {}", number(key)?),
         Table::State => state(&tables::state_key(key).ok()?),
         Table::Expiries => format!("the expiry of {}", state(&tables::expiring_row(key).ok()?)),
         Table::Changes => format!("the note of commit group {}", number(key)?),
         Table::Consumers => format!("the consumer {}", String::from_utf8_lossy(rest).escape_debug()),
+        Table::Roles => format!(
+            "role {} of {}",
+            RoleId::from_bytes(id(rest.get(16..)?)?),
+            guild(rest)?
+        ),
+        Table::Categories => {
+            let category = CategoryId::from_bytes(id(rest.get(16..)?)?);
+            format!("heading {category} of {}", guild(rest)?)
+        }
+        Table::Bans => format!("the ban of {} from {}", user(rest.get(16..)?)?, guild(rest)?),
+        Table::RoomMembers => format!("{} as a member of {}", user(rest.get(16..)?)?, room(rest)?),
+        Table::RoomsOf => format!("{} among the rooms of {}", room(rest.get(16..)?)?, user(rest)?),
+        Table::Threads => format!("{} as a thread of {}", room(rest.get(16..)?)?, room(rest)?),
+        Table::Pins => format!("the pin of message {} of {}", number(key)?, room(rest)?),
+        Table::WideMentions => format!(
+            "the mention of many by message {} of {}",
+            number(key)?,
+            room(rest)?
+        ),
+        Table::Inbox => format!("message {} in the inbox of {}", number(key)?, user(rest)?),
+        Table::Follows => format!("{} as followed by {}", user(rest.get(16..)?)?, user(rest)?),
+        Table::Followers => format!("{} as a follower of {}", user(rest.get(16..)?)?, user(rest)?),
+        Table::Blocks => format!("{} as blocked by {}", user(rest.get(16..)?)?, user(rest)?),
         Table::Parts => {
             let (main, number) = tables::part_of(key).ok()?;
             format!("part {number} of {}", words(main))

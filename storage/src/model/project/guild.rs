@@ -1,14 +1,19 @@
 //! What happens in a guild.
 
 use super::{RowChange, put};
-use crate::model::{Ban, Fact, Guild, GuildId, Member, Row, RowKey, Timestamp, UserId};
+use crate::model::{Ban, Fact, Guild, GuildId, Member, Role, Row, RowKey, Timestamp, UserId};
 
 /// The changes of a guild's fact; `None` for the fact of another kind of stream.
 pub(super) fn project(guild: GuildId, fact: &Fact, at: Timestamp) -> Option<Vec<RowChange>> {
     Some(match fact {
         Fact::GuildCreated { name, owner } => {
+            // A guild is whole from its first event on: it has its roles, and its owner is a member.
             let row = Guild::new(name.clone(), *owner, at);
-            vec![put(RowKey::Guild(guild), Row::Guild(row))]
+            let mut changes = vec![put(RowKey::Guild(guild), Row::Guild(row))];
+            let roles = Role::built_in_of(guild);
+            changes.extend(roles.map(|(role, row)| put(RowKey::Role { guild, role }, Row::Role(row))));
+            changes.extend(put_member(guild, *owner, &Member::new(at)));
+            changes
         }
         Fact::GuildChanged { guild: row } => vec![put(RowKey::Guild(guild), Row::Guild(row.clone()))],
         Fact::GuildDeleted { guild: row } => {

@@ -117,12 +117,10 @@ fn changed(event: &Event, room: RoomId, record: &mut MessageRecord) -> Result<Ve
             record.edited_at = Some(at);
         }
         Fact::MessageDeleted { by, .. } => {
-            if record.pinned_at.take().is_some() {
-                changes.push(RowChange::Delete(RowKey::Pin { room, seq }));
-            }
-            if record.mentions.is_wide() {
-                changes.push(RowChange::Delete(RowKey::WideMention { room, seq }));
-            }
+            // Whether there are such rows or not: whoever derives rows anew does not know the message as it was.
+            changes.push(RowChange::Delete(RowKey::Pin { room, seq }));
+            changes.push(RowChange::Delete(RowKey::WideMention { room, seq }));
+            record.pinned_at = None;
             record.text = String::new();
             record.reactions = Vec::new();
             record.deleted = Some(Deletion { at, by: *by });

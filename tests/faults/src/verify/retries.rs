@@ -77,6 +77,9 @@ async fn post(store: &Store, like: &Request) -> Result<(), Error> {
         author,
         text: text_for(event_id),
         reply_to: None,
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: None,
     };
     let posted = store
         .append::<()>(command, move |_head, _rows| Ok(fact.clone().into()))

@@ -135,6 +135,9 @@ async fn post(run: &Run, user: UserId, room: RoomId, reply_to: Option<u64>) -> R
         author: user,
         text: text_for(id),
         reply_to,
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: None,
     };
     append(run, user, room, id, Vec::new(), move |_head, _rows| {
         Ok(fact.clone().into())

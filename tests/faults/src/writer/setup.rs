@@ -52,11 +52,7 @@ pub(super) async fn make(run: &Run) -> Result<(), Error> {
 
 /// Makes a room, if it is missing.
 pub(super) async fn make_room(run: &Run, number: u64, actor: UserId) -> Result<(), Error> {
-    let fact = Fact::RoomCreated {
-        guild: run.guild,
-        name: format!("room{number}"),
-        topic: String::new(),
-    };
+    let fact = Fact::channel_created(run.guild, format!("room{number}"), String::new());
     start(run, StreamId::Room(room(number)), actor, fact).await
 }
 

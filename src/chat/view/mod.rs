@@ -1,7 +1,16 @@
 //! What people see: the shapes that every transport sends. Stored records are never sent as they are.
 
-use madang_storage::model::{GuildId, Head, MessageRecord, RoomId, Timestamp, UserId};
+mod places;
+
+use madang_storage::model::{
+    GuildId, Head, Mentions, MessageRecord, RoleId, RoomId, SystemMessage, Timestamp, UserId,
+};
 use serde::{Serialize, Serializer};
+
+pub use places::{
+    CategoryView, ColourView, GuildDetails, MembershipView, OverrideView, PermissionsView, ProfileView,
+    RoleView, RoomDetails,
+};
 
 /// A moment, written as RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +71,18 @@ pub struct MessageView<'a> {
     pub deleted: Option<DeletionView>,
     /// Emoji and counts.
     pub reactions: Vec<ReactionView<'a>>,
+    /// Whom it calls, if anybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<MentionsView<'a>>,
+    /// What the server itself tells by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemView<'a>>,
+    /// When it was pinned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned_at: Option<Time>,
+    /// Whether a thread hangs on it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_thread: bool,
     /// The asking user's own reactions. Only in answers, never in events: their bytes are the same for everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mine: Option<Vec<String>>,
@@ -74,6 +95,62 @@ pub struct DeletionView {
     pub at: Time,
     /// By whom.
     pub by: UserId,
+}
+
+/// Whom a message calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MentionsView<'a> {
+    /// Single people.
+    pub users: &'a [UserId],
+    /// All who have one of these roles.
+    pub roles: &'a [RoleId],
+    /// Everybody in the room.
+    pub everyone: bool,
+    /// Everybody who was here.
+    pub here: bool,
+}
+
+impl<'a> MentionsView<'a> {
+    fn of(mentions: &'a Mentions) -> Option<Self> {
+        let calls = mentions.is_wide() || !mentions.users.is_empty();
+        calls.then_some(Self {
+            users: &mentions.users,
+            roles: &mentions.roles,
+            everyone: mentions.everyone,
+            here: mentions.here,
+        })
+    }
+}
+
+/// What the server itself tells by a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SystemView<'a> {
+    /// The author became a member.
+    Joined,
+    /// The author is no member any more.
+    Left,
+    /// The author pinned a message.
+    Pinned {
+        /// Which.
+        seq: u64,
+    },
+    /// The author gave the room another name.
+    Renamed {
+        /// The new one.
+        name: &'a str,
+    },
+}
+
+impl<'a> From<&'a SystemMessage> for SystemView<'a> {
+    fn from(system: &'a SystemMessage) -> Self {
+        match system {
+            SystemMessage::Joined => Self::Joined,
+            SystemMessage::Left => Self::Left,
+            SystemMessage::Pinned { seq } => Self::Pinned { seq: *seq },
+            SystemMessage::Renamed { name } => Self::Renamed { name },
+        }
+    }
 }
 
 /// One emoji on a message.
@@ -110,6 +187,10 @@ impl<'a> MessageView<'a> {
                     count: reaction.count,
                 })
                 .collect(),
+            mentions: MentionsView::of(&record.mentions),
+            system: record.system.as_ref().map(SystemView::from),
+            pinned_at: record.pinned_at.map(Time),
+            has_thread: record.has_thread,
             mine: None,
         }
     }

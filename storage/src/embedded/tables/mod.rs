@@ -3,13 +3,11 @@
 //! All tables share one ordered key space: `table(1) | id(16 or 17) | number(8, most significant first)`, so that a
 //! stream or a room is one range, in order.
 
-use std::cmp::Reverse;
+mod rows;
 
 use crate::error::{Error, Result};
-use crate::model::{
-    CategoryId, GuildId, Nonce, RoleId, RoomId, RowKey, RowPrefix, StateKey, StateTable, StreamId, Timestamp,
-    UserId,
-};
+use crate::model::{RoomId, StateKey, StateTable, StreamId, Timestamp};
+pub(crate) use rows::{list, listed, reactions_from, reactions_of, row, row_key};
 
 /// What becomes of a table's rows in a backup, a restore and a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +30,9 @@ pub enum Table {
     Meta = 1,
     /// Stream -> head.
     Heads = 2,
-    /// Stream and rev -> event, without the texts that message records hold.
+    /// Stream and rev -> event. Events that post a message are not among them: their messages hold them.
     Events = 3,
-    /// Room and seq -> message record.
+    /// Room and seq -> message record, and the event that posted it.
     Messages = 4,
     /// Room, seq, emoji and user -> reaction.
     Reactions = 5,
@@ -52,7 +50,7 @@ pub enum Table {
     Rooms = 11,
     /// Guild and room -> nothing.
     Channels = 12,
-    /// Day, stream, actor and nonce -> rev and fingerprint.
+    /// Day and tick -> hashes of the nonces that the commit group used, and where their events are.
     Nonces = 13,
     /// State table and key -> state row.
     State = 14,
@@ -143,7 +141,7 @@ impl Table {
     pub const fn class(self) -> TableClass {
         match self {
             Self::Heads | Self::Events | Self::Messages => TableClass::Stream,
-            Self::State | Self::Nonces => TableClass::State,
+            Self::State => TableClass::State,
             Self::Reactions
             | Self::Members
             | Self::GuildsOf
@@ -152,6 +150,7 @@ impl Table {
             | Self::Users
             | Self::Rooms
             | Self::Channels
+            | Self::Nonces
             | Self::Expiries
             | Self::Roles
             | Self::Categories
@@ -231,14 +230,15 @@ pub(crate) fn message(room: RoomId, seq: u64) -> Vec<u8> {
     key(Table::Messages, &[&room.to_bytes(), &seq.to_be_bytes()])
 }
 
-/// A nonce's row is found under the day of the nonce's own time, so that a sweep removes whole days.
-pub(crate) fn nonce(stream: StreamId, actor: Option<UserId>, nonce: Nonce) -> Vec<u8> {
-    let actor = actor.map_or([0; 16], UserId::to_bytes);
-    let day = nonce_day(nonce.time()).to_be_bytes();
-    key(
-        Table::Nonces,
-        &[&day, &stream.to_bytes(), &actor, &nonce.to_bytes()],
-    )
+/// The nonces of one commit group are found under the day of their own time, so that a sweep removes whole days.
+pub(crate) fn nonces(day: u32, tick: u64) -> Vec<u8> {
+    key(Table::Nonces, &[&day.to_be_bytes(), &tick.to_be_bytes()])
+}
+
+/// The day in the key of a row of nonces.
+pub(crate) fn day_of(key: &[u8]) -> Result<u32> {
+    let day = key.get(1..5).and_then(|bytes| bytes.try_into().ok());
+    day.map(u32::from_be_bytes).ok_or_else(|| short(key))
 }
 
 /// The day that a moment falls into, counted from 1970. A nonce's 48-bit time fits.
@@ -339,195 +339,14 @@ pub(crate) fn stream_of(key: &[u8]) -> Result<StreamId> {
     StreamId::from_bytes(bytes).ok_or_else(|| Error::Damaged("a key names no stream".to_owned()))
 }
 
+/// The room in a key of messages.
+pub(crate) fn room_of(key: &[u8]) -> Result<RoomId> {
+    let bytes = key.get(1..17).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(RoomId::from_bytes).ok_or_else(|| short(key))
+}
+
 fn short(key: &[u8]) -> Error {
     Error::Damaged(format!("a key of {} bytes is too short", key.len()))
-}
-
-/// The key of a projected row.
-pub(crate) fn row(row: &RowKey) -> Vec<u8> {
-    match row {
-        RowKey::Instance => key(Table::Instance, &[]),
-        RowKey::Guild(guild) => key(Table::Guilds, &[&guild.to_bytes()]),
-        RowKey::Member { guild, user } => key(Table::Members, &[&guild.to_bytes(), &user.to_bytes()]),
-        RowKey::GuildOf { user, guild } => key(Table::GuildsOf, &[&user.to_bytes(), &guild.to_bytes()]),
-        RowKey::User(user) => key(Table::Users, &[&user.to_bytes()]),
-        RowKey::Room(room) => key(Table::Rooms, &[&room.to_bytes()]),
-        RowKey::Channel { guild, room } => key(Table::Channels, &[&guild.to_bytes(), &room.to_bytes()]),
-        RowKey::Message { room, seq } => message(*room, *seq),
-        RowKey::Reaction {
-            room,
-            seq,
-            emoji,
-            user,
-        } => {
-            let mut key = reactions(*room, *seq, emoji);
-            key.extend_from_slice(&user.to_bytes());
-            key
-        }
-        RowKey::Role { guild, role } => key(Table::Roles, &[&guild.to_bytes(), &role.to_bytes()]),
-        RowKey::Category { guild, category } => {
-            key(Table::Categories, &[&guild.to_bytes(), &category.to_bytes()])
-        }
-        RowKey::Ban { guild, user } => key(Table::Bans, &[&guild.to_bytes(), &user.to_bytes()]),
-        RowKey::RoomMember { room, user } => key(Table::RoomMembers, &[&room.to_bytes(), &user.to_bytes()]),
-        RowKey::RoomOf { user, room } => key(Table::RoomsOf, &[&user.to_bytes(), &room.to_bytes()]),
-        RowKey::Thread { parent, room } => key(Table::Threads, &[&parent.to_bytes(), &room.to_bytes()]),
-        RowKey::Pin { room, seq } => key(Table::Pins, &[&room.to_bytes(), &seq.to_be_bytes()]),
-        RowKey::WideMention { room, seq } => {
-            key(Table::WideMentions, &[&room.to_bytes(), &seq.to_be_bytes()])
-        }
-        RowKey::Inbox { user, at, room, seq } => {
-            let backwards = u64::MAX - at.0.as_millis();
-            key(
-                Table::Inbox,
-                &[
-                    &user.to_bytes(),
-                    &backwards.to_be_bytes(),
-                    &room.to_bytes(),
-                    &seq.to_be_bytes(),
-                ],
-            )
-        }
-        RowKey::Follow { user, followed } => key(Table::Follows, &[&user.to_bytes(), &followed.to_bytes()]),
-        RowKey::Follower { user, follower } => {
-            key(Table::Followers, &[&user.to_bytes(), &follower.to_bytes()])
-        }
-        RowKey::Block { user, blocked } => key(Table::Blocks, &[&user.to_bytes(), &blocked.to_bytes()]),
-    }
-}
-
-/// The start of the keys of all reactions with one emoji on one message. An emoji is at most 255 bytes: appends check.
-fn reactions(room: RoomId, seq: u64, emoji: &str) -> Vec<u8> {
-    let length = u8::try_from(emoji.len()).unwrap_or(u8::MAX);
-    key(
-        Table::Reactions,
-        &[&room.to_bytes(), &seq.to_be_bytes(), &[length], emoji.as_bytes()],
-    )
-}
-
-/// The start of the keys of all reactions in a room.
-pub(crate) fn reactions_of(room: RoomId) -> Vec<u8> {
-    key(Table::Reactions, &[&room.to_bytes()])
-}
-
-/// Where the reactions on the message `seq`, and on every later one of the room, start.
-pub(crate) fn reactions_from(room: RoomId, seq: u64) -> Vec<u8> {
-    key(Table::Reactions, &[&room.to_bytes(), &seq.to_be_bytes()])
-}
-
-/// The start of the keys of a list.
-pub(crate) fn list(prefix: &RowPrefix) -> Vec<u8> {
-    match prefix {
-        RowPrefix::MembersOf(guild) => key(Table::Members, &[&guild.to_bytes()]),
-        RowPrefix::GuildsOf(user) => key(Table::GuildsOf, &[&user.to_bytes()]),
-        RowPrefix::ChannelsOf(guild) => key(Table::Channels, &[&guild.to_bytes()]),
-        RowPrefix::ReactionsOf { room, seq, emoji } => reactions(*room, *seq, emoji),
-        RowPrefix::RolesOf(guild) => key(Table::Roles, &[&guild.to_bytes()]),
-        RowPrefix::CategoriesOf(guild) => key(Table::Categories, &[&guild.to_bytes()]),
-        RowPrefix::BansOf(guild) => key(Table::Bans, &[&guild.to_bytes()]),
-        RowPrefix::MembersOfRoom(room) => key(Table::RoomMembers, &[&room.to_bytes()]),
-        RowPrefix::RoomsOf(user) => key(Table::RoomsOf, &[&user.to_bytes()]),
-        RowPrefix::ThreadsOf(room) => key(Table::Threads, &[&room.to_bytes()]),
-        RowPrefix::PinsOf(room) => key(Table::Pins, &[&room.to_bytes()]),
-        RowPrefix::WideMentionsOf(room) => key(Table::WideMentions, &[&room.to_bytes()]),
-        RowPrefix::InboxOf(user) => key(Table::Inbox, &[&user.to_bytes()]),
-        RowPrefix::FollowedBy(user) => key(Table::Follows, &[&user.to_bytes()]),
-        RowPrefix::FollowersOf(user) => key(Table::Followers, &[&user.to_bytes()]),
-        RowPrefix::BlockedBy(user) => key(Table::Blocks, &[&user.to_bytes()]),
-    }
-}
-
-/// The row key of a listed key: what stands behind the list's own part of it.
-pub(crate) fn listed(prefix: &RowPrefix, key: &[u8]) -> Result<RowKey> {
-    match prefix {
-        RowPrefix::PinsOf(room) => {
-            let (room, seq) = (*room, trailing_number(key)?);
-            return Ok(RowKey::Pin { room, seq });
-        }
-        RowPrefix::WideMentionsOf(room) => {
-            let (room, seq) = (*room, trailing_number(key)?);
-            return Ok(RowKey::WideMention { room, seq });
-        }
-        RowPrefix::InboxOf(user) => return inbox_entry(*user, key),
-        _ => {}
-    }
-    let (_, last) = key.split_last_chunk::<16>().ok_or_else(|| short(key))?;
-    Ok(match prefix {
-        RowPrefix::MembersOf(guild) => RowKey::Member {
-            guild: *guild,
-            user: UserId::from_bytes(*last),
-        },
-        RowPrefix::GuildsOf(user) => RowKey::GuildOf {
-            user: *user,
-            guild: GuildId::from_bytes(*last),
-        },
-        RowPrefix::ChannelsOf(guild) => RowKey::Channel {
-            guild: *guild,
-            room: RoomId::from_bytes(*last),
-        },
-        RowPrefix::ReactionsOf { room, seq, emoji } => {
-            let user = UserId::from_bytes(*last);
-            RowKey::Reaction {
-                room: *room,
-                seq: *seq,
-                emoji: emoji.clone(),
-                user,
-            }
-        }
-        RowPrefix::RolesOf(guild) => RowKey::Role {
-            guild: *guild,
-            role: RoleId::from_bytes(*last),
-        },
-        RowPrefix::CategoriesOf(guild) => RowKey::Category {
-            guild: *guild,
-            category: CategoryId::from_bytes(*last),
-        },
-        RowPrefix::BansOf(guild) => RowKey::Ban {
-            guild: *guild,
-            user: UserId::from_bytes(*last),
-        },
-        RowPrefix::MembersOfRoom(room) => RowKey::RoomMember {
-            room: *room,
-            user: UserId::from_bytes(*last),
-        },
-        RowPrefix::RoomsOf(user) => RowKey::RoomOf {
-            user: *user,
-            room: RoomId::from_bytes(*last),
-        },
-        RowPrefix::ThreadsOf(parent) => RowKey::Thread {
-            parent: *parent,
-            room: RoomId::from_bytes(*last),
-        },
-        RowPrefix::FollowedBy(user) => RowKey::Follow {
-            user: *user,
-            followed: UserId::from_bytes(*last),
-        },
-        RowPrefix::FollowersOf(user) => RowKey::Follower {
-            user: *user,
-            follower: UserId::from_bytes(*last),
-        },
-        RowPrefix::BlockedBy(user) => RowKey::Block {
-            user: *user,
-            blocked: UserId::from_bytes(*last),
-        },
-        RowPrefix::PinsOf(_) | RowPrefix::WideMentionsOf(_) | RowPrefix::InboxOf(_) => {
-            return Err(Error::Damaged("a list of numbers has no identifiers".to_owned()));
-        }
-    })
-}
-
-/// The entry of an inbox that a key stands for: `table | user | time backwards | room | seq`.
-fn inbox_entry(user: UserId, key: &[u8]) -> Result<RowKey> {
-    let part = |from: usize, to: usize| key.get(from..to).ok_or_else(|| short(key));
-    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).map_err(|_| short(key));
-    let backwards = number(part(17, 25)?)?;
-    let room: [u8; 16] = part(25, 41)?.try_into().map_err(|_| short(key))?;
-    Ok(RowKey::Inbox {
-        user,
-        at: Reverse(Timestamp::from_millis(u64::MAX - backwards)),
-        room: RoomId::from_bytes(room),
-        seq: number(part(41, 49)?)?,
-    })
 }
 
 #[cfg(test)]

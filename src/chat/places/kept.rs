@@ -1,0 +1,117 @@
+//! A copy of something that a stream decides about, kept current by the stream's events.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use async_trait::async_trait;
+use madang_storage::Store;
+use madang_storage::model::{Commit, StreamId};
+use tokio::sync::Mutex;
+
+use crate::chat::Result;
+
+/// A copy that is further behind is made anew.
+const MAX_BEHIND: u64 = 1_000;
+/// How many events are read at a time.
+const EVENTS_PER_PAGE: usize = 100;
+
+/// What can be kept.
+#[async_trait]
+pub(super) trait Copied: Sized + Send + Sync {
+    /// Reads it as of a head that is read before anything else. Later events may be applied to what shows them
+    /// already; in the end that changes nothing.
+    async fn read(stream: StreamId, store: &Store) -> Result<Self>;
+
+    /// The newest event that is in it.
+    fn rev(&self) -> u64;
+
+    /// Takes the event that comes right after.
+    fn apply(&mut self, commit: &Commit);
+}
+
+/// A copy as this node has it.
+pub(super) struct Kept<T> {
+    copy: RwLock<Option<T>>,
+    /// The newest `rev` that this node has heard of.
+    heard: AtomicU64,
+    /// Held by whoever reads from the store, so that many who wait make one read.
+    reading: Mutex<()>,
+}
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self {
+            copy: RwLock::default(),
+            heard: AtomicU64::new(0),
+            reading: Mutex::default(),
+        }
+    }
+}
+
+impl<T: Copied> Kept<T> {
+    /// What this node knows; `None` while it knows that it does not know everything.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        let copy = self.copy.read().unwrap_or_else(PoisonError::into_inner);
+        copy.as_ref().filter(|copy| copy.rev() >= self.heard()).map(look)
+    }
+
+    /// Notes that the stream is at `rev`.
+    pub(super) fn hear_of(&self, rev: u64) {
+        self.heard.fetch_max(rev, Ordering::AcqRel);
+    }
+
+    /// Takes an event of the stream. One that is in the copy is passed over, and so is one that comes too early.
+    pub(super) fn hear(&self, commit: &Commit) {
+        let mut copy = self.copy.write().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: nobody sees the copy as behind that is about to be brought forward.
+        self.hear_of(commit.event.rev());
+        if let Some(copy) = &mut *copy {
+            apply_next(copy, commit);
+        }
+    }
+
+    /// Reads what is missing. Whoever waited for another's reading finds it done.
+    pub(super) async fn read(&self, stream: StreamId, store: &Store) -> Result<()> {
+        let _turn = self.reading.lock().await;
+        loop {
+            let heard = self.heard();
+            match self.rev() {
+                Some(rev) if rev >= heard => return Ok(()),
+                Some(rev) if heard - rev <= MAX_BEHIND => self.read_events(stream, rev, store).await?,
+                _ => {
+                    let read = T::read(stream, store).await?;
+                    *self.copy.write().unwrap_or_else(PoisonError::into_inner) = Some(read);
+                }
+            }
+        }
+    }
+
+    async fn read_events(&self, stream: StreamId, after: u64, store: &Store) -> Result<()> {
+        let page = store.events(stream, after, EVENTS_PER_PAGE).await?;
+        let mut copy = self.copy.write().unwrap_or_else(PoisonError::into_inner);
+        if page.commits.is_empty() {
+            // What was heard of is not there: this node heard of another life of the data.
+            tracing::warn!(%stream, after, heard = self.heard(), "a stream is not as far as was told");
+            self.heard.store(after, Ordering::Release);
+        }
+        if let Some(copy) = &mut *copy {
+            page.commits.iter().for_each(|commit| apply_next(copy, commit));
+        }
+        Ok(())
+    }
+
+    fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Acquire)
+    }
+
+    fn rev(&self) -> Option<u64> {
+        let copy = self.copy.read().unwrap_or_else(PoisonError::into_inner);
+        copy.as_ref().map(T::rev)
+    }
+}
+
+fn apply_next(copy: &mut impl Copied, commit: &Commit) {
+    if commit.event.rev() == copy.rev() + 1 {
+        copy.apply(commit);
+    }
+}

@@ -1,0 +1,150 @@
+//! Signals as they are sent.
+
+use bytes::Bytes;
+use madang_storage::model::{GuildId, RoomId, UserId};
+use serde::Serialize;
+
+use super::SignalWire;
+use crate::chat;
+use crate::chat::view::{HeadView, MarkerView};
+use crate::gateway::codec::Codec;
+use crate::hub::Signal;
+
+/// A signal as a frame.
+pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
+    #[derive(Serialize)]
+    struct Typing {
+        room: RoomId,
+        user: UserId,
+    }
+    #[derive(Serialize)]
+    struct RoomHead {
+        room: RoomId,
+        rev: u64,
+        seq: u64,
+        n: u64,
+    }
+    #[derive(Serialize)]
+    struct Advance {
+        stream: String,
+        rev: u64,
+    }
+    #[derive(Serialize)]
+    struct Reset {
+        stream: String,
+        head: HeadView,
+    }
+    #[derive(Serialize)]
+    struct ResetGuild {
+        guild: GuildId,
+    }
+    #[derive(Serialize)]
+    struct Room<'a> {
+        guild: GuildId,
+        channel: Channel<'a>,
+    }
+    #[derive(Serialize)]
+    struct Channel<'a> {
+        id: RoomId,
+        name: &'a str,
+        topic: &'a str,
+        rev: u64,
+        seq: u64,
+        n: u64,
+        marker: MarkerView,
+        unread: u64,
+    }
+    #[derive(Serialize)]
+    struct Marked {
+        room: RoomId,
+        seq: u64,
+        n: u64,
+        unread: u64,
+    }
+    #[derive(Serialize)]
+    struct Draining {
+        retry_ms: u64,
+    }
+
+    match signal {
+        Signal::Typing { room, user } => named(
+            codec,
+            "typing",
+            Typing {
+                room: *room,
+                user: *user,
+            },
+        ),
+        Signal::Head { room, head } => named(
+            codec,
+            "head",
+            RoomHead {
+                room: *room,
+                rev: head.rev,
+                seq: head.seq,
+                n: head.n,
+            },
+        ),
+        Signal::Advance { stream, rev } => named(
+            codec,
+            "advance",
+            Advance {
+                stream: stream.to_string(),
+                rev: *rev,
+            },
+        ),
+        Signal::Reset { stream, head } => named(
+            codec,
+            "reset",
+            Reset {
+                stream: stream.to_string(),
+                head: (*head).into(),
+            },
+        ),
+        Signal::ResetGuild { guild } => named(codec, "reset", ResetGuild { guild: *guild }),
+        Signal::Room {
+            guild,
+            room,
+            name,
+            topic,
+            head,
+        } => {
+            let marker = MarkerView { seq: 0, n: 0 };
+            let unread = head.n.min(chat::MAX_COUNTED);
+            let (rev, seq, n) = (head.rev, head.seq, head.n);
+            let channel = Channel {
+                id: *room,
+                name,
+                topic,
+                rev,
+                seq,
+                n,
+                marker,
+                unread,
+            };
+            named(
+                codec,
+                "room",
+                Room {
+                    guild: *guild,
+                    channel,
+                },
+            )
+        }
+        Signal::Marker { room, seq, n, unread } => named(
+            codec,
+            "marker",
+            Marked {
+                room: *room,
+                seq: *seq,
+                n: *n,
+                unread: *unread,
+            },
+        ),
+        Signal::Draining { retry_ms } => named(codec, "draining", Draining { retry_ms: *retry_ms }),
+    }
+}
+
+fn named<T: Serialize>(codec: Codec, signal: &'static str, data: T) -> Bytes {
+    codec.encode(&SignalWire { signal, data })
+}
