@@ -137,7 +137,7 @@ fn at_place(group: &mut Group<'_>, stream: StreamId, place: Place) -> Result<Opt
             let key = tables::event(stream, rev);
             let Some(stored) = group.get::<StoredEvent>(&key)? else {
                 // That rev posted a message, so the place is another stream's; or there is a hole, which is told.
-                events::page(group.engine(), stream, rev - 1, 1)?;
+                events::page(group.engine(), stream, rev.saturating_sub(1), 1)?;
                 return Ok(None);
             };
             let fingerprint = stored.fingerprint;
@@ -268,4 +268,93 @@ fn move_marker(group: &mut Group<'_>, row: &StateKey, to: Marker) -> Result<()> 
         expires_at: None,
     };
     super::state::store(group, row, present.as_ref(), Some(next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::{Embedded, Options, open};
+    use crate::engine::{EngineKind, Entry, Previous};
+    use crate::model::{Draft, EventId, GuildId, Nonce, RoomId, UserId};
+    use crate::store::backend::Backend;
+    use crate::store::command::NonceUse;
+    use crate::{AppendError, Env};
+
+    const ROOM: RoomId = RoomId::from_u128(7);
+    const USER: UserId = UserId::from_u128(1);
+
+    async fn append(store: &Embedded, nonce: Nonce, fact: Fact) -> Result<Appended> {
+        let used = NonceUse {
+            nonce,
+            fingerprint: 1,
+        };
+        let command = Command {
+            stream: StreamId::Room(ROOM),
+            event_id: EventId::from_u128(Env::system().next_id()),
+            actor: Some(USER),
+            access_rev: 0,
+            nonce: Some(used),
+            rows: Vec::new(),
+        };
+        let decide = move |_: &_, _: &_| Ok::<_, ()>(Draft::from(fact.clone()));
+        let decided = store.store().append(command, decide).await;
+        decided.map_err(|error| match error {
+            AppendError::Store(error) => error,
+            AppendError::Refused(()) => Error::InvalidFact("refused".to_owned()),
+        })
+    }
+
+    fn facts() -> [Fact; 3] {
+        [
+            Fact::channel_created(GuildId::from_u128(1), "room", ""),
+            Fact::MessagePosted {
+                author: USER,
+                text: "text".to_owned(),
+                reply_to: None,
+                reply_to_author: None,
+                mentions: Default::default(),
+                system: None,
+            },
+            Fact::MessageEdited {
+                seq: 1,
+                text: "other".to_owned(),
+            },
+        ]
+    }
+
+    /// A nonce whose event is gone was used all the same: it is never taken for a new one.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_retry_of_what_is_lost_is_damage() {
+        for kind in EngineKind::ALL {
+            let lost = [
+                (1, tables::message(ROOM, 1)),
+                (2, tables::event(StreamId::Room(ROOM), 3)),
+            ];
+            for (which, key) in lost {
+                let folder = tempfile::tempdir().unwrap();
+                let options = Options {
+                    engine: Some(kind),
+                    min_free_bytes: 0,
+                    ..Options::default()
+                };
+                let store = open(folder.path(), options).unwrap();
+                let nonces = [(); 3].map(|()| Nonce::from_u128(Env::system().next_id()));
+                for (nonce, fact) in nonces.into_iter().zip(facts()) {
+                    assert!(!append(&store, nonce, fact).await.unwrap().replayed);
+                }
+                for (nonce, fact) in nonces.into_iter().zip(facts()) {
+                    assert!(append(&store, nonce, fact).await.unwrap().replayed);
+                }
+                let entry = Entry {
+                    key,
+                    value: None,
+                    previous: Previous::Unknown,
+                };
+                store.engine().unwrap().commit(vec![entry]).unwrap();
+                let again = append(&store, nonces[which], facts()[which].clone()).await;
+                assert!(matches!(again, Err(Error::Damaged(_))), "{kind}: {again:?}");
+                store.close().await.unwrap();
+            }
+        }
+    }
 }

@@ -21,6 +21,21 @@ pub(crate) fn apply(event: &Event, bulk: &mut Bulk<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Puts the rows that follow from the event that posted a message, given the message as it is now: its deletion may
+/// have taken some of them away before.
+pub(crate) fn apply_post(event: &Event, record: &MessageRecord, bulk: &mut Bulk<'_>) -> Result<()> {
+    for change in changes(event)? {
+        match change {
+            RowChange::Put(RowKey::WideMention { .. }, _) if record.deleted.is_some() => {}
+            RowChange::Put(key @ (RowKey::WideMention { .. } | RowKey::Inbox { .. }), row) => {
+                bulk.put(&tables::row(&key), &encode_row(&row)?)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// What `event` changes, whatever the message that it is about looks like.
 fn changes(event: &Event) -> Result<Vec<RowChange>> {
     let mut rows = Rows::default();

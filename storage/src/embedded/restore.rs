@@ -109,7 +109,7 @@ fn write(
             }
             Table::Events => Some(event(&frame, &mut bulk)?),
             // Nothing follows from its event but the message, which is whole.
-            Table::Messages => Some(posted(&frame)?),
+            Table::Messages => Some(posted(&frame, &mut bulk)?),
             Table::State => {
                 state(&frame, &mut bulk)?;
                 None
@@ -156,10 +156,12 @@ fn event(frame: &Frame, bulk: &mut Bulk<'_>) -> Result<Event> {
     Ok(event)
 }
 
-/// The event that posted a message.
-fn posted(frame: &Frame) -> Result<Event> {
+/// Makes the rows that follow from the event that posted a message.
+fn posted(frame: &Frame, bulk: &mut Bulk<'_>) -> Result<Event> {
     let stored: StoredMessage = frame::decode(&frame.key, &frame.content)?;
-    Ok(stored.event(tables::room_of(&frame.key)?))
+    let event = stored.event(tables::room_of(&frame.key)?);
+    derive::apply_post(&event, &stored.record, bulk)?;
+    Ok(event)
 }
 
 /// Makes rows of nonces like those of commit groups, numbered from 1: groups of the new data have far higher numbers.

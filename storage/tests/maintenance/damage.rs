@@ -4,8 +4,8 @@ use std::path::Path;
 
 use madang_storage::embedded::{Embedded, Table};
 use madang_storage::engine::{Engine, EngineKind};
-use madang_storage::model::{RoomId, StreamId};
-use madang_storage::{Anchor, Backend, Error, NonceUse, Readiness};
+use madang_storage::model::{Fact, RoomId, StreamId};
+use madang_storage::{Anchor, Backend, Error, Readiness};
 
 use crate::world::*;
 
@@ -13,7 +13,6 @@ both![
     a_lost_row_of_a_stream_is_damage,
     a_lost_post_is_damage_for_history,
     a_start_misses_what_the_newest_events_left,
-    a_lost_event_is_damage_for_its_retry,
     data_of_another_format_is_refused,
 ];
 
@@ -42,12 +41,8 @@ async fn is_damaged(store: &Embedded) -> bool {
 /// Posts, an edit between posts, posts: seqs 1 to 8, revs 1 to 10, the edit at rev 5, a deletion at rev 10.
 async fn stream_with_all(folder: &Path, engine: EngineKind) {
     let store = open(folder, engine);
-    append(
-        &store.store(),
-        StreamId::Room(ROOM),
-        madang_storage::model::Fact::channel_created(GUILD, "room", ""),
-    )
-    .await;
+    let made = Fact::channel_created(GUILD, "room", "");
+    append(&store.store(), StreamId::Room(ROOM), made).await;
     for number in 1..=7 {
         post(&store.store(), ROOM, ALICE, &format!("message {number}")).await;
         if number == 3 {
@@ -127,32 +122,6 @@ async fn a_start_misses_what_the_newest_events_left(engine: EngineKind) {
         assert!(is_damaged(&store).await, "the start misses {table:?} {number}");
         store.close().await.unwrap();
     }
-}
-
-/// The start looks at the newest events only. What a retry stands for is never taken for something new.
-async fn a_lost_event_is_damage_for_its_retry(engine: EngineKind) {
-    let temporary = tempfile::tempdir().unwrap();
-    let folder = temporary.path().join("data");
-    stream_with_all(&folder, engine).await;
-    let store = open(&folder, engine);
-    let fact = madang_storage::model::Fact::MessageDeleted { seq: 2, by: ALICE };
-    let used = NonceUse {
-        nonce: nonce(),
-        fingerprint: 3,
-    };
-    let stream = StreamId::Room(ROOM);
-    let first = append_with(&store.store(), stream, fact.clone(), Some(used)).await;
-    let again = append_with(&store.store(), stream, fact, Some(used)).await;
-    assert!(again.replayed && again.commit.event.id == first.commit.event.id);
-    store.close().await.unwrap();
-    remove(
-        &folder,
-        engine,
-        key(Table::Events, ROOM, first.commit.event.rev()),
-    );
-    let store = open(&folder, engine);
-    assert!(is_damaged(&store).await);
-    store.close().await.unwrap();
 }
 
 async fn data_of_another_format_is_refused(engine: EngineKind) {

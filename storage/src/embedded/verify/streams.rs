@@ -71,12 +71,14 @@ struct Posts {
     room: Option<RoomId>,
     next: VecDeque<StoredMessage>,
     from: u64,
+    /// The newest message that the head knows. Rows behind it are told of by themselves.
+    last: u64,
     /// How many messages are missing or cannot be read before the next.
     missing: u64,
 }
 
 impl Posts {
-    fn new(stream: StreamId) -> Self {
+    fn new(stream: StreamId, head: &Head) -> Self {
         let room = match stream {
             StreamId::Room(room) => Some(room),
             _ => None,
@@ -85,6 +87,7 @@ impl Posts {
             room,
             next: VecDeque::new(),
             from: 1,
+            last: head.seq,
             missing: 0,
         }
     }
@@ -94,9 +97,12 @@ impl Posts {
         let Some(room) = self.room else {
             return Ok(());
         };
-        let to = tables::after(&tables::message(room, u64::MAX));
+        let to = tables::after(&tables::message(room, self.last));
         while self.next.is_empty() {
             let from = tables::message(room, self.from);
+            if from >= to {
+                return Ok(());
+            }
             let pairs = checker.engine.range(&from, &to, SLICE, false)?;
             if pairs.is_empty() {
                 return Ok(());
@@ -199,7 +205,7 @@ impl Checker<'_> {
             broken: false,
         };
         let mut kept = Kept::new(stream);
-        let mut posts = Posts::new(stream);
+        let mut posts = Posts::new(stream, head);
         let mut expected = 1;
         loop {
             kept.fill(self, &mut walk)?;
