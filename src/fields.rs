@@ -114,6 +114,47 @@ impl Fields {
             .collect()
     }
 
+    /// A field that may be left out: whether it is true.
+    pub fn optional_flag(&mut self, name: &'static str) -> Result<Option<bool>> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(_) => Err(Error::invalid(name, "expected true or false")),
+        }
+    }
+
+    /// A list of texts that may be left out, at most `limit`.
+    pub fn optional_texts(&mut self, name: &'static str, limit: usize) -> Result<Option<Vec<String>>> {
+        let texts = match self.value(name) {
+            None => return Ok(None),
+            Some(Value::Array(texts)) => texts,
+            Some(_) => return Err(Error::invalid(name, "expected a list of texts")),
+        };
+        if texts.len() > limit {
+            return Err(Error::too_large(name, format!("at most {limit} entries")));
+        }
+        let text = |value| match value {
+            Value::String(text) => Ok(text),
+            _ => Err(Error::invalid(name, "expected a list of texts")),
+        };
+        texts.into_iter().map(text).collect::<Result<_>>().map(Some)
+    }
+
+    /// A list of identifiers, at most `limit`.
+    pub fn ids<T: FromStr>(&mut self, name: &'static str, limit: usize) -> Result<Vec<T>> {
+        let texts = self.optional_texts(name, limit)?.ok_or_else(|| missing(name))?;
+        texts.iter().map(|text| parse_id(text, name)).collect()
+    }
+
+    /// A number that may be left out, or be null, which then says something: `Some(None)`.
+    pub fn nullable_number(&mut self, name: &'static str) -> Result<Option<Option<u64>>> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(value) => to_number(&value, name).map(|number| Some(Some(number))),
+        }
+    }
+
     /// Refuses what nobody read.
     pub fn finish(self) -> Result<()> {
         match self.0.into_iter().next() {

@@ -4,7 +4,7 @@
 
 use madang_storage::model::{GuildId, Permissions, Room, RoomId, RoomKind, UserId};
 
-use super::places::{GuildCopy, Rank};
+use super::places::GuildCopy;
 use super::{Chat, Code, Error, Identity, Result};
 
 /// What people may do in conversations of their own.
@@ -28,14 +28,8 @@ pub(crate) struct RoomAccess {
 pub(crate) struct GuildAccess {
     /// Which guild.
     pub(crate) id: GuildId,
-    /// Who owns it.
-    pub(crate) owner: UserId,
-    /// The guild's `rev` at which this was judged.
-    pub(crate) access_rev: u64,
     /// What the person may do in the guild as a whole.
     pub(crate) permissions: Permissions,
-    /// How high the person stands.
-    pub(crate) rank: Rank,
 }
 
 impl RoomAccess {
@@ -52,7 +46,8 @@ impl GuildAccess {
     }
 }
 
-fn require(held: Permissions, needed: Permissions) -> Result<()> {
+/// Refuses who lacks a right.
+pub(super) fn require(held: Permissions, needed: Permissions) -> Result<()> {
     if held.contains(needed) {
         return Ok(());
     }
@@ -121,10 +116,7 @@ impl Chat {
         let judge = |copy: &GuildCopy| {
             Some(GuildAccess {
                 id,
-                owner: copy.guild()?.owner,
-                access_rev: copy.rev(),
                 permissions: copy.permissions(user)?,
-                rank: copy.rank(user)?,
             })
         };
         self.look_at_guild(id, judge).await?.ok_or_else(Error::not_found)

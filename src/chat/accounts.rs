@@ -323,8 +323,23 @@ impl Chat {
         let looked_at = member.clone();
         let is_member = move |_: &Head, rows: &Rows| rows.contains(&looked_at);
         let fact = Fact::MemberJoined { user };
+        self.check_not_banned(guild, user).await?;
         self.append_unless(StreamId::Guild(guild), Some(user), vec![member], fact, is_member)
             .await
+    }
+
+    /// Refuses who is banned.
+    pub(super) async fn check_not_banned(&self, guild: GuildId, user: UserId) -> Result<()> {
+        let ban = self
+            .store()
+            .rows(&[RowKey::Ban { guild, user }])
+            .await?
+            .pop()
+            .flatten();
+        if ban.is_some() {
+            return Err(Error::new(Code::Forbidden, "you were banned from this guild"));
+        }
+        Ok(())
     }
 
     /// Appends a fact, unless it is so already.

@@ -82,6 +82,21 @@ impl Audience for Chat {
         may.unwrap_or(false)
     }
 
+    fn is_restricted(&self, stream: StreamId) -> bool {
+        let places = self.places();
+        let open = match self.judge_of(stream) {
+            Some(Judge::Nobody | Judge::Guild(_)) => Some(true),
+            Some(Judge::Channel(guild, room)) => {
+                let is_open = |room: &Room| places.known_guild(guild, |copy| copy.everybody_sees(room));
+                places
+                    .known_room(room, |copy| copy.room().and_then(is_open))
+                    .flatten()
+            }
+            Some(Judge::Members(_)) | None => None,
+        };
+        !open.unwrap_or(false)
+    }
+
     fn guild_of(&self, stream: StreamId) -> Option<GuildId> {
         match stream {
             StreamId::Guild(guild) => Some(guild),

@@ -149,6 +149,15 @@ impl Error {
         }
     }
 
+    /// The same, about this field.
+    #[must_use]
+    pub fn about(self, field: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            field: Some(field.into()),
+            ..self
+        }
+    }
+
     /// A field with a wrong type, form or range.
     pub fn invalid(field: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self {

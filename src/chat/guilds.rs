@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::{CLAIM_HELD_MS, MAX_TRIES};
 use super::names::{self, Name};
+use super::places::GuildCopy;
 use super::view::{ChannelView, GuildView, MemberView, Time};
 use super::{Chat, Code, Error, Identity, Result};
 
@@ -140,14 +141,38 @@ impl Chat {
         let keys: Vec<RowKey> = ids.iter().copied().map(RowKey::Room).collect();
         let rows = self.store().rows(&keys).await?;
         let markers = self.markers(user, &ids).await?;
+        let seen = self.seen_by(user, &rows).await?;
         let mut views = Vec::with_capacity(ids.len());
-        for ((id, head), row) in ids.into_iter().zip(heads).zip(rows) {
-            let Some(Row::Room(room)) = row else { continue };
+        for (((id, head), row), seen) in ids.into_iter().zip(heads).zip(rows).zip(seen) {
+            let Some(Row::Room(room)) = row.filter(|_| seen) else {
+                continue;
+            };
             let stored = markers.get(&id).copied().unwrap_or_default();
             let marker = self.newest_marker(user, id, stored);
             views.push(self.channel_view(id, room, &head, marker).await?);
         }
         Ok(views)
+    }
+
+    /// Which of these channels, all of one guild, somebody may see.
+    async fn seen_by(&self, user: UserId, rows: &[Option<Row>]) -> Result<Vec<bool>> {
+        let guild = rows.iter().find_map(|row| match row {
+            Some(Row::Room(room)) => room.kind.guild(),
+            _ => None,
+        });
+        let Some(guild) = guild else {
+            return Ok(vec![false; rows.len()]);
+        };
+        let look = |copy: &GuildCopy| {
+            let sees = |row: &Option<Row>| match row {
+                Some(Row::Room(room)) => {
+                    room.deleted_at.is_none() && copy.permissions_in(user, room).contains(Permissions::VIEW)
+                }
+                _ => false,
+            };
+            rows.iter().map(sees).collect()
+        };
+        self.look_at_guild(guild, look).await
     }
 
     async fn channel_view(&self, id: RoomId, room: Room, head: &Head, marker: Marker) -> Result<ChannelView> {
@@ -273,7 +298,7 @@ impl Chat {
         }
     }
 
-    /// A claim whose room exists is for ever. One that was cut off before is void after ten minutes.
+    /// A claim lasts as long as its room. One that was cut off before there was a room is void after ten minutes.
     async fn claim_channel_name(&self, guild: GuildId, room: RoomId, name: &Name) -> Result<()> {
         let parts = [&guild.to_bytes()[..], CHANNEL_NAMES, name.folded.as_bytes()];
         let key = StateKey::new(StateTable::Claims, &parts);
@@ -292,7 +317,11 @@ impl Chat {
                 return Ok(());
             }
             let held_until = present.at.plus_millis(CLAIM_HELD_MS);
-            if claim.at < held_until || self.store().room(present.room).await?.is_some() {
+            let is_taken = match self.store().room(present.room).await? {
+                Some(room) => room.deleted_at.is_none(),
+                None => claim.at < held_until,
+            };
+            if is_taken {
                 return Err(names::name_taken("name"));
             }
             let outcome = self

@@ -154,6 +154,11 @@ impl Chat {
         self.start_session(view, visitor).await
     }
 
+    /// The guild that an invite leads to.
+    pub(super) async fn invited_to(&self, code: &str) -> Result<GuildId> {
+        Ok(self.valid_invite(code).await?.1.record.guild)
+    }
+
     /// The invite of a code. Unknown, used up and expired ones answer the same.
     async fn valid_invite(&self, code: &str) -> Result<(StateKey, Versioned<Invite>)> {
         let key = secrets::key(StateTable::Invites, code).ok_or_else(Error::not_found)?;
@@ -164,7 +169,7 @@ impl Chat {
     }
 
     /// Takes one use. Exact: of two who take the last one, one gets it.
-    async fn use_invite(&self, code: &str) -> Result<GuildId> {
+    pub(super) async fn use_invite(&self, code: &str) -> Result<GuildId> {
         loop {
             let (key, found) = self.valid_invite(code).await?;
             let mut invite = found.record;

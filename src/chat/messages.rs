@@ -55,6 +55,7 @@ impl Chat {
     /// Posts a message.
     pub async fn post(&self, identity: &Identity, room: RoomId, post: Post) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
+        access.require(Permissions::POST)?;
         check_text(&post.text)?;
         let mut command = self.message_command(identity, &access);
         command.nonce = post.nonce.map(|nonce| NonceUse {

@@ -1,6 +1,8 @@
 //! Reactions: an emoji on a message, once per person.
 
-use madang_storage::model::{Draft, Fact, Head, MessageRecord, RoomId, Row, RowKey, RowPrefix, Rows, UserId};
+use madang_storage::model::{
+    Draft, Fact, Head, MessageRecord, Permissions, RoomId, Row, RowKey, RowPrefix, Rows, UserId,
+};
 
 use super::messages::{Posted, posted, present};
 use super::view::UserView;
@@ -40,6 +42,7 @@ impl Chat {
         on: bool,
     ) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
+        access.require(Permissions::REACT)?;
         check_emoji(emoji)?;
         let (emoji, user) = (emoji.to_owned(), identity.user);
         let own = RowKey::Reaction {

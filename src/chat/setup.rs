@@ -17,9 +17,6 @@ use super::sessions::SignedIn;
 use super::view::UserView;
 use super::{Chat, Code, Error, Result, secrets};
 
-/// The channel that a new guild starts with.
-const FIRST_CHANNEL: &str = "general";
-
 /// The one row of a set-up that is not done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct SetupRow {
@@ -219,7 +216,7 @@ impl Chat {
         self.append_unless(guild, actor, Vec::new(), guild_created, |head, _| head.exists())
             .await?;
         self.join_guild(plan.guild, plan.user).await?;
-        let channel = names::title("name", FIRST_CHANNEL)?;
+        let channel = names::title("name", super::founding::FIRST_CHANNEL)?;
         self.make_channel(plan.guild, plan.room, plan.user, &channel, String::new())
             .await?;
         let instance_created = Fact::InstanceCreated {

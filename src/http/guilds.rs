@@ -1,11 +1,11 @@
-//! Guilds, their channels, members and invites.
+//! Guilds, their channels and invites.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use madang_storage::model::GuildId;
 use serde::Serialize;
@@ -15,19 +15,21 @@ use super::extract::{AtTheDoor, Body, Caller, Query};
 use super::sessions::{Transport, credentials, signed_in};
 use super::{Settings, parse_id};
 use crate::chat::view::{GuildView, Time};
-use crate::chat::{Channels, InviteView, Members, NewInvite};
+use crate::chat::{Channels, GuildChanges, InviteView, NewInvite};
 
 pub(super) fn routes() -> Router<Arc<Settings>> {
     Router::new()
-        .route("/api/v1/guilds", get(guilds))
+        .route("/api/v1/guilds", get(guilds).post(create_guild))
+        .route("/api/v1/guilds/{guild}", patch(change_guild))
+        .route("/api/v1/guilds/{guild}/join", post(join_public))
         .route(
             "/api/v1/guilds/{guild}/channels",
             get(channels).post(create_channel),
         )
-        .route("/api/v1/guilds/{guild}/members", get(members))
         .route("/api/v1/invites", post(create_invite))
         .route("/api/v1/invites/{code}", get(invite))
         .route("/api/v1/invites/{code}/accept", post(accept_invite))
+        .route("/api/v1/invites/{code}/join", post(join_by_invite))
 }
 
 async fn guilds(State(settings): State<Arc<Settings>>, caller: Caller) -> Result<Response> {
@@ -75,22 +77,54 @@ async fn create_channel(
     Ok((StatusCode::CREATED, Json(channel)).into_response())
 }
 
-async fn members(
+async fn create_guild(
+    State(settings): State<Arc<Settings>>,
+    caller: Caller,
+    Body(mut fields): Body,
+) -> Result<Response> {
+    let name = fields.text("name")?;
+    fields.finish()?;
+    let guild = settings.chat.create_guild(&caller.identity, &name).await?;
+    Ok((StatusCode::CREATED, Json(guild)).into_response())
+}
+
+async fn change_guild(
     State(settings): State<Arc<Settings>>,
     caller: Caller,
     Path(guild): Path<String>,
-    Query(mut fields): Query,
-) -> Result<Json<Members>> {
+    Body(mut fields): Body,
+) -> Result<Json<GuildView>> {
     let guild: GuildId = parse_id(&guild)?;
-    let after = fields.optional_id("after")?;
-    let limit = fields.query_number("limit")?;
+    let changes = GuildChanges {
+        name: fields.optional_text("name")?,
+        description: fields.optional_text("description")?,
+        is_public: fields.optional_flag("is_public")?,
+    };
     fields.finish()?;
+    let chat = &settings.chat;
     Ok(Json(
-        settings
-            .chat
-            .members(&caller.identity, guild, after, limit)
+        chat.change_guild_details(&caller.identity, guild, changes)
             .await?,
     ))
+}
+
+async fn join_public(
+    State(settings): State<Arc<Settings>>,
+    caller: Caller,
+    Path(guild): Path<String>,
+) -> Result<Json<GuildView>> {
+    let guild: GuildId = parse_id(&guild)?;
+    Ok(Json(
+        settings.chat.join_public_guild(&caller.identity, guild).await?,
+    ))
+}
+
+async fn join_by_invite(
+    State(settings): State<Arc<Settings>>,
+    caller: Caller,
+    Path(code): Path<String>,
+) -> Result<Json<GuildView>> {
+    Ok(Json(settings.chat.join_by_invite(&caller.identity, &code).await?))
 }
 
 async fn create_invite(

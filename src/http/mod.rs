@@ -4,8 +4,10 @@ mod error;
 mod extract;
 mod guilds;
 mod health;
+mod members;
 mod messages;
 mod metrics;
+mod roles;
 mod server;
 mod sessions;
 mod shell;
@@ -50,6 +52,8 @@ pub fn router(settings: Settings) -> Router {
         .merge(health::routes(&settings, &requests))
         .merge(sessions::routes())
         .merge(guilds::routes())
+        .merge(members::routes())
+        .merge(roles::routes())
         .merge(messages::routes())
         .with_state(settings);
     shell::around(routes, requests)

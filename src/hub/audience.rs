@@ -43,6 +43,9 @@ pub trait Audience: Send + Sync + 'static {
     /// Whether the user may hear the stream. What is not known is not allowed. Cheap, and never blocks.
     fn may_hear(&self, user: UserId, stream: StreamId) -> bool;
 
+    /// Whether there may be members of its guild who do not hear the stream. What is not known is so.
+    fn is_restricted(&self, stream: StreamId) -> bool;
+
     /// The guild that the stream belongs to, as far as this node knows.
     fn guild_of(&self, stream: StreamId) -> Option<GuildId>;
 }

@@ -8,7 +8,7 @@ use madang_storage::Store;
 use madang_storage::model::{Commit, GuildId, Head, Room, RoomId, Row, RowKey, StreamId};
 
 use super::listener::Listener;
-use super::{Attached, FrameKey, Hub, Signal};
+use super::{Attached, Audience, FrameKey, Hub, Signal, Standing};
 
 /// How many rooms' guilds are remembered. Above it the memory starts anew: they are a read away.
 const MAX_KNOWN_ROOMS: usize = 100_000;
@@ -95,26 +95,44 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
     if changed.is_empty() || hub.people().guilds.is_empty() {
         return;
     }
-    let mut by_guild: BTreeMap<GuildId, Vec<(RoomId, Signal)>> = BTreeMap::new();
+    let mut by_guild: BTreeMap<GuildId, Vec<Told>> = BTreeMap::new();
     for (room, changed) in changed {
         let known = hub.inner.heads.known(room).filter(|_| !changed.meta);
         let told = match (known, changed.head) {
             (Some(known), Some(head)) => Some((known.guild, head, Signal::Head { room, head })),
             _ => read_room(&attached.store, room, &changed).await,
         };
-        if let Some((guild, head, signal)) = told {
-            hub.inner.heads.remember(room, guild, head.rev);
-            by_guild.entry(guild).or_default().push((room, signal));
+        let Some((guild, head, signal)) = told else {
+            continue;
+        };
+        let stream = StreamId::Room(room);
+        // Whoever may hear of the room must be known before it is asked for each watcher.
+        let any = Standing { guild: 0, room: 0 };
+        if let Err(error) = attached.audience.reach(stream, any).await {
+            tracing::warn!(%room, %error, "nobody knows who may hear of a room");
+            continue;
         }
+        hub.inner.heads.remember(room, guild, head.rev);
+        by_guild.entry(guild).or_default().push(Told {
+            room,
+            signal,
+            is_restricted: attached.audience.is_restricted(stream),
+        });
     }
-    for (guild, signals) in by_guild {
+    for (guild, told) in by_guild {
         let watchers = hub.people().guilds.get(&guild).cloned();
         if let Some(watchers) = watchers {
-            let may_hear =
-                |watcher: &Listener| attached.audience.may_hear(watcher.user, StreamId::Guild(guild));
-            tell_guild(hub, &watchers, may_hear, &signals).await;
+            tell_guild(hub, &*attached.audience, guild, &watchers, &told).await;
         }
     }
+}
+
+/// What is told of a room.
+struct Told {
+    room: RoomId,
+    signal: Signal,
+    /// Not for every member of the guild.
+    is_restricted: bool,
 }
 
 /// A room's guild, where it stands, and what to tell of it.
@@ -156,25 +174,32 @@ fn signal_of(guild: GuildId, room: RoomId, row: Room, head: Head, meta: bool) ->
     }
 }
 
-/// One write for each watcher: all heads in one run of frames, shared by those who have none of the rooms open.
+/// One write for each watcher: all heads in one run of frames, shared by those who have none of the rooms open and where
+/// every member may know of all of them.
 async fn tell_guild(
     hub: &Hub,
+    audience: &dyn Audience,
+    guild: GuildId,
     watchers: &Arc<Vec<Arc<Listener>>>,
-    may_hear: impl Fn(&Listener) -> bool,
-    signals: &[(RoomId, Signal)],
+    told: &[Told],
 ) {
     let mut shared: Vec<(FrameKey, Bytes)> = Vec::new();
+    let is_restricted = told.iter().any(|told| told.is_restricted);
     for (index, watcher) in watchers.iter().enumerate() {
         if index > 0 && index % 256 == 0 {
             tokio::task::yield_now().await;
         }
-        if !may_hear(watcher) {
+        if !audience.may_hear(watcher.user, StreamId::Guild(guild)) {
             continue;
         }
-        let has_some_open = signals.iter().any(|(room, _)| watcher.has_open(*room));
-        if has_some_open {
-            let closed = signals.iter().filter(|(room, _)| !watcher.has_open(*room));
-            let frames = run_of(hub, watcher.key, closed);
+        if is_restricted || told.iter().any(|told| watcher.has_open(told.room)) {
+            let may_hear = |told: &Told| {
+                !told.is_restricted || audience.may_hear(watcher.user, StreamId::Room(told.room))
+            };
+            let own = told
+                .iter()
+                .filter(|told| !watcher.has_open(told.room) && may_hear(told));
+            let frames = run_of(hub, watcher.key, own);
             if !frames.is_empty() {
                 watcher.send(&frames);
             }
@@ -182,17 +207,17 @@ async fn tell_guild(
         }
         let known = shared.iter().position(|(key, _)| *key == watcher.key);
         let place = known.unwrap_or_else(|| {
-            shared.push((watcher.key, run_of(hub, watcher.key, signals.iter())));
+            shared.push((watcher.key, run_of(hub, watcher.key, told.iter())));
             shared.len() - 1
         });
         watcher.send(&shared[place].1);
     }
 }
 
-fn run_of<'a>(hub: &Hub, key: FrameKey, signals: impl Iterator<Item = &'a (RoomId, Signal)>) -> Bytes {
+fn run_of<'a>(hub: &Hub, key: FrameKey, told: impl Iterator<Item = &'a Told>) -> Bytes {
     let mut frames = BytesMut::new();
-    for (_, signal) in signals {
-        frames.extend_from_slice(&hub.inner.encoder.signal(key, signal));
+    for told in told {
+        frames.extend_from_slice(&hub.inner.encoder.signal(key, &told.signal));
     }
     frames.freeze()
 }

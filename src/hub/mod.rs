@@ -8,6 +8,7 @@ mod frames;
 mod heads;
 mod lane;
 mod listener;
+mod membership;
 mod signal;
 #[cfg(test)]
 mod tests;
@@ -135,6 +136,7 @@ impl Hub {
         if let StreamId::Room(room) = stream {
             self.inner.heads.note(room, commit);
         }
+        self.follow_membership(commit);
     }
 
     /// Notes that a stream is at `rev`, which nobody may have told: what is missing is read from the store.
@@ -285,61 +287,34 @@ impl Hub {
         self.listen(listener, StreamId::Guild(guild), since, begin).await
     }
 
-    /// Signals to everybody who has the room open, but not to the connections of `except`.
-    pub fn signal_lookers(&self, room: RoomId, except: UserId, signal: &Signal) {
-        let Some(lane) = self.lane(StreamId::Room(room)) else {
-            return;
-        };
-        let receivers = lane.receivers();
-        self.signal(
-            receivers.iter().filter(|receiver| receiver.user != except),
-            signal,
-        );
-    }
-
-    /// Signals to all connections of a user but those of one session.
-    pub fn signal_user(&self, user: UserId, except: Option<SessionId>, signal: Signal) {
-        let connections = self.people().users.get(&user).cloned().unwrap_or_default();
-        let others = connections
-            .iter()
-            .filter(|connection| Some(connection.session) != except);
-        self.signal(others, &signal);
-    }
-
-    /// Signals to one connection.
-    pub fn signal_to(&self, listener: &Listener, signal: &Signal) {
-        listener.send(&self.inner.encoder.signal(listener.key, signal));
-    }
-
-    /// Closes all connections of a session that has ended.
-    pub fn close_session(&self, session: SessionId) {
-        let people = self.people();
-        for connection in people
-            .users
-            .values()
-            .flatten()
-            .filter(|connection| connection.session == session)
+    /// Stops watching a guild.
+    fn unwatch_guild(&self, listener: &Arc<Listener>, guild: GuildId) {
         {
-            connection.outlet.close(CloseReason::SessionEnded);
+            let mut people = self.people();
+            if let Some(watchers) = people.guilds.get_mut(&guild) {
+                Arc::make_mut(watchers).retain(|known| known.number != listener.number);
+                if watchers.is_empty() {
+                    people.guilds.remove(&guild);
+                }
+            }
         }
+        self.leave_lane(listener, StreamId::Guild(guild));
+    }
+
+    fn connections_of(&self, user: UserId) -> Vec<Arc<Listener>> {
+        self.people().users.get(&user).cloned().unwrap_or_default()
+    }
+
+    fn is_connected(&self, listener: &Listener) -> bool {
+        let people = self.people();
+        let connections = people.users.get(&listener.user);
+        connections.is_some_and(|known| known.iter().any(|known| known.number == listener.number))
     }
 
     /// Tells the heads of rooms that changed to those who watch their guilds. Called once a second.
     pub async fn tell_heads(&self) {
         if let Some(attached) = self.inner.attached.get() {
             heads::tell(self, attached).await;
-        }
-    }
-
-    fn signal<'a>(&self, receivers: impl Iterator<Item = &'a Arc<Listener>>, signal: &Signal) {
-        let mut frames: Vec<(FrameKey, bytes::Bytes)> = Vec::new();
-        for receiver in receivers {
-            let known = frames.iter().position(|(key, _)| *key == receiver.key);
-            let place = known.unwrap_or_else(|| {
-                frames.push((receiver.key, self.inner.encoder.signal(receiver.key, signal)));
-                frames.len() - 1
-            });
-            receiver.send(&frames[place].1);
         }
     }
 

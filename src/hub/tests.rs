@@ -151,6 +151,10 @@ impl Audience for Gate {
         Ok(self.standing(stream).unwrap())
     }
 
+    fn is_restricted(&self, _stream: StreamId) -> bool {
+        self.banned.lock().unwrap().is_some()
+    }
+
     fn guild_of(&self, _stream: StreamId) -> Option<GuildId> {
         Some(GuildId::from_u128(1))
     }

@@ -11,6 +11,7 @@
 mod support;
 
 mod gateway;
+mod people;
 mod rest;
 
 /// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
@@ -46,6 +47,15 @@ scenarios! {
         rooms_that_are_not_open_send_heads,
         a_reader_that_stopped_is_closed_and_resumes_to_the_same_log,
         both_codecs_say_the_same,
+    }
+    people {
+        whoever_is_sent_away_hears_nothing_more,
+        a_ban_lasts_until_it_is_lifted,
+        a_private_channel_is_there_for_its_people_only,
+        roles_give_what_their_maker_has,
+        a_guild_is_never_without_its_owner,
+        many_guilds_live_side_by_side,
+        a_deleted_channel_is_gone_and_its_name_is_free,
     }
     rest {
         of_two_set_ups_one_wins,

@@ -339,4 +339,9 @@ impl Client {
             }
         }
     }
+
+    /// Whether such a frame arrived while answers were awaited.
+    pub(crate) fn has_pushed(&self, wanted: impl Fn(&Value) -> bool) -> bool {
+        self.pushed.iter().any(wanted)
+    }
 }

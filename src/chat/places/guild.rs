@@ -117,11 +117,6 @@ impl GuildCopy {
         self.members.get(&user)
     }
 
-    /// How many members there are.
-    pub(crate) fn member_count(&self) -> usize {
-        self.members.len()
-    }
-
     /// All roles by their ids.
     pub(crate) fn roles(&self) -> &BTreeMap<RoleId, Role> {
         &self.roles

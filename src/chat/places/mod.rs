@@ -14,7 +14,9 @@ use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use madang_storage::model::{Commit, GuildId, Permissions, Room, RoomId, RoomKind, StreamId, UserId};
+use madang_storage::model::{
+    Commit, GuildId, Override, Permissions, Room, RoomId, RoomKind, StreamId, UserId,
+};
 
 pub(crate) use guild::GuildCopy;
 use kept::{Copied, Kept};
@@ -133,6 +135,17 @@ impl GuildCopy {
             &channel.overrides,
             channel.is_announcement,
         )
+    }
+}
+
+impl GuildCopy {
+    /// Whether a channel is there for every member, whatever roles the member has.
+    pub(crate) fn everybody_sees(&self, channel: &Room) -> bool {
+        let takes = |exception: &Override| exception.deny.contains(Permissions::VIEW);
+        let has_view = self
+            .role(self.everybody())
+            .is_some_and(|role| role.permissions.contains(Permissions::VIEW));
+        has_view && !channel.overrides.iter().any(takes)
     }
 }
 

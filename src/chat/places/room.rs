@@ -48,7 +48,7 @@ impl Copied for RoomCopy {
         self.rev = event.rev();
         self.meta_rev = event.head.meta_rev;
         match &event.fact {
-            Fact::RoomChanged { room } => self.room = room.clone(),
+            Fact::RoomChanged { room } | Fact::RoomAccessChanged { room } => self.room = room.clone(),
             Fact::RoomDeleted { .. } => self.room.deleted_at = Some(event.at()),
             Fact::RoomMemberChanged { user, on: true } => {
                 self.members.insert(*user);

@@ -105,7 +105,9 @@ pub(super) fn encode(codec: Codec, commit: &Commit) -> Bytes {
         | Fact::BlockChanged { user, on }
         | Fact::RoomMemberChanged { user, on } => wire.event(Switched { user: *user, on: *on }),
         Fact::RoomCreated { room, members } => wire.room(RoomDetails::from(room), members),
-        Fact::RoomChanged { room } | Fact::RoomDeleted { room } => wire.room(RoomDetails::from(room), &[]),
+        Fact::RoomChanged { room } | Fact::RoomAccessChanged { room } | Fact::RoomDeleted { room } => {
+            wire.room(RoomDetails::from(room), &[])
+        }
         Fact::ReactionChanged {
             seq,
             emoji,
@@ -229,6 +231,7 @@ mod tests {
                 members: vec![user],
             },
             Fact::RoomChanged { room: room.clone() },
+            Fact::RoomAccessChanged { room: room.clone() },
             Fact::RoomDeleted { room },
             Fact::RoomMemberChanged { user, on: true },
             Fact::posted(user, text.clone()),

@@ -35,7 +35,7 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         head: HeadView,
     }
     #[derive(Serialize)]
-    struct ResetGuild {
+    struct OneGuild {
         guild: GuildId,
     }
     #[derive(Serialize)]
@@ -101,7 +101,9 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 head: (*head).into(),
             },
         ),
-        Signal::ResetGuild { guild } => named(codec, "reset", ResetGuild { guild: *guild }),
+        Signal::GuildJoined { guild } => named(codec, "guild_joined", OneGuild { guild: *guild }),
+        Signal::GuildLeft { guild } => named(codec, "guild_left", OneGuild { guild: *guild }),
+        Signal::ResetGuild { guild } => named(codec, "reset", OneGuild { guild: *guild }),
         Signal::Room {
             guild,
             room,

@@ -221,6 +221,9 @@ pub async fn rows_follow_what_happens_to_a_room(fixture: &mut Fixture) {
             Fact::RoomChanged {
                 room: changed.clone(),
             },
+            Fact::RoomAccessChanged {
+                room: changed.clone(),
+            },
         ],
     )
     .await;

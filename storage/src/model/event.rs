@@ -126,6 +126,11 @@ pub enum Fact {
         /// The whole room as it is now.
         room: Room,
     },
+    /// Other people may see the room now, or do other things in it. Stream `room:`.
+    RoomAccessChanged {
+        /// The whole room as it is now.
+        room: Room,
+    },
     /// The room is gone. Stream `room:`.
     RoomDeleted {
         /// The whole room as it was.
@@ -242,6 +247,7 @@ impl Fact {
             | Self::BlockChanged { .. } => StreamKind::User,
             Self::RoomCreated { .. }
             | Self::RoomChanged { .. }
+            | Self::RoomAccessChanged { .. }
             | Self::RoomDeleted { .. }
             | Self::RoomMemberChanged { .. }
             | Self::MessagePosted { .. }
@@ -275,6 +281,7 @@ impl Fact {
             Self::BlockChanged { .. } => "block.changed",
             Self::RoomCreated { .. } => "room.created",
             Self::RoomChanged { .. } => "room.changed",
+            Self::RoomAccessChanged { .. } => "room_access.changed",
             Self::RoomDeleted { .. } => "room.deleted",
             Self::RoomMemberChanged { .. } => "room_member.changed",
             Self::MessagePosted { .. } => "message.posted",

@@ -98,20 +98,14 @@ impl Permissions {
 
     /// What every member may do unless the guild says otherwise.
     pub const fn of_members() -> Self {
-        Self(
-            Self::INVITE.0
-                | Self::CHANGE_NICKNAME.0
-                | Self::VIEW.0
-                | Self::POST.0
-                | Self::REACT.0
-                | Self::THREADS.0,
-        )
+        Self(Self::CHANGE_NICKNAME.0 | Self::VIEW.0 | Self::POST.0 | Self::REACT.0 | Self::THREADS.0)
     }
 
     /// What moderators may do besides.
     pub const fn of_moderators() -> Self {
         Self(
             Self::of_members().0
+                | Self::INVITE.0
                 | Self::KICK.0
                 | Self::BAN.0
                 | Self::MANAGE_INVITES.0

@@ -18,7 +18,9 @@ pub(super) fn project(id: RoomId, fact: &Fact, at: Timestamp) -> Option<Vec<RowC
             }
             changes
         }
-        Fact::RoomChanged { room } => vec![put(RowKey::Room(id), Row::Room(room.clone()))],
+        Fact::RoomChanged { room } | Fact::RoomAccessChanged { room } => {
+            vec![put(RowKey::Room(id), Row::Room(room.clone()))]
+        }
         Fact::RoomDeleted { room } => {
             let row = Room {
                 deleted_at: Some(at),

@@ -1,0 +1,173 @@
+//! What can be changed about a channel: its name, its place, its pace, and who may do what in it.
+
+use madang_storage::model::{
+    Fact, Override, OverrideTarget, Permissions, RoleId, Room, RoomId, RoomKind, UserId,
+};
+
+use super::access::RoomAccess;
+use super::changes::Change;
+use super::roles::permissions;
+use super::{Chat, Code, Error, Identity, Result, names};
+
+/// The longest time between two posts: six hours.
+const MAX_SLOW_MODE_SECONDS: u64 = 6 * 60 * 60;
+/// The highest place of a channel under its heading.
+const MAX_POSITION: u64 = 100_000;
+
+/// What is to be changed about a channel; what is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct RoomChanges {
+    /// What it is about.
+    pub topic: Option<String>,
+    /// Its place under its heading: lower ones come first.
+    pub position: Option<u64>,
+    /// How long one has to wait between two posts, in seconds.
+    pub slow_mode_seconds: Option<u64>,
+    /// Whether only those may post who may announce.
+    pub is_announcement: Option<bool>,
+}
+
+/// For whom an exception in a channel is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exception {
+    /// All who have a role; the guild's own id for everybody.
+    Role(RoleId),
+    /// One member.
+    User(UserId),
+}
+
+impl Chat {
+    /// Changes a channel.
+    pub async fn change_channel(&self, identity: &Identity, id: RoomId, changes: RoomChanges) -> Result<()> {
+        self.managed_channel(identity, id).await?;
+        let topic = changes.topic.as_deref().map(names::topic).transpose()?;
+        let position = within("position", changes.position, MAX_POSITION)?;
+        let slow = within(
+            "slow_mode_seconds",
+            changes.slow_mode_seconds,
+            MAX_SLOW_MODE_SECONDS,
+        )?;
+        self.change_room(identity, id, None, |copy| {
+            let present = copy.room().ok_or_else(Error::not_found)?;
+            let room = Room {
+                topic: topic.clone().unwrap_or_else(|| present.topic.clone()),
+                position: position.unwrap_or(present.position),
+                slow_mode_seconds: slow.unwrap_or(present.slow_mode_seconds),
+                is_announcement: changes.is_announcement.unwrap_or(present.is_announcement),
+                ..present.clone()
+            };
+            if room == *present {
+                return Ok(Change::None);
+            }
+            Ok(Fact::RoomChanged { room }.into())
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// Deletes a channel.
+    pub async fn delete_channel(
+        &self,
+        identity: &Identity,
+        id: RoomId,
+        reason: Option<String>,
+    ) -> Result<()> {
+        self.managed_channel(identity, id).await?;
+        self.change_room(identity, id, reason, |copy| {
+            let room = copy.room().ok_or_else(Error::not_found)?;
+            Ok(Fact::RoomDeleted { room: room.clone() }.into())
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// Makes an exception in a channel: gives and takes rights that its maker has. Without any right the exception goes.
+    pub async fn set_override(
+        &self,
+        identity: &Identity,
+        id: RoomId,
+        exception: Exception,
+        allow: &[String],
+        deny: &[String],
+    ) -> Result<()> {
+        let access = self.managed_channel(identity, id).await?;
+        let (allow, deny) = (permissions("allow", allow)?, permissions("deny", deny)?);
+        check_override(&access, allow, deny)?;
+        let target = match exception {
+            Exception::Role(role) => OverrideTarget::Role(role),
+            Exception::User(user) => OverrideTarget::User(user),
+        };
+        self.check_target(&access, exception).await?;
+        self.change_room(identity, id, None, |copy| {
+            let present = copy.room().ok_or_else(Error::not_found)?;
+            let mut overrides = present.overrides.clone();
+            overrides.retain(|known| known.target != target);
+            if !(allow.is_empty() && deny.is_empty()) {
+                overrides.push(Override { target, allow, deny });
+            }
+            overrides.sort_by_key(|known| known.target);
+            if overrides.len() > Room::MAX_OVERRIDES {
+                let text = format!("a channel has at most {} exceptions", Room::MAX_OVERRIDES);
+                return Err(Error::new(Code::TooMany, text));
+            }
+            if overrides == present.overrides {
+                return Ok(Change::None);
+            }
+            let room = Room {
+                overrides,
+                ..present.clone()
+            };
+            Ok(Fact::RoomAccessChanged { room }.into())
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// A channel, for somebody who may change it.
+    async fn managed_channel(&self, identity: &Identity, id: RoomId) -> Result<RoomAccess> {
+        let access = self.room_access(identity, id).await?;
+        if !matches!(access.room.kind, RoomKind::Channel { .. }) {
+            return Err(Error::new(Code::Forbidden, "this is no channel of a guild"));
+        }
+        access.require(Permissions::MANAGE_CHANNELS)?;
+        Ok(access)
+    }
+
+    /// An exception is for a role of the guild or for one of its members.
+    async fn check_target(&self, access: &RoomAccess, exception: Exception) -> Result<()> {
+        let Some(guild) = access.room.kind.guild() else {
+            return Err(Error::not_found());
+        };
+        let is_known = self
+            .look_at_guild(guild, |copy| match exception {
+                Exception::Role(role) => copy.role(role).is_some(),
+                Exception::User(user) => copy.member(user).is_some(),
+            })
+            .await?;
+        if is_known { Ok(()) } else { Err(Error::not_found()) }
+    }
+}
+
+fn check_override(access: &RoomAccess, allow: Permissions, deny: Permissions) -> Result<()> {
+    if !(allow & deny).is_empty() {
+        return Err(Error::invalid("deny", "nothing is both allowed and denied"));
+    }
+    let both = allow | deny;
+    if !Permissions::of_rooms().contains(both) {
+        let others: Vec<&str> = both.without(Permissions::of_rooms()).names().collect();
+        let text = format!("these belong to the guild as a whole: {}", others.join(", "));
+        return Err(Error::invalid("allow", text));
+    }
+    if !access.permissions.contains(both) {
+        let text = "you cannot give or take what you do not have";
+        return Err(Error::new(Code::Forbidden, text));
+    }
+    Ok(())
+}
+
+fn within(field: &'static str, asked: Option<u64>, most: u64) -> Result<Option<u32>> {
+    let Some(asked) = asked else { return Ok(None) };
+    let fitting = u32::try_from(asked).ok().filter(|_| asked <= most);
+    let wrong = || Error::invalid(field, format!("at most {most}"));
+    fitting.map(Some).ok_or_else(wrong)
+}
