@@ -14,34 +14,20 @@ const MAX_TRIES: usize = 16;
 /// The longest reason, in characters.
 const MAX_REASON: usize = 500;
 
-/// What is to be done about a guild or room.
-pub(super) enum Change {
-    /// This.
-    Make(Fact),
-    /// Nothing: it is so already.
-    None,
-}
-
-impl From<Fact> for Change {
-    fn from(fact: Fact) -> Self {
-        Self::Make(fact)
-    }
-}
-
 /// Something else was appended since the change was judged.
 struct Moved {
     rev: u64,
 }
 
 impl Chat {
-    /// Changes a guild as `judge` says, which sees it as it is at that very moment. Answers whether there was anything
-    /// to change.
+    /// Changes a guild as `judge` says, which sees it as it is at that very moment, and answers `None` when it is so
+    /// already. Answers whether there was anything to change.
     pub(super) async fn change_guild(
         &self,
         identity: &Identity,
         guild: GuildId,
         reason: Option<String>,
-        judge: impl Fn(&GuildCopy) -> Result<Change>,
+        judge: impl Fn(&GuildCopy) -> Result<Option<Fact>>,
     ) -> Result<bool> {
         let sealed = sealed(reason)?;
         let stream = StreamId::Guild(guild);
@@ -49,7 +35,7 @@ impl Chat {
             let (rev, change) = self
                 .look_at_guild(guild, |copy| (copy.rev(), judge(copy)))
                 .await?;
-            let Change::Make(fact) = change? else {
+            let Some(fact) = change? else {
                 return Ok(false);
             };
             let draft = Draft {
@@ -73,13 +59,13 @@ impl Chat {
         identity: &Identity,
         room: RoomId,
         reason: Option<String>,
-        judge: impl Fn(&RoomCopy) -> Result<Change>,
+        judge: impl Fn(&RoomCopy) -> Result<Option<Fact>>,
     ) -> Result<bool> {
         let sealed = sealed(reason)?;
         for _ in 0..MAX_TRIES {
             let look = |copy: &RoomCopy| (copy.meta_rev(), judge(copy));
             let (rev, change) = self.look_at_room(room, look).await?;
-            let Change::Make(fact) = change? else {
+            let Some(fact) = change? else {
                 return Ok(false);
             };
             let draft = Draft {

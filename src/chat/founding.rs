@@ -2,7 +2,6 @@
 
 use madang_storage::model::{Fact, Guild, GuildId, Permissions, RoomId, StreamId};
 
-use super::changes::Change;
 use super::moderation::require;
 use super::places::GuildCopy;
 use super::view::GuildView;
@@ -78,7 +77,7 @@ impl Chat {
                 ..present.clone()
             };
             if guild == *present {
-                return Ok(Change::None);
+                return Ok(None);
             }
             Ok(Fact::GuildChanged { guild }.into())
         })

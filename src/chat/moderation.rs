@@ -4,7 +4,6 @@
 use madang_storage::model::{Fact, Guild, GuildId, Member, Permissions, RoleId, RowKey, RowPrefix, UserId};
 use serde::Serialize;
 
-use super::changes::Change;
 use super::guilds::list_limit;
 use super::places::GuildCopy;
 use super::view::Time;
@@ -165,7 +164,7 @@ impl Chat {
                 ));
             }
             if to == present.owner {
-                return Ok(Change::None);
+                return Ok(None);
             }
             let guild = Guild {
                 owner: to,
@@ -203,7 +202,7 @@ impl Chat {
                 may_give(copy, identity.user, *role)?;
             }
             if roles == present.roles {
-                return Ok(Change::None);
+                return Ok(None);
             }
             let member = Member {
                 roles: roles.clone(),
@@ -236,7 +235,7 @@ impl Chat {
                 stands_above(copy, identity.user, user)?;
             }
             if nickname == present.nickname {
-                return Ok(Change::None);
+                return Ok(None);
             }
             let member = Member {
                 nickname: nickname.clone(),

@@ -3,7 +3,6 @@
 use madang_storage::model::{BuiltInRole, Fact, GuildId, Permissions, Role, RoleId, UserId};
 use serde::Serialize;
 
-use super::changes::Change;
 use super::moderation::{may_give, require};
 use super::places::{GuildCopy, Rank};
 use super::view::RoleView;
@@ -113,7 +112,7 @@ impl Chat {
             }
             within_own(copy, identity.user, &role)?;
             if role == *present {
-                return Ok(Change::None);
+                return Ok(None);
             }
             Ok(Fact::RoleChanged { id, role }.into())
         })

@@ -5,7 +5,6 @@ use madang_storage::model::{
 };
 
 use super::access::RoomAccess;
-use super::changes::Change;
 use super::roles::permissions;
 use super::{Chat, Code, Error, Identity, Result, names};
 
@@ -57,7 +56,7 @@ impl Chat {
                 ..present.clone()
             };
             if room == *present {
-                return Ok(Change::None);
+                return Ok(None);
             }
             Ok(Fact::RoomChanged { room }.into())
         })
@@ -111,7 +110,7 @@ impl Chat {
                 return Err(Error::new(Code::TooMany, text));
             }
             if overrides == present.overrides {
-                return Ok(Change::None);
+                return Ok(None);
             }
             let room = Room {
                 overrides,

@@ -11,6 +11,10 @@ use super::{Event, Fact, Instance, Marker, RoomId, Row, RowKey, Rows, StreamId, 
 pub const MAX_CHANGES_PER_EVENT: usize = 100;
 
 /// One change that an event makes.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "changes live as long as one append: a box for each row would cost more than moving it"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowChange {
     /// The row has this value now.
