@@ -20,6 +20,15 @@ impl Standing {
         room: u64::MAX,
     };
 
+    /// As new as both.
+    #[must_use]
+    pub fn newer(self, other: Self) -> Self {
+        Self {
+            guild: self.guild.max(other.guild),
+            room: self.room.max(other.room),
+        }
+    }
+
     /// Whether this is as new as `needed`.
     pub const fn covers(self, needed: Self) -> bool {
         self.guild >= needed.guild && self.room >= needed.room

@@ -81,6 +81,8 @@ pub(super) enum Joined {
     Behind,
     /// The lane is gone: take a new one.
     Retired,
+    /// The listener may not hear the stream any more.
+    Refused,
 }
 
 impl Lane {
@@ -139,10 +141,14 @@ impl Lane {
     }
 
     /// Adds a listener that has everything up to `rev`.
-    pub(super) fn join(&self, listener: &Arc<Listener>, rev: u64, encoder: &dyn Encoder) -> Joined {
+    pub(super) fn join(&self, listener: &Arc<Listener>, rev: u64, by: &Delivery) -> Joined {
         let mut state = self.lock();
         if state.retired {
             return Joined::Retired;
+        }
+        // Under the lock: what the ring holds was judged by what is known now, or by less.
+        if !by.audience.may_hear(listener.user, self.stream) {
+            return Joined::Refused;
         }
         state.remove(listener);
         // Whoever let the listener in may have judged by an older guild than this lane has.
@@ -158,7 +164,7 @@ impl Lane {
         }
         // Under the lock, so that the next event cannot overtake these.
         for frames in state.ring.iter().skip(state.ring.len() - missed) {
-            listener.send(&frames.get(listener.key, encoder));
+            listener.send(&frames.get(listener.key, &*by.encoder));
         }
         Arc::make_mut(&mut state.receivers).push(Arc::clone(listener));
         Joined::Yes
@@ -317,14 +323,13 @@ impl Lane {
         true
     }
 
-    /// Makes sure that everybody here was judged by something as new as `needed`.
-    async fn reach(&self, needed: Standing, by: &Delivery) -> bool {
+    /// Finds out what it takes to judge by something as new as `needed`; `None` when nobody can tell.
+    async fn standing(&self, needed: Standing, by: &Delivery) -> Option<Standing> {
         let mut present = by.audience.standing(self.stream);
         let mut pause = FIRST_PAUSE;
         for _ in 0..MAX_TRIES {
             if let Some(standing) = present.filter(|standing| standing.covers(needed)) {
-                self.judge_by(standing, by);
-                return true;
+                return Some(standing);
             }
             match by.audience.reach(self.stream, needed).await {
                 Ok(standing) => present = Some(standing),
@@ -335,7 +340,23 @@ impl Lane {
                 pause *= 2;
             }
         }
-        false
+        None
+    }
+
+    /// Whether a listener who is not here yet may hear these events, judged by what they say.
+    pub(super) async fn may_hear(&self, listener: &Listener, commits: &[Commit], by: &Delivery) -> bool {
+        let needed = commits.iter().map(needed_for);
+        let needed = needed.fold(Standing { guild: 0, room: 0 }, Standing::newer);
+        self.standing(needed, by).await.is_some() && by.audience.may_hear(listener.user, self.stream)
+    }
+
+    /// Makes sure that everybody here was judged by something as new as `needed`.
+    async fn reach(&self, needed: Standing, by: &Delivery) -> bool {
+        let standing = self.standing(needed, by).await;
+        if let Some(standing) = standing {
+            self.judge_by(standing, by);
+        }
+        standing.is_some()
     }
 
     /// Judges everybody here, unless that was done by the same already.
@@ -362,7 +383,7 @@ impl Lane {
     }
 
     /// Tells a listener that the stream is nothing for it any more, as if it did not exist.
-    fn let_go(&self, listener: &Listener, by: &Delivery) {
+    pub(super) fn let_go(&self, listener: &Listener, by: &Delivery) {
         if let StreamId::Room(room) = self.stream {
             listener.note_closed(room);
         }

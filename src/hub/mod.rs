@@ -318,7 +318,8 @@ impl Hub {
         }
     }
 
-    /// Listens first, reads second: nothing between can be missed.
+    /// Listens first, reads second: nothing between can be missed. Whoever may not hear the stream is told so on the
+    /// way, as if the stream did not exist.
     async fn listen(
         &self,
         listener: &Arc<Listener>,
@@ -326,9 +327,9 @@ impl Hub {
         since: Option<u64>,
         begin: impl FnOnce(Opened),
     ) -> Result<Opened> {
-        let store = self.store()?;
-        let mut lane = self.lane_or_new(stream, &store).await?;
-        let head = store.head(stream).await?;
+        let by = self.delivery().ok_or_else(no_store)?;
+        let mut lane = self.lane_or_new(stream, &by.store).await?;
+        let head = by.store.head(stream).await?;
         let since = since.unwrap_or(head.rev);
         // A client cannot be ahead of the stream; one that says so starts over.
         let reset = since > head.rev || head.rev - since > MAX_MISSED_PER_STREAM;
@@ -336,33 +337,19 @@ impl Hub {
         begin(opened);
         let mut rev = if reset { head.rev } else { since };
         loop {
-            rev = self.replay(listener, stream, rev, &store).await?;
-            match lane.join(listener, rev, &*self.inner.encoder) {
+            let Some(read) = replay(listener, &lane, rev, &by).await? else {
+                lane.let_go(listener, &by);
+                return Ok(opened);
+            };
+            rev = read;
+            match lane.join(listener, rev, &by) {
                 Joined::Yes => return Ok(opened),
                 Joined::Behind => {}
-                Joined::Retired => lane = self.lane_or_new(stream, &store).await?,
-            }
-        }
-    }
-
-    /// Sends everything that is stored after `rev`, in bounded pages; answers how far that was.
-    async fn replay(
-        &self,
-        listener: &Listener,
-        stream: StreamId,
-        mut rev: u64,
-        store: &Store,
-    ) -> Result<u64> {
-        loop {
-            let page = store.events(stream, rev, PAGE).await?;
-            for commit in page.commits {
-                rev = commit.event.rev();
-                let frames = EventFrames::new(Arc::new(commit));
-                listener.send(&frames.get(listener.key, &*self.inner.encoder));
-            }
-            listener.outlet.drained().await;
-            if rev >= page.head.rev {
-                return Ok(rev);
+                Joined::Retired => lane = self.lane_or_new(stream, &by.store).await?,
+                Joined::Refused => {
+                    lane.let_go(listener, &by);
+                    return Ok(opened);
+                }
             }
         }
     }
@@ -449,16 +436,31 @@ impl Hub {
         })
     }
 
-    fn store(&self) -> Result<Store> {
-        let missing = || madang_storage::Error::Unavailable("the hub has no store yet".to_owned());
-        self.inner
-            .attached
-            .get()
-            .map(|attached| attached.store.clone())
-            .ok_or_else(missing)
-    }
-
     fn people(&self) -> MutexGuard<'_, People> {
         self.inner.people.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Sends everything that is stored after `rev`, in bounded pages; answers how far that was, or `None` when the listener
+/// may not hear what is there.
+async fn replay(listener: &Listener, lane: &Lane, mut rev: u64, by: &Delivery) -> Result<Option<u64>> {
+    loop {
+        let page = by.store.events(lane.stream, rev, PAGE).await?;
+        if !lane.may_hear(listener, &page.commits, by).await {
+            return Ok(None);
+        }
+        for commit in page.commits {
+            rev = commit.event.rev();
+            let frames = EventFrames::new(Arc::new(commit));
+            listener.send(&frames.get(listener.key, &*by.encoder));
+        }
+        listener.outlet.drained().await;
+        if rev >= page.head.rev {
+            return Ok(Some(rev));
+        }
+    }
+}
+
+fn no_store() -> madang_storage::Error {
+    madang_storage::Error::Unavailable("the hub has no store yet".to_owned())
 }

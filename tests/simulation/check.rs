@@ -55,6 +55,38 @@ pub(crate) fn check_posted(
     violations
 }
 
+/// What somebody heard who was removed at a `rev` of the guild: no event whose author was judged at that or a later one.
+pub(crate) fn check_removed(
+    name: &str,
+    heard: &[Heard],
+    judged_at: &BTreeMap<u64, u64>,
+    removed_at: u64,
+) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for entry in heard {
+        if let Heard::Event(rev) = entry
+            && judged_at.get(rev).is_none_or(|judged| *judged >= removed_at)
+        {
+            let text = format!("{name} heard {rev} after being removed at {removed_at}");
+            violations.push(Violation(text));
+        }
+    }
+    violations
+}
+
+#[test]
+fn what_the_removed_heard_is_found() {
+    let judged_at = BTreeMap::from([(1, 0), (2, 5), (3, 6)]);
+    let check = |heard: &[Heard]| check_removed("x", heard, &judged_at, 6).len();
+    assert_eq!(check(&[Heard::Event(1), Heard::Event(2), Heard::Reset(3)]), 0);
+    assert_eq!(check(&[Heard::Event(3)]), 1);
+    assert_eq!(
+        check(&[Heard::Event(9)]),
+        1,
+        "what is not there was not to be heard"
+    );
+}
+
 #[test]
 fn a_whole_log_passes() {
     let heard = [Heard::Event(1), Heard::Event(2), Heard::Reset(5), Heard::Event(6)];

@@ -105,7 +105,13 @@ impl Client {
     /// Connects to some node and goes on where it was. `None` when that did not work.
     pub(crate) async fn connect(self: &Arc<Self>, nodes: &Nodes) -> Option<Connected> {
         let node = nodes.random.below(nodes.count() as u64) as usize;
-        let (_, hub) = nodes.of(node)?;
+        let (chat, hub) = nodes.of(node)?;
+        // As the gateway does: a room that one may not see cannot be opened.
+        let may_see = nodes
+            .cluster
+            .on(node, |_| chat.may_see_room(&self.identity, self.room))
+            .await?;
+        may_see.ok()?;
         let line = Arc::new(Line {
             client: Arc::clone(self),
             is_open: AtomicBool::new(true),

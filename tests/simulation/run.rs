@@ -9,7 +9,7 @@ use madang_storage::model::{EventId, Fact, GuildId, Head, RoomId, Rows, StreamId
 use madang_storage::sim::{Faults, Random, Trace};
 use madang_storage::{Anchor, AppendError, Command, Store};
 
-use super::check::{Violation, check_heard, check_posted};
+use super::check::{Violation, check_heard, check_posted, check_removed};
 use super::client::{Client, Connected, Heard};
 use super::nodes::Nodes;
 
@@ -68,12 +68,19 @@ pub(crate) async fn run(options: Options) -> Run {
     trace.note(|| format!("{options:?} on {count} nodes: {faults:?}"));
     nodes.cluster.set_faults(faults);
     nodes.broker_is_bad.store(true, Ordering::SeqCst);
-    bad_time(&nodes, &clients).await;
-    let connected = stay(&nodes, &clients).await;
+    // In every second world somebody is removed from the guild; the others go on.
+    let victim = clients.last().filter(|_| random.chance(500)).cloned();
+    let removed_at = bad_time(&nodes, &clients, victim.clone()).await;
+    let stays = |client: &&Arc<Client>| victim.as_ref().is_none_or(|victim| !Arc::ptr_eq(victim, client));
+    let staying: Vec<Arc<Client>> = clients.iter().filter(stays).cloned().collect();
+    let connected = stay(&nodes, &staying).await;
     nodes.cluster.set_faults(Faults::default());
     nodes.broker_is_bad.store(false, Ordering::SeqCst);
-    let connected = come_to_rest(&nodes, &clients, connected).await;
-    let violations = check(&nodes, &clients).await;
+    let connected = come_to_rest(&nodes, &staying, connected).await;
+    let mut violations = check(&nodes, &staying).await;
+    if let Some(victim) = &victim {
+        violations.extend(check_victim(&nodes, victim, removed_at).await);
+    }
     connected.iter().for_each(Connected::leave);
     trace.note(|| format!("{violations:#?}"));
     let heard: Vec<Heard> = clients
@@ -125,7 +132,7 @@ async fn append(nodes: &Nodes, store: &Store, stream: StreamId, fact: Fact) {
 }
 
 /// People talk while nodes die and the broker loses what it is told.
-async fn bad_time(nodes: &Arc<Nodes>, clients: &[Arc<Client>]) {
+async fn bad_time(nodes: &Arc<Nodes>, clients: &[Arc<Client>], victim: Option<Arc<Client>>) -> u64 {
     let random = &nodes.random;
     let mut work = Vec::new();
     for client in clients {
@@ -139,14 +146,60 @@ async fn bad_time(nodes: &Arc<Nodes>, clients: &[Arc<Client>]) {
         ));
     }
     let newcomers = tokio::spawn(join_meanwhile(Arc::clone(nodes), random.below(4)));
+    let removal = tokio::spawn(remove_meanwhile(Arc::clone(nodes), victim.clone()));
     let keeper = tokio::spawn(keep_up(Arc::clone(nodes)));
     for task in work {
         task.await.unwrap();
     }
     newcomers.await.unwrap();
+    let removed_at = removal.await.unwrap();
     keeper.abort();
     // An aborted task ends when it runs next; nothing of it may come after.
     assert!(keeper.await.unwrap_err().is_cancelled());
+    removed_at
+}
+
+/// Somebody is removed from the guild while everybody talks; answers the guild's `rev` at which that was so.
+async fn remove_meanwhile(nodes: Arc<Nodes>, victim: Option<Arc<Client>>) -> u64 {
+    let Some(victim) = victim else { return u64::MAX };
+    let guild = StreamId::Guild(GUILD);
+    let user = victim.identity.user;
+    tokio::time::sleep(Duration::from_millis(nodes.random.between(1, 3_000))).await;
+    loop {
+        let node = nodes.random.below(nodes.count() as u64) as usize;
+        let fact = Fact::MemberLeft {
+            user,
+            kicked_by: None,
+        };
+        let work = async |store: Store| {
+            append(&nodes, &store, guild, fact).await;
+            store.is_member(GUILD, user).await
+        };
+        if let Some(Ok(false)) = nodes.cluster.on(node, work).await {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    nodes
+        .cluster
+        .trace()
+        .note(|| format!("{} is removed", victim.name));
+    removal_rev(&nodes, user).await
+}
+
+/// The first `rev` of the guild at which somebody was removed.
+async fn removal_rev(nodes: &Nodes, user: UserId) -> u64 {
+    let is_removal = |fact: &Fact| matches!(fact, Fact::MemberLeft { user: gone, .. } if *gone == user);
+    loop {
+        let node = nodes.random.below(nodes.count() as u64) as usize;
+        let read = async |store: Store| store.events(StreamId::Guild(GUILD), 0, 100).await;
+        if let Some(Ok(page)) = nodes.cluster.on(node, read).await {
+            let mut commits = page.commits.iter();
+            let removal = commits.find(|commit| is_removal(&commit.event.fact));
+            return removal.map_or(u64::MAX, |commit| commit.event.rev());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The guild changes: what is posted afterwards rests on a copy that other nodes may not have yet.
@@ -215,6 +268,23 @@ async fn come_to_rest(
         tokio::time::sleep(REST).await;
     }
     connected
+}
+
+/// What somebody heard who was removed: nothing that was written after it and because of it.
+async fn check_victim(nodes: &Nodes, victim: &Client, removed_at: u64) -> Vec<Violation> {
+    let store = nodes.cluster.store(0);
+    let page = store.events(StreamId::Room(victim.room), 0, 500).await.unwrap();
+    let judged_at = page
+        .commits
+        .iter()
+        .map(|commit| (commit.event.rev(), commit.event.access_rev))
+        .collect();
+    check_removed(
+        &victim.name,
+        &victim.heard.lock().unwrap(),
+        &judged_at,
+        removed_at,
+    )
 }
 
 async fn check(nodes: &Nodes, clients: &[Arc<Client>]) -> Vec<Violation> {
