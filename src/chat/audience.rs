@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use madang_storage::model::{GuildId, Permissions, Room, RoomId, RoomKind, StreamId, UserId};
 
+use super::places::RoomCopy;
 use super::{Chat, Code};
 use crate::hub::{Audience, Standing};
 
@@ -58,28 +59,26 @@ impl Audience for Chat {
         self.standing(stream).ok_or_else(unknown)
     }
 
-    fn may_hear(&self, user: UserId, stream: StreamId) -> bool {
+    fn may_hear(&self, user: UserId, stream: StreamId) -> Option<bool> {
         let places = self.places();
-        let may = match (self.judge_of(stream), stream) {
-            (Some(Judge::Nobody), StreamId::User(owner)) => Some(owner == user),
-            (Some(Judge::Nobody), _) => Some(true),
-            (Some(Judge::Guild(guild)), _) => places.known_guild(guild, |copy| copy.member(user).is_some()),
-            (Some(Judge::Channel(guild, room)), _) => {
+        match (self.judge_of(stream)?, stream) {
+            (Judge::Nobody, StreamId::User(owner)) => Some(owner == user),
+            (Judge::Nobody, _) => Some(true),
+            (Judge::Guild(guild), _) => places.known_guild(guild, |copy| copy.member(user).is_some()),
+            (Judge::Channel(guild, room), _) => {
                 let sees = |room: &Room| {
                     places.known_guild(guild, |copy| {
                         copy.permissions_in(user, room).contains(Permissions::VIEW)
                     })
                 };
-                places
-                    .known_room(room, |copy| copy.room().and_then(sees))
-                    .flatten()
+                // A deleted room is nobody's; a guild that is not known says nothing.
+                let in_room = |copy: &RoomCopy| copy.room().map_or(Some(false), sees);
+                places.known_room(room, in_room).flatten()
             }
-            (Some(Judge::Members(room)), _) => places.known_room(room, |copy| {
+            (Judge::Members(room), _) => places.known_room(room, |copy| {
                 copy.room().is_some() && copy.members().contains(&user)
             }),
-            (None, _) => None,
-        };
-        may.unwrap_or(false)
+        }
     }
 
     fn is_restricted(&self, stream: StreamId) -> bool {

@@ -49,8 +49,9 @@ pub trait Audience: Send + Sync + 'static {
     /// Finds out what it takes to judge by something as new as `needed`; answers what is judged by from now on.
     async fn reach(&self, stream: StreamId, needed: Standing) -> Result<Standing>;
 
-    /// Whether the user may hear the stream. What is not known is not allowed. Cheap, and never blocks.
-    fn may_hear(&self, user: UserId, stream: StreamId) -> bool;
+    /// Whether the user may hear the stream; `None` while this node does not know enough to say, which may be so at any
+    /// moment: then nothing is told, and nobody is let go, until [`Audience::reach`] was asked. Cheap, and never blocks.
+    fn may_hear(&self, user: UserId, stream: StreamId) -> Option<bool>;
 
     /// Whether there may be members of its guild who do not hear the stream. What is not known is so.
     fn is_restricted(&self, stream: StreamId) -> bool;

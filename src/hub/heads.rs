@@ -189,12 +189,13 @@ async fn tell_guild(
         if index > 0 && index % 256 == 0 {
             tokio::task::yield_now().await;
         }
-        if !audience.may_hear(watcher.user, StreamId::Guild(guild)) {
+        if audience.may_hear(watcher.user, StreamId::Guild(guild)) != Some(true) {
             continue;
         }
         if is_restricted || told.iter().any(|told| watcher.has_open(told.room)) {
             let may_hear = |told: &Told| {
-                !told.is_restricted || audience.may_hear(watcher.user, StreamId::Room(told.room))
+                !told.is_restricted
+                    || audience.may_hear(watcher.user, StreamId::Room(told.room)) == Some(true)
             };
             let own = told
                 .iter()

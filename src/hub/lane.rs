@@ -147,8 +147,10 @@ impl Lane {
             return Joined::Retired;
         }
         // Under the lock: what the ring holds was judged by what is known now, or by less.
-        if !by.audience.may_hear(listener.user, self.stream) {
-            return Joined::Refused;
+        match by.audience.may_hear(listener.user, self.stream) {
+            Some(true) => {}
+            Some(false) => return Joined::Refused,
+            None => return Joined::Behind,
         }
         state.remove(listener);
         // Whoever let the listener in may have judged by an older guild than this lane has.
@@ -229,11 +231,10 @@ impl Lane {
         }
     }
 
-    /// Lets go of everybody who is not in the audience any more, as this node knows it now.
-    pub(super) fn judge(&self, by: &Delivery) {
-        if let Some(standing) = by.audience.standing(self.stream) {
-            self.judge_by(standing, by);
-        }
+    /// Lets go of everybody who is not in the audience any more.
+    pub(super) async fn judge(&self, by: &Delivery) {
+        // When nobody can tell, the next event of the stream is not delivered either.
+        self.reach(Standing { guild: 0, room: 0 }, by).await;
     }
 
     /// What is to be done next. `Nothing` ends the draining: whoever enqueues then starts it anew.
@@ -343,33 +344,57 @@ impl Lane {
         None
     }
 
-    /// Whether a listener who is not here yet may hear these events, judged by what they say.
-    pub(super) async fn may_hear(&self, listener: &Listener, commits: &[Commit], by: &Delivery) -> bool {
+    /// Whether a listener who is not here yet may hear these events, judged by what they say; `None` when nobody can
+    /// tell.
+    pub(super) async fn may_hear(
+        &self,
+        listener: &Listener,
+        commits: &[Commit],
+        by: &Delivery,
+    ) -> Option<bool> {
         let needed = commits.iter().map(needed_for);
         let needed = needed.fold(Standing { guild: 0, room: 0 }, Standing::newer);
-        self.standing(needed, by).await.is_some() && by.audience.may_hear(listener.user, self.stream)
+        for _ in 0..MAX_TRIES {
+            self.standing(needed, by).await?;
+            if let Some(may) = by.audience.may_hear(listener.user, self.stream) {
+                return Some(may);
+            }
+            tokio::task::yield_now().await;
+        }
+        None
     }
 
     /// Makes sure that everybody here was judged by something as new as `needed`.
     async fn reach(&self, needed: Standing, by: &Delivery) -> bool {
-        let standing = self.standing(needed, by).await;
-        if let Some(standing) = standing {
-            self.judge_by(standing, by);
+        for _ in 0..MAX_TRIES {
+            match self.standing(needed, by).await {
+                Some(standing) if self.judge_by(standing, by) => return true,
+                // Something new was heard of while everybody was judged.
+                Some(_) => tokio::task::yield_now().await,
+                None => return false,
+            }
         }
-        standing.is_some()
+        false
     }
 
-    /// Judges everybody here, unless that was done by the same already.
-    fn judge_by(&self, standing: Standing, by: &Delivery) {
+    /// Judges everybody here, unless that was done by the same already. `false` when this node stopped knowing enough
+    /// on the way; then nobody was let go.
+    fn judge_by(&self, standing: Standing, by: &Delivery) -> bool {
         let (present, joins) = {
             let state = self.lock();
             if state.judged == Some(standing) {
-                return;
+                return true;
             }
             (state.present(), state.joins)
         };
-        let mut gone = present;
-        gone.retain(|listener| !by.audience.may_hear(listener.user, self.stream));
+        let mut gone = Vec::new();
+        for listener in present {
+            match by.audience.may_hear(listener.user, self.stream) {
+                Some(true) => {}
+                Some(false) => gone.push(listener),
+                None => return false,
+            }
+        }
         {
             let mut state = self.lock();
             gone.iter().for_each(|listener| state.remove(listener));
@@ -380,6 +405,7 @@ impl Lane {
         for listener in gone {
             self.let_go(&listener, by);
         }
+        true
     }
 
     /// Tells a listener that the stream is nothing for it any more, as if it did not exist.

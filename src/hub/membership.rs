@@ -48,8 +48,8 @@ impl Hub {
                 hub.went(guild, user);
             }
             match stream {
-                StreamId::Guild(guild) => hub.judge_guild(guild),
-                other => hub.judge(other),
+                StreamId::Guild(guild) => hub.judge_guild(guild).await,
+                other => hub.judge(other).await,
             }
             hub.tell_of_rooms(&commit.event);
         });
@@ -99,7 +99,9 @@ impl Hub {
                 // is different.
                 if let Some(guild) = now.kind.guild() {
                     let stream = StreamId::Room(room);
-                    self.reset_guild(guild, |watcher| !attached.audience.may_hear(watcher, stream));
+                    self.reset_guild(guild, |watcher| {
+                        attached.audience.may_hear(watcher, stream) != Some(true)
+                    });
                 }
             }
             _ => {}

@@ -154,16 +154,16 @@ impl Hub {
     }
 
     /// Lets go of all who may not hear a stream any more. Their events would let them go, too, but may be long in coming.
-    pub fn judge(&self, stream: StreamId) {
+    pub async fn judge(&self, stream: StreamId) {
         if let (Some(lane), Some(by)) = (self.lane(stream), self.delivery()) {
-            lane.judge(&by);
+            lane.judge(&by).await;
             self.remove_if_emptied(&lane);
         }
     }
 
     /// Judges everybody who listens to a guild or to one of its rooms. Looks at every lane of this node: for what
     /// happens now and then.
-    pub fn judge_guild(&self, guild: GuildId) {
+    pub async fn judge_guild(&self, guild: GuildId) {
         let Some(attached) = self.inner.attached.get() else {
             return;
         };
@@ -173,7 +173,7 @@ impl Hub {
         };
         for stream in streams {
             if attached.audience.guild_of(stream) == Some(guild) {
-                self.judge(stream);
+                self.judge(stream).await;
             }
         }
     }
@@ -446,8 +446,13 @@ impl Hub {
 async fn replay(listener: &Listener, lane: &Lane, mut rev: u64, by: &Delivery) -> Result<Option<u64>> {
     loop {
         let page = by.store.events(lane.stream, rev, PAGE).await?;
-        if !lane.may_hear(listener, &page.commits, by).await {
-            return Ok(None);
+        match lane.may_hear(listener, &page.commits, by).await {
+            Some(true) => {}
+            Some(false) => return Ok(None),
+            None => {
+                let text = format!("nobody can tell who may hear {}", lane.stream);
+                return Err(madang_storage::Error::Unavailable(text));
+            }
         }
         for commit in page.commits {
             rev = commit.event.rev();

@@ -159,9 +159,9 @@ impl Audience for Gate {
         Some(GuildId::from_u128(1))
     }
 
-    fn may_hear(&self, user: UserId, _stream: StreamId) -> bool {
+    fn may_hear(&self, user: UserId, _stream: StreamId) -> Option<bool> {
         self.judged.fetch_add(1, Ordering::SeqCst);
-        *self.banned.lock().unwrap() != Some(user)
+        Some(*self.banned.lock().unwrap() != Some(user))
     }
 }
 
@@ -421,11 +421,11 @@ async fn whoever_was_removed_is_let_go_without_an_event() {
     let world = world(|_| true).await;
     let removed = UserId::from_u128(66);
     let (ear, _) = join_as(&world, removed, None).await;
-    world.hub.judge(StreamId::Room(ROOM));
+    world.hub.judge(StreamId::Room(ROOM)).await;
     assert_eq!(ear.resets.load(Ordering::SeqCst), 0, "it may hear the room");
     *world.gate.banned.lock().unwrap() = Some(removed);
     world.gate.applied.store(7, Ordering::SeqCst);
-    world.hub.judge_guild(GuildId::from_u128(1));
+    world.hub.judge_guild(GuildId::from_u128(1)).await;
     assert_eq!(ear.resets.load(Ordering::SeqCst), 1);
     // The lane ended with its last listener, and a new one begins.
     let (other, _) = join(&world, None).await;
