@@ -29,7 +29,9 @@ export class Anchor {
   isAtEnd = true;
   view: View | undefined;
   private row: Element | undefined;
+  /** Where the row's end is, for what changes is mostly its beginning; or its beginning, while its end is not in sight. */
   private offset = 0;
+  private edge: 'top' | 'bottom' = 'bottom';
 
   constructor(
     private readonly scroller: HTMLElement,
@@ -49,7 +51,8 @@ export class Anchor {
       if (rect.top >= bottom) return;
       if (this.row === undefined) {
         this.row = row;
-        this.offset = rect.top - top;
+        this.edge = rect.bottom <= bottom ? 'bottom' : 'top';
+        this.offset = rect[this.edge] - top;
       }
       const seq = Number(row.dataset['seq']);
       if (Number.isNaN(seq)) continue;
@@ -68,7 +71,7 @@ export class Anchor {
       return;
     }
     if (this.row?.isConnected !== true) return;
-    const moved = this.offsetOf(this.row) - this.offset;
+    const moved = this.offsetOf(this.row, this.edge) - this.offset;
     if (Math.abs(moved) >= 1) this.scroller.scrollTop += moved;
   }
 
@@ -88,8 +91,8 @@ export class Anchor {
     this.note();
   }
 
-  private offsetOf(element: Element): number {
-    return element.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top;
+  private offsetOf(element: Element, edge: 'top' | 'bottom' = 'top'): number {
+    return element.getBoundingClientRect()[edge] - this.scroller.getBoundingClientRect().top;
   }
 
   private context(): number {
