@@ -1,14 +1,15 @@
 /** Where the page is. Addresses are the server's own paths, so that they can be shared. */
 export type Route =
   | { page: 'home' }
-  | { page: 'room'; room: string; seq: number | undefined }
+  | { page: 'guild'; guild: string }
+  | { page: 'room'; guild: string | undefined; room: string; seq: number | undefined }
   | { page: 'setup'; token: string }
   | { page: 'sign-in' }
   | { page: 'invite'; code: string };
 
 export function parseRoute(path: string, search: string, hash: string): Route {
   const parts = path.split('/').filter((part) => part !== '');
-  const [first, second, third] = parts;
+  const [first, second] = parts;
   if (first === 'setup') {
     // In the fragment the token reaches no server log; the query is for people who retype it.
     const token =
@@ -17,15 +18,20 @@ export function parseRoute(path: string, search: string, hash: string): Route {
   }
   if (first === 'sign-in') return { page: 'sign-in' };
   if (first === 'invite' && second !== undefined) return { page: 'invite', code: second };
-  if (first === 'r' && second !== undefined) {
-    const seq = Number(third);
-    return { page: 'room', room: second, seq: Number.isSafeInteger(seq) && seq > 0 ? seq : undefined };
+  const guild = first === 'g' ? second : undefined;
+  const [kind, room, message] = guild === undefined ? parts : parts.slice(2);
+  if (kind === 'r' && room !== undefined) {
+    const seq = Number(message);
+    return { page: 'room', guild, room, seq: Number.isSafeInteger(seq) && seq > 0 ? seq : undefined };
   }
-  return { page: 'home' };
+  return guild === undefined ? { page: 'home' } : { page: 'guild', guild };
 }
 
-export const roomPath = (room: string, seq?: number): string =>
-  seq === undefined ? `/r/${room}` : `/r/${room}/${seq}`;
+export const guildPath = (guild: string): string => `/g/${guild}`;
+
+/** Without its guild, which only somebody in it knows, a room's address leads there as well. */
+export const roomPath = (guild: string | undefined, room: string, seq?: number): string =>
+  `${guild === undefined ? '' : guildPath(guild)}/r/${room}${seq === undefined ? '' : `/${seq}`}`;
 
 class Router {
   route = $state.raw<Route>({ page: 'home' });
@@ -49,6 +55,12 @@ class Router {
     if (how === 'push') history.pushState(null, '', path);
     else history.replaceState(null, '', path);
     this.read();
+  }
+
+  /** Another address of the same place: nobody went anywhere. */
+  correct(path: string): void {
+    history.replaceState(null, '', path);
+    this.route = parseRoute(location.pathname, location.search, location.hash);
   }
 
   private read(): void {

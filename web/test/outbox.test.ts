@@ -139,3 +139,9 @@ test('what somebody else left here is not sent', () => {
   other.restore('me');
   expect(other.items).toEqual([]);
 });
+
+test('in other data an older head is what a message comes after', () => {
+  outbox.add('room', 'hello', null, 40);
+  outbox.rebase(() => 12);
+  expect(outbox.items.map((item) => item.after)).toEqual([12]);
+});

@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { lines, unseen, type Waiting } from '../src/lib/timeline/rows';
-import { toRow } from '../src/lib/timeline/window';
+import { EMPTY, toRow, type Row } from '../src/lib/timeline/window';
 import { ME, message, OTHER } from './fixtures';
 
 const at = (minute: number, day = 20) => new Date(2026, 10, day, 9, minute).toISOString();
 const row = (seq: number, minute: number, changes = {}) => toRow(message(seq, { at: at(minute), ...changes }));
-const kinds = (...args: Parameters<typeof lines>) =>
+const kindsOf = (...args: Parameters<typeof lines>) =>
   lines(...args).map((line) => ('leads' in line ? (line.leads ? 'lead' : 'more') : line.kind));
+const kinds = (rows: Row[], ...rest: [Waiting[], number | undefined, string]) =>
+  kindsOf({ ...EMPTY, rows, reachesEnd: true }, ...rest);
 
 function waiting(changes: Partial<Waiting> = {}): Waiting {
   return {
@@ -40,6 +42,11 @@ describe('lines', () => {
 
   test('what waits stands at the end, in its author`s group', () => {
     expect(kinds([row(1, 0, { author: ME })], [waiting({ at: at(1) })], undefined, ME)).toEqual(['day', 'lead', 'more']);
+  });
+
+  test('between a window that stops short of the end and what waits there is a gap', () => {
+    const cut = { ...EMPTY, rows: [row(1, 0, { author: ME })] };
+    expect(kindsOf(cut, [waiting({ at: at(1) })], undefined, ME)).toEqual(['day', 'lead', 'gap', 'lead']);
   });
 });
 

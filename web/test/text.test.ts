@@ -7,7 +7,7 @@ import { isEmojiOnly, parse, plain, safeHref, type Block, type Inline } from '..
 import { ulid, ulidTime } from '../src/lib/ulid';
 import { en } from '../src/messages/en';
 import { ko } from '../src/messages/ko';
-import { parseRoute } from '../src/router.svelte';
+import { parseRoute, roomPath } from '../src/router.svelte';
 
 const kinds = (text: string) => parse(text).map((block) => block.kind);
 
@@ -158,7 +158,13 @@ test('routes', () => {
   expect(parseRoute('/setup', '', '#token=abc')).toEqual({ page: 'setup', token: 'abc' });
   expect(parseRoute('/setup', '?token=abc', '')).toEqual({ page: 'setup', token: 'abc' });
   expect(parseRoute('/invite/xyz', '', '')).toEqual({ page: 'invite', code: 'xyz' });
-  expect(parseRoute('/r/ROOM/12', '', '')).toEqual({ page: 'room', room: 'ROOM', seq: 12 });
-  expect(parseRoute('/r/ROOM/x', '', '')).toEqual({ page: 'room', room: 'ROOM', seq: undefined });
+  expect(parseRoute('/g/GUILD', '', '')).toEqual({ page: 'guild', guild: 'GUILD' });
+  expect(parseRoute('/g/GUILD/r/ROOM/12', '', '')).toEqual({ page: 'room', guild: 'GUILD', room: 'ROOM', seq: 12 });
+  expect(parseRoute('/r/ROOM/12', '', '')).toEqual({ page: 'room', guild: undefined, room: 'ROOM', seq: 12 });
+  expect(parseRoute('/r/ROOM/x', '', '')).toEqual({ page: 'room', guild: undefined, room: 'ROOM', seq: undefined });
   expect(parseRoute('/what', '', '')).toEqual({ page: 'home' });
+  for (const path of [roomPath('GUILD', 'ROOM', 12), roomPath('GUILD', 'ROOM'), roomPath(undefined, 'ROOM')]) {
+    const route = parseRoute(path, '', '');
+    expect(route.page === 'room' && roomPath(route.guild, route.room, route.seq)).toBe(path);
+  }
 });

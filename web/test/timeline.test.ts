@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Page } from '../src/lib/api/types';
-import { withHead, withMarker, type Room } from '../src/lib/state/rooms.svelte';
+import { rooms, withHead, withMarker, withRead, type Room } from '../src/lib/state/rooms.svelte';
 import { Timeline } from '../src/lib/state/timeline.svelte';
 import { event, ME, message, range, seqs } from './fixtures';
 
@@ -52,6 +52,56 @@ test('a reader at the end follows, one further up keeps the place', async () => 
   expect(timeline.window.reachesEnd).toBe(false);
 });
 
+test('both ends read at once leave no hole, though one cuts what the other is for', async () => {
+  const { asked, timeline } = setUp();
+  const around = timeline.readAround(500);
+  asked[0]?.resolve(page(201, 500, 900));
+  await around;
+  const newer = timeline.readNewer();
+  const older = timeline.readOlder();
+  asked[2]?.resolve(page(151, 200, 900));
+  await older;
+  expect([timeline.window.rows[0]?.seq, timeline.window.rows.at(-1)?.seq]).toEqual([151, 450]);
+  asked[1]?.resolve(page(501, 550, 900));
+  await newer;
+  expect(timeline.window.rows.at(-1)?.seq).toBe(450);
+  const again = timeline.readNewer();
+  expect(asked[3]?.args).toMatchObject({ after: 450 });
+  asked[3]?.resolve(page(451, 500, 900));
+  await again;
+  expect(seqs(timeline.window)).toEqual(range(201, 500).map((one) => one.seq));
+});
+
+test('what is posted while the window stops short of the present is kept out, and comes with its page', async () => {
+  const { asked, timeline } = setUp();
+  const around = timeline.readAround(25);
+  asked[0]?.resolve(page(1, 50, 60));
+  await around;
+  timeline.apply(event('message.posted', 61, message(61)));
+  expect(timeline.window.rows.at(-1)?.seq).toBe(50);
+  const newer = timeline.readNewer();
+  timeline.apply(event('message.posted', 62, message(62)));
+  asked[1]?.resolve(page(51, 61, 61));
+  await newer;
+  expect(timeline.window.reachesEnd).toBe(true);
+  expect(seqs(timeline.window)).toEqual(range(1, 62).map((one) => one.seq));
+  timeline.apply(event('message.posted', 63, message(63)));
+  expect(timeline.window.rows.at(-1)?.seq).toBe(63);
+});
+
+test('after a reset nothing is put behind what is here, even when the page does not come', async () => {
+  const { asked, timeline } = setUp();
+  const reading = timeline.readNewest();
+  asked[0]?.resolve(page(1, 50));
+  await reading;
+  timeline.detach(400);
+  const again = timeline.readHere(51);
+  timeline.apply(event('message.posted', 401, message(301)));
+  asked[1]?.reject(new Error('down'));
+  await again;
+  expect([timeline.rev, timeline.window.rows.at(-1)?.seq, timeline.window.reachesEnd]).toEqual([401, 50, false]);
+});
+
 test('a failed first page says so, a failed refresh keeps what there is', async () => {
   const { asked, timeline } = setUp();
   const first = timeline.readNewest();
@@ -91,4 +141,20 @@ test('a marker only goes forward', () => {
   const read = withMarker(ROOM, { seq: 8, n: 8 }, 0);
   expect(read.unread).toBe(0);
   expect(withMarker(read, { seq: 7, n: 7 }, 1)).toBe(read);
+});
+
+test('what one has just read is counted at once', () => {
+  expect(withRead({ ...ROOM, n: 200, unread: 100 }, { seq: 50, n: 50 })).toMatchObject({ unread: 100, marker: { seq: 50 } });
+  expect(withRead(ROOM, { seq: 7, n: 7 }).unread).toBe(1);
+  expect(withRead(ROOM, { seq: 5, n: 5 })).toBe(ROOM);
+});
+
+test('a snapshot with an older marker than ours keeps ours, counts from it, and says what to tell', () => {
+  const guild = { id: 'guild', name: '', owner: '', rev: 1, more_channels: false };
+  rooms.take([{ ...guild, channels: [ROOM] }]);
+  rooms.read('room', { seq: 8, n: 8 });
+  const missed = { ...ROOM, rev: 160, seq: 158, n: 158, unread: 100 };
+  expect([...rooms.take([{ ...guild, channels: [missed] }])]).toEqual([['room', 8]]);
+  expect(rooms.get('room')).toMatchObject({ marker: { seq: 8 }, unread: 100, n: 158 });
+  rooms.forget();
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { apply, EMPTY, trimmed, withMessage, withMine, withPage } from '../src/lib/timeline/window';
+import { apply, EMPTY, trimmed, withAnswer, withMessage, withMine, withPage } from '../src/lib/timeline/window';
 import { event, ME, message, newest, OTHER, range, seqs } from './fixtures';
 
 const reaction = (rev: number, changes: object = {}) =>
@@ -27,14 +27,36 @@ describe('records', () => {
     expect(seqs(window)).toEqual([1, 2, 3, 4]);
   });
 
-  test('an answer that overtakes an earlier message leaves no hole', () => {
-    const window = withMessage(withMessage(newest(1, 3), message(5)), message(4));
-    expect(seqs(window)).toEqual([1, 2, 3, 4, 5]);
+  test('an answer that overtakes earlier messages waits for them', () => {
+    const waits = withAnswer(withAnswer(newest(1, 3), message(6)), message(5));
+    expect([seqs(waits), waits.ahead.map((row) => row.seq)]).toEqual([[1, 2, 3], [5, 6]]);
+    const window = withMessage(waits, message(4));
+    expect([seqs(window), window.ahead]).toEqual([[1, 2, 3, 4, 5, 6], []]);
+  });
+
+  test('an answer that waits is not taken twice, and the newer record of it stays', () => {
+    const waits = withAnswer(newest(1, 3), message(5, { rev: 9, text: 'edited' }));
+    const window = withMessage(withMessage(waits, message(4)), message(5));
+    expect([seqs(window), window.rows[4]?.text]).toEqual([[1, 2, 3, 4, 5], 'edited']);
+  });
+
+  test('an event that does not follow is not glued on: the window no longer reaches the end', () => {
+    const window = apply(newest(1, 3), event('message.posted', 9, message(9)), ME);
+    expect([seqs(window), window.reachesEnd]).toEqual([[1, 2, 3], false]);
   });
 
   test('a window that does not reach the end takes nothing after it', () => {
     const window = { ...newest(1, 3), reachesEnd: false };
     expect(withMessage(window, message(9))).toBe(window);
+    expect(withMessage(window, message(4))).toBe(window);
+    expect(withAnswer(window, message(4))).toBe(window);
+  });
+
+  test('the first message of an empty room is taken', () => {
+    const empty = withPage(EMPTY, [], { place: 'newest', limit: 50, headSeq: 0 });
+    expect(seqs(withMessage(empty, message(1)))).toEqual([1]);
+    expect(seqs(withAnswer(empty, message(1)))).toEqual([1]);
+    expect(seqs(withMessage(withAnswer(empty, message(2)), message(1)))).toEqual([1, 2]);
   });
 
   test('an unknown kind is passed over', () => {
@@ -97,6 +119,21 @@ describe('pages', () => {
     expect(first.reachesStart).toBe(true);
   });
 
+  test('a page that no longer touches the window is dropped', () => {
+    const window = { ...newest(1, 100), reachesEnd: false };
+    expect(withPage(window, range(151, 200), { place: 'after', limit: 50, headSeq: 200 })).toBe(window);
+    const later = { ...newest(301, 400), reachesStart: false };
+    expect(withPage(later, range(201, 250), { place: 'before', limit: 50, headSeq: 400 })).toBe(later);
+  });
+
+  test('newer ones go behind, and say when the end is reached', () => {
+    const window = { ...newest(1, 50), reachesEnd: false };
+    const more = withPage(window, range(51, 100), { place: 'after', limit: 50, headSeq: 120 });
+    expect([more.rows.length, more.reachesEnd]).toEqual([100, false]);
+    const all = withPage(more, range(101, 120), { place: 'after', limit: 50, headSeq: 120 });
+    expect([all.rows.length, all.reachesEnd]).toEqual([120, true]);
+  });
+
   test('a page elsewhere replaces what would leave a hole', () => {
     const window = withPage(newest(101, 150), range(1, 20), { place: 'around', limit: 20, headSeq: 150 });
     expect(seqs(window)).toEqual(range(1, 20).map((one) => one.seq));
@@ -119,5 +156,11 @@ describe('pages', () => {
     expect(seqs(trimmed(window, 'end', 4))).toEqual([7, 8, 9, 10]);
     expect(trimmed(window, 'end', 4)).toMatchObject({ reachesStart: false, reachesEnd: true });
     expect(trimmed(window, 'end', 10)).toBe(window);
+  });
+
+  test('what waited behind an end that is cut off goes with it', () => {
+    const window = withAnswer(newest(1, 10), message(12));
+    expect(trimmed(window, 'start', 4).ahead).toEqual([]);
+    expect(trimmed(window, 'end', 4).ahead).toHaveLength(1);
   });
 });

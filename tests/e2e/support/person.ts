@@ -1,6 +1,9 @@
 import { expect, type Browser, type BrowserContextOptions, type Locator, type Page } from '@playwright/test';
 import type { Server } from './server.ts';
 
+/** Where somebody finds the server: at its own address, or behind something. */
+type Place = { url: string };
+
 const PASSWORD = 'madang-madang';
 
 /** Somebody with a browser of their own, who does what people do. */
@@ -56,7 +59,7 @@ export class Person {
     await this.isInside();
   }
 
-  async signIn(server: Server): Promise<void> {
+  async signIn(server: Place): Promise<void> {
     const { page } = this;
     await page.goto(`${server.url}/sign-in`);
     await page.getByLabel('Your name').fill(this.name);
@@ -111,6 +114,56 @@ export class Person {
   async act(row: Locator, action: string): Promise<void> {
     await row.hover();
     await row.getByRole('toolbar').getByRole('button', { name: action, exact: true }).click();
+  }
+
+  /** The room that is on the screen. */
+  get room(): string {
+    return /\/r\/(\w+)/.exec(this.page.url())?.[1] ?? '';
+  }
+
+  /** Writes many messages without the page, one after the other. */
+  async posts({ url }: Place, room: string, texts: string[]): Promise<void> {
+    for (const text of texts) {
+      const answer = await this.page.request.post(`${url}/api/v1/rooms/${room}/messages`, {
+        headers: { Origin: url },
+        data: { text },
+      });
+      expect(answer.status()).toBe(201);
+    }
+  }
+
+  get rows(): Locator {
+    return this.page.locator('[data-seq]');
+  }
+
+  row(seq: number): Locator {
+    return this.page.locator(`[data-seq="${seq}"]`);
+  }
+
+  /** The numbers of all messages on the page, which must be a row without holes. */
+  async numbers(): Promise<number[]> {
+    const seqs = await this.rows.evaluateAll((rows) => rows.map((row) => Number((row as HTMLElement).dataset['seq'])));
+    expect(seqs, 'no hole, no double, in order').toEqual(seqs.map((_, at) => (seqs[0] ?? 0) + at));
+    return seqs;
+  }
+
+  /** The numbers of the messages whose end is in sight. */
+  async inSight(): Promise<number[]> {
+    return this.page.getByRole('log').evaluate((log) => {
+      const { top, bottom } = log.getBoundingClientRect();
+      return [...log.querySelectorAll<HTMLElement>('[data-seq]')]
+        .filter((row) => row.getBoundingClientRect().bottom > top && row.getBoundingClientRect().bottom <= bottom + 0.5)
+        .map((row) => Number(row.dataset['seq']));
+    });
+  }
+
+  get newLine(): Locator {
+    return this.page.getByRole('log').getByText('New messages', { exact: true });
+  }
+
+  /** The way to the end, there while one is not at it. */
+  get pill(): Locator {
+    return this.page.getByRole('button', { name: /^Jump to present/ });
   }
 
   private async isInside(): Promise<void> {

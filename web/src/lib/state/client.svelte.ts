@@ -2,6 +2,8 @@ import { SvelteMap } from 'svelte/reactivity';
 import { http } from '../api/http';
 import { Gateway, type LinkState } from '../api/socket';
 import type { Channel, Head, Marker, Message, Ready, Resume, Signal, StreamEvent } from '../api/types';
+import type { Row } from '../timeline/window';
+import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
 import { people } from './people.svelte';
 import { rooms } from './rooms.svelte';
@@ -10,7 +12,6 @@ import { typing } from './typing.svelte';
 
 /** The server pushes at most 16 rooms whole; beyond these few, going back to a room resumes it anyway. */
 const MOST_OPEN = 8;
-const MARK_EVERY_MS = 1_000;
 
 function gatewayUrl(): string {
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -22,6 +23,7 @@ class Client {
   link = $state<LinkState>('connecting');
   /** Not before the first connection: a page that just opened has nothing to apologise for. */
   wasReady = $state(false);
+  /** The server said that it goes down, and it was not asked in vain since. */
   isDraining = $state(false);
   me = $state.raw({ id: '', name: '' });
   current = $state<string | undefined>(undefined);
@@ -42,7 +44,10 @@ class Client {
   private gateway: Gateway | undefined;
   private epoch = '';
   private guildRevs = new Map<string, number>();
-  private marking: ReturnType<typeof setTimeout> | undefined;
+  private hasTriedAgain = false;
+  /** Counts what asked to open a room; an overtaken one leads nowhere. */
+  private visits = 0;
+  private readonly markers = new Markers((room, seq) => this.tellMarker(room, seq));
 
   start(): void {
     this.gateway ??= new Gateway(
@@ -73,8 +78,7 @@ class Client {
   stop(keepOutbox: boolean): void {
     this.gateway?.stop();
     this.gateway = undefined;
-    clearTimeout(this.marking);
-    this.marking = undefined;
+    this.markers.forget();
     this.epoch = '';
     this.wasReady = false;
     this.current = undefined;
@@ -98,17 +102,26 @@ class Client {
     return this.timelines.get(room);
   }
 
-  /** Goes to a room, and to one of its messages if it is named. */
-  async enter(room: string, seq?: number): Promise<Timeline> {
+  /** Goes to a room: to one of its messages if it is named, else to what is new, else to the present. */
+  async enter(room: string, seq?: number): Promise<void> {
     const isReturn = this.current === room;
     this.current = room;
     const timeline = this.timelines.get(room) ?? this.newTimeline(room);
+    if (isReturn && seq === undefined && timeline.status === 'ready') return;
     if (!isReturn) {
       timeline.newAfter = undefined;
       this.drawNewLine(timeline);
     }
-    await this.open(timeline, seq);
-    return timeline;
+    timeline.arrival = undefined;
+    timeline.goal = seq;
+    await this.open(timeline);
+  }
+
+  /** The room is no longer on the screen. */
+  leave(room: string): void {
+    if (this.current === room) this.current = undefined;
+    this.timelines.get(room)?.leave();
+    this.markers.flush();
   }
 
   /** Posts through the outbox, which also works while there is no connection. */
@@ -141,26 +154,22 @@ class Client {
     });
   }
 
-  /** The newest message of a room was seen. Shown at once, told to the server at most once a second. */
-  seen(room: string): void {
+  /** Somebody read up to a message. Shown at once, told to the server a little later. */
+  seen({ room, seq, n }: Row): void {
     const known = rooms.get(room);
-    if (known === undefined || known.marker.seq >= known.seq) return;
-    rooms.mark(room, { seq: known.seq, n: known.n }, 0);
-    this.marking ??= setTimeout(() => {
-      this.marking = undefined;
-      void this.tellMarker(room);
-    }, MARK_EVERY_MS);
+    if (known === undefined || seq <= known.marker.seq) return;
+    rooms.read(room, { seq, n });
+    this.markers.move(room, seq);
   }
 
-  private async tellMarker(room: string): Promise<void> {
-    const seq = rooms.get(room)?.marker.seq;
-    if (seq === undefined) return;
-    try {
-      const answer = await this.ask<{ marker: Marker; unread: number }>('mark', { room, seq });
-      rooms.mark(room, answer.marker, answer.unread);
-    } catch {
-      // Told again with the next message, or by the next visit.
-    }
+  /** The page goes out of sight, perhaps for good. */
+  hidden(): void {
+    this.markers.flush();
+  }
+
+  private async tellMarker(room: string, seq: number): Promise<void> {
+    const answer = await this.ask<{ marker: Marker; unread: number }>('mark', { room, seq });
+    rooms.mark(room, answer.marker, answer.unread);
   }
 
   private ask<T>(op: string, args: object): Promise<T> {
@@ -177,6 +186,8 @@ class Client {
     const { room, rev, seq, n } = message;
     this.timelines.get(room)?.put(message);
     rooms.head(room, { rev, seq, n });
+    // The server takes whoever posts as having read up to there.
+    rooms.read(room, { seq, n });
   }
 
   private newTimeline(room: string): Timeline {
@@ -189,22 +200,48 @@ class Client {
     return timeline;
   }
 
-  private async open(timeline: Timeline, seq?: number): Promise<void> {
+  /** Has what a visit needs, once there is a connection; shows what there is until then. */
+  private async open(timeline: Timeline): Promise<void> {
+    this.visits += 1;
+    const mine = this.visits;
     if (this.link !== 'ready') {
+      const { goal } = timeline;
       if (timeline.status === 'idle') timeline.status = 'loading';
+      else if (timeline.status === 'ready' && (goal === undefined || timeline.has(goal))) timeline.arrive(firstNew(timeline));
       return;
     }
-    let mustRead = timeline.status !== 'ready';
+    let isStale = timeline.status !== 'ready';
     if (!timeline.isOpen) {
       try {
-        mustRead = (await this.subscribe(timeline)) || mustRead;
+        isStale = (await this.subscribe(timeline)) || isStale;
       } catch (error) {
         timeline.status = isNotFound(error) ? 'gone' : timeline.status === 'ready' ? 'ready' : 'failed';
         return;
       }
     }
-    if (seq !== undefined && !timeline.has(seq)) await timeline.readAround(seq);
-    else if (mustRead) await timeline.readNewest();
+    if (timeline.arrival !== undefined) {
+      if (isStale) await this.readHere(timeline);
+      else if (timeline.isPinned && !timeline.window.reachesEnd) await timeline.readNewest();
+      return;
+    }
+    const at = timeline.goal ?? firstNew(timeline);
+    if (at === undefined) {
+      if (isStale || !timeline.window.reachesEnd) await timeline.readNewest();
+    } else if (isStale || !timeline.has(at)) {
+      await timeline.readAround(at);
+    }
+    if (mine === this.visits && timeline.status === 'ready') timeline.arrive(firstNew(timeline));
+  }
+
+  /** Reads what somebody looks at anew. At the end that is where the new begins, not the new end: nothing is skipped. */
+  private async readHere(timeline: Timeline): Promise<void> {
+    const { view } = timeline;
+    const known = rooms.get(timeline.room);
+    const unread = known === undefined || known.unread === 0 ? undefined : known.marker.seq + 1;
+    const seen = view === undefined ? undefined : Math.floor((view.first + (view.last ?? view.first)) / 2);
+    const at = timeline.isPinned ? unread : seen;
+    if (at === undefined) await timeline.readNewest();
+    else await timeline.readHere(at);
   }
 
   /** Has a room's events pushed. Answers whether what the timeline has must be read anew. */
@@ -216,7 +253,7 @@ class Client {
     try {
       const args = isFirst ? { room } : { room, since_rev: timeline.rev };
       const { head, reset } = await this.ask<{ head: Head; reset: boolean }>('open', args);
-      if (isFirst || reset) timeline.rev = Math.max(timeline.rev, head.rev);
+      if (isFirst || reset) timeline.detach(head.rev);
       rooms.head(room, head);
       this.closeSurplus();
       return reset;
@@ -248,16 +285,25 @@ class Client {
   private ready(ready: Ready): void {
     this.me = ready.user;
     people.know(ready.user.id, ready.user.name);
-    const isOtherEpoch = this.epoch !== '' && this.epoch !== ready.epoch;
+    const isOther = this.epoch !== '' && this.epoch !== ready.epoch;
+    if (isOther) this.startOver();
     this.epoch = ready.epoch;
-    if (isOtherEpoch) this.timelines.clear();
     if (!ready.resumed) for (const timeline of this.timelines.values()) timeline.isOpen = false;
-    rooms.take(ready.guilds);
+    for (const [room, seq] of rooms.take(ready.guilds)) this.markers.move(room, seq);
     for (const guild of ready.guilds) {
       this.guildRevs.set(guild.id, guild.rev);
       if (guild.more_channels) void this.readChannels(guild.id, guild.channels.at(-1)?.id);
     }
     this.outbox.restore(ready.user.id);
+    if (isOther) this.outbox.rebase((room) => rooms.get(room)?.seq ?? 0);
+  }
+
+  /** The server has other data: nothing that was numbered before means anything now. */
+  private startOver(): void {
+    this.timelines.clear();
+    this.guildRevs.clear();
+    this.markers.forget();
+    rooms.forget();
   }
 
   private linkIs(state: LinkState): void {
@@ -266,10 +312,13 @@ class Client {
       this.wasReady = true;
       this.isDraining = false;
       this.outbox.online();
+      this.markers.flush();
       this.reopen();
     } else {
       this.outbox.offline();
     }
+    if (state === 'connecting') this.hasTriedAgain = true;
+    if (state === 'waiting' && this.hasTriedAgain) this.isDraining = false;
     if (state === 'ended') this.onEnded();
   }
 
@@ -283,9 +332,11 @@ class Client {
     void this.open(timeline);
   }
 
+  /** The line stays above what was new when one came, unless all of that was read since. */
   private drawNewLine(timeline: Timeline): void {
     const known = rooms.get(timeline.room);
-    if (known !== undefined && known.unread > 0) timeline.newAfter ??= known.marker.seq;
+    if (known === undefined || known.unread === 0) return;
+    if (timeline.newAfter === undefined || timeline.isPinned) timeline.newAfter = known.marker.seq;
   }
 
   /** Every durable change of the server enters here. */
@@ -299,6 +350,7 @@ class Client {
       const { seq, n, author } = event.data as Message;
       typing.done(id, author);
       rooms.head(id, { rev: event.rev, seq, n });
+      if (author === this.me.id) rooms.read(id, { seq, n });
     } else if (known !== undefined) {
       if (event.kind === 'message.deleted' && event.rev > known.rev) rooms.deleted(id, (event.data as Message).seq);
       rooms.head(id, { rev: event.rev, seq: known.seq, n: known.n });
@@ -336,6 +388,7 @@ class Client {
       }
       case 'draining':
         this.isDraining = true;
+        this.hasTriedAgain = false;
         break;
     }
   }
@@ -357,14 +410,10 @@ class Client {
     if (head !== undefined) rooms.head(id, head);
     const timeline = this.timelines.get(id);
     if (timeline === undefined) return;
-    if (head === undefined) {
-      timeline.isOpen = false;
-      return;
-    }
-    timeline.rev = Math.max(timeline.rev, head.rev);
-    const middle = timeline.window.rows[Math.floor(timeline.window.rows.length / 2)]?.seq;
-    if (timeline.isPinned || middle === undefined) await timeline.readNewest();
-    else await timeline.readAround(middle);
+    timeline.detach(head?.rev ?? 0);
+    if (head === undefined) timeline.isOpen = false;
+    else if (id === this.current && timeline.arrival !== undefined) await this.readHere(timeline);
+    else if (id !== this.current) timeline.empty();
   }
 
   private async readChannels(guild: string, after?: string): Promise<void> {
@@ -376,6 +425,11 @@ class Client {
       if (!more || last === undefined) return;
     }
   }
+}
+
+/** The message that the line above what is new stands above. */
+function firstNew(timeline: Timeline): number | undefined {
+  return timeline.newAfter === undefined ? undefined : timeline.newAfter + 1;
 }
 
 function isNotFound(error: unknown): boolean {

@@ -42,6 +42,12 @@ export class Outbox {
     );
   }
 
+  /** In other data the numbers begin elsewhere: what was the newest before may be no message at all. */
+  rebase(newest: (room: string) => number): void {
+    if (this.items.length === 0) return;
+    this.keep(this.items.map((item) => ({ ...item, after: Math.min(item.after, newest(item.room)) })));
+  }
+
   in(room: string): Waiting[] {
     return this.items.filter((item) => item.room === room);
   }

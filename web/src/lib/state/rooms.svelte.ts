@@ -22,6 +22,12 @@ export function withoutMessage(room: Room, seq: number): Room {
   return wasUnread ? { ...room, unread: room.unread - 1 } : room;
 }
 
+/** A room that somebody has just read up to a marker: what is left is counted here until the server says it better. */
+export function withRead(room: Room, marker: Marker): Room {
+  if (marker.seq <= room.marker.seq) return room;
+  return { ...room, marker, unread: Math.min(MOST_UNREAD, Math.max(0, room.n - marker.n)) };
+}
+
 /** A room that is read up to a marker. Markers only go forward: an old answer must not bring unread back. */
 export function withMarker(room: Room, marker: Marker, unread: number): Room {
   if (marker.seq < room.marker.seq) return room;
@@ -45,13 +51,23 @@ class Rooms {
     return [...this.byId.values()].reduce((sum, room) => sum + room.unread, 0);
   }
 
-  /** The snapshot that opens every connection. */
-  take(guilds: readonly ListedGuild[]): void {
+  unreadIn(guild: string): number {
+    return this.inGuild(guild).reduce((sum, room) => sum + room.unread, 0);
+  }
+
+  /** The snapshot that opens every connection. Answers the markers that are further here than there. */
+  take(guilds: readonly ListedGuild[]): Map<string, number> {
     this.guilds = guilds;
-    const present = new Set(guilds.flatMap((guild) => guild.channels.map((channel) => channel.id)));
-    for (const id of [...this.byId.keys()]) if (!present.has(id)) this.byId.delete(id);
+    const channels = guilds.flatMap((guild) => guild.channels);
+    const listed = new Set(channels.map((channel) => channel.id));
+    const isPartly = new Map(guilds.map((guild) => [guild.id, guild.more_channels]));
+    for (const room of [...this.byId.values()]) {
+      if (!listed.has(room.id) && isPartly.get(room.guild) !== true) this.byId.delete(room.id);
+    }
     for (const guild of guilds) for (const channel of guild.channels) this.put(guild.id, channel);
     this.loaded = true;
+    const ahead = channels.map(({ id, marker }) => [id, marker.seq, this.get(id)?.marker.seq ?? 0] as const);
+    return new Map(ahead.filter(([, theirs, ours]) => ours > theirs).map(([id, , ours]) => [id, ours]));
   }
 
   put(guild: string, channel: Channel): void {
@@ -62,8 +78,7 @@ class Rooms {
       return;
     }
     // A head that events brought, or a marker on its way to the server, may be ahead of the snapshot.
-    const marked = old.marker.seq > fresh.marker.seq ? withMarker(fresh, old.marker, old.unread) : fresh;
-    this.byId.set(channel.id, withHead(marked, old));
+    this.byId.set(channel.id, withRead(withHead(fresh, old), old.marker));
   }
 
   head(id: string, head: Head): void {
@@ -76,6 +91,10 @@ class Rooms {
 
   mark(id: string, marker: Marker, unread: number): void {
     this.change(id, (room) => withMarker(room, marker, unread));
+  }
+
+  read(id: string, marker: Marker): void {
+    this.change(id, (room) => withRead(room, marker));
   }
 
   forget(): void {

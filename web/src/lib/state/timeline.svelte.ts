@@ -1,13 +1,31 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { codeOf } from '../api/errors';
 import type { Message, Page, StreamEvent } from '../api/types';
+import type { View } from '../timeline/scroll';
 import * as win from '../timeline/window';
 import type { Place, Row, Window } from '../timeline/window';
 
 const PAGE = 50;
+/** For reading anew around a place that somebody looks at: enough that everything in sight is in it. */
+const WIDE_PAGE = 100;
 
 type Request = <T>(op: string, args: object) => Promise<T>;
+/** What is asked of `history`, beside the room. */
+interface Ask {
+  limit: number;
+  before?: number;
+  after?: number;
+  around?: number;
+}
 type Side = 'idle' | 'loading' | 'failed';
+
+/** Where a visit of the room begins. */
+export interface Arrival {
+  /** The message to show; without one, the present. */
+  at: number | undefined;
+  /** It was asked for by its number, as opposed to being the first new one. */
+  isTarget: boolean;
+}
 
 /** One room's messages: a window of them, and how to move it. */
 export class Timeline {
@@ -17,16 +35,23 @@ export class Timeline {
   newer = $state<Side>('idle');
   /** Everything after this was new when one came here. */
   newAfter = $state<number | undefined>(undefined);
+  /** Set once what a visit begins with is there. */
+  arrival = $state.raw<Arrival | undefined>(undefined);
   /** Messages that replies point to and that are not in the window. */
   parents = new SvelteMap<number, Row | 'loading' | 'unknown'>();
-  /** Whether one reads at the end, where the window follows what is posted. */
+  /** The message that this visit is for, if it is named. */
+  goal: number | undefined;
+  /** Whether one reads at the end, or is on the way there. There the window follows what is posted. */
   isPinned = true;
+  /** What is in sight. */
+  view: View | undefined;
   /** Whether the server pushes this room's events. */
   isOpen = false;
   /** How far the room's events were seen: what a resume starts from. */
   rev = 0;
   /** Counts reads that replace the window; the answer to an overtaken one is dropped. */
   private reading = 0;
+  private isReplacing = false;
   /** What arrived while a page was read: the page may have been read before it. */
   private early: StreamEvent[] = [];
 
@@ -45,7 +70,7 @@ export class Timeline {
 
   /** A record from an answer, which is as good as its event. */
   put(message: Message): void {
-    this.take(win.withMessage(this.window, message));
+    this.take(win.withAnswer(this.window, message));
     this.renewParent(message);
   }
 
@@ -53,26 +78,59 @@ export class Timeline {
     this.take(win.withMine(this.window, message, emoji, on));
   }
 
+  /** Events were left out: what comes from now on does not follow what is here. */
+  detach(rev: number): void {
+    this.rev = Math.max(this.rev, rev);
+    this.early = [];
+    this.window = win.detached(this.window);
+  }
+
+  /** What is here is no longer true, and nobody looks at it. */
+  empty(): void {
+    this.window = win.EMPTY;
+    this.status = 'idle';
+  }
+
+  /** The visit's place is there, or as near to it as can be. */
+  arrive(firstNew: number | undefined): void {
+    this.arrival = { at: this.goal ?? firstNew, isTarget: this.goal !== undefined };
+  }
+
+  leave(): void {
+    this.arrival = undefined;
+    this.goal = undefined;
+    this.view = undefined;
+  }
+
   async readNewest(): Promise<void> {
-    await this.replace('newest', {});
+    this.isPinned = true;
+    await this.replace('newest', { limit: PAGE });
   }
 
   async readAround(seq: number): Promise<void> {
-    await this.replace('around', { around: seq });
+    this.isPinned = false;
+    await this.replace('around', { around: seq, limit: PAGE });
+  }
+
+  /** Reads everything in sight anew, so that nothing moves. */
+  async readHere(seq: number): Promise<void> {
+    await this.replace('around', { around: seq, limit: WIDE_PAGE });
   }
 
   async readOlder(): Promise<void> {
     const first = this.window.rows[0]?.seq;
     if (first === undefined || this.window.reachesStart || this.older === 'loading') return;
     this.older = 'loading';
-    this.older = await this.extend('before', { before: first });
+    this.older = await this.extend('before', { before: first, limit: PAGE });
+    this.forgetEarly();
   }
 
   async readNewer(): Promise<void> {
     const last = this.window.rows.at(-1)?.seq;
     if (last === undefined || this.window.reachesEnd || this.newer === 'loading') return;
     this.newer = 'loading';
-    this.newer = await this.extend('after', { after: last });
+    this.newer = await this.extend('after', { after: last, limit: PAGE });
+    this.forgetEarly();
   }
 
   has(seq: number): boolean {
@@ -97,25 +155,22 @@ export class Timeline {
   }
 
   private get isReading(): boolean {
-    return this.status === 'loading' || this.older === 'loading' || this.newer === 'loading' || this.isRefreshing;
+    return this.isReplacing || this.older === 'loading' || this.newer === 'loading';
   }
 
-  private isRefreshing = false;
-
-  private history(args: object): Promise<Page> {
-    return this.request<Page>('history', { room: this.room, limit: PAGE, ...args });
+  private history(args: Ask): Promise<Page> {
+    return this.request<Page>('history', { room: this.room, ...args });
   }
 
-  private async replace(place: Place, args: object): Promise<void> {
+  private async replace(place: Place, args: Ask): Promise<void> {
     this.reading += 1;
     const mine = this.reading;
     if (this.window.rows.length === 0) this.status = 'loading';
-    this.isRefreshing = true;
+    this.isReplacing = true;
     try {
       const page = await this.history(args);
       if (mine !== this.reading) return;
-      this.isPinned = place === 'newest';
-      this.merge(page, place);
+      this.merge(page, place, args.limit);
       this.status = 'ready';
       this.older = 'idle';
       this.newer = 'idle';
@@ -125,26 +180,26 @@ export class Timeline {
       else if (this.window.rows.length === 0) this.status = 'failed';
     } finally {
       if (mine === this.reading) {
-        this.isRefreshing = false;
-        if (!this.isReading) this.early = [];
+        this.isReplacing = false;
+        this.forgetEarly();
       }
     }
   }
 
-  private async extend(place: 'before' | 'after', args: object): Promise<Side> {
+  private async extend(place: 'before' | 'after', args: Ask): Promise<Side> {
     const during = this.reading;
     try {
       const page = await this.history(args);
       if (during !== this.reading) return 'idle';
-      this.merge(page, place);
+      this.merge(page, place, args.limit);
       return 'idle';
     } catch {
       return during === this.reading ? 'failed' : 'idle';
     }
   }
 
-  private merge(page: Page, place: Place): void {
-    const info = { place, limit: PAGE, headSeq: page.head.seq };
+  private merge(page: Page, place: Place, limit: number): void {
+    const info = { place, limit, headSeq: page.head.seq };
     let next = win.withPage(this.window, page.messages, info);
     for (const event of this.early) next = win.apply(next, event, this.me());
     this.window = win.trimmed(next, place === 'before' ? 'start' : 'end');
@@ -152,6 +207,10 @@ export class Timeline {
 
   private take(next: Window): void {
     this.window = win.trimmed(next, this.isPinned ? 'end' : 'start');
+  }
+
+  private forgetEarly(): void {
+    if (!this.isReading) this.early = [];
   }
 
   private renewParent(message: Message): void {

@@ -1,4 +1,4 @@
-import type { Row } from './window';
+import type { Row, Window } from './window';
 
 const GROUP_MS = 5 * 60_000;
 
@@ -22,6 +22,7 @@ export type Line =
   | { kind: 'day'; key: string; at: string }
   | { kind: 'new'; key: string }
   | { kind: 'message'; key: string; row: Row; leads: boolean }
+  | { kind: 'gap'; key: string }
   | { kind: 'waiting'; key: string; item: Waiting; leads: boolean };
 
 /** The day where the reader is, as `2026-11-20`. */
@@ -42,10 +43,10 @@ function continues(before: Before | undefined, author: string, at: string, isRep
 
 /**
  * What stands in the timeline, line by line: days, the line above what is new, and messages, where the first of a
- * group leads it with its author's name.
+ * group leads it with its author's name. A gap stands where messages follow that are not in the window.
  */
 export function lines(
-  rows: readonly Row[],
+  { rows, ahead, reachesEnd }: Window,
   waiting: readonly Waiting[],
   newAfter: number | undefined,
   me: string,
@@ -61,7 +62,7 @@ export function lines(
     before = undefined;
     result.push({ kind: 'day', key: `day ${next}`, at });
   };
-  for (const row of rows) {
+  for (const row of [...rows, ...ahead]) {
     startDay(row.at);
     if (!isNewShown && row.seq > (newAfter ?? 0) && row.author !== me) {
       isNewShown = true;
@@ -71,6 +72,10 @@ export function lines(
     const leads = !continues(before, row.author, row.at, row.reply_to !== null);
     result.push({ kind: 'message', key: `m${row.seq}`, row, leads });
     before = { author: row.author, at: row.at };
+  }
+  if (!reachesEnd) {
+    before = undefined;
+    result.push({ kind: 'gap', key: 'gap' });
   }
   for (const item of waiting) {
     startDay(item.at);

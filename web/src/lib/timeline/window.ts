@@ -10,14 +10,18 @@ export interface Row extends Message {
   mineRev: number;
 }
 
-/** The part of a room's messages that the page holds: without holes, oldest first. */
+/** The part of a room's messages that the page holds. Numbers are dense, so a hole would show: there never is one. */
 export interface Window {
+  /** Oldest first, each number one higher than the last. */
   rows: readonly Row[];
   reachesStart: boolean;
+  /** The last row is the room's newest as far as events were seen: what is posted next follows it. */
   reachesEnd: boolean;
+  /** Answers that overtook the events of earlier messages. They follow the end until those are there. */
+  ahead: readonly Row[];
 }
 
-export const EMPTY: Window = { rows: [], reachesStart: false, reachesEnd: false };
+export const EMPTY: Window = { rows: [], reachesStart: false, reachesEnd: false, ahead: [] };
 
 export function toRow(message: Message): Row {
   const fromPage = message.mine !== undefined;
@@ -60,25 +64,29 @@ export function withPage(window: Window, messages: readonly Message[], info: Pag
   const touchesStart = first === undefined || first <= 1;
   const touchesEnd = last === undefined || last >= info.headSeq;
   switch (info.place) {
-    case 'before':
-      return {
-        rows: merged(window.rows, fresh),
-        reachesStart: touchesStart || fresh.length < info.limit,
-        reachesEnd: window.reachesEnd,
-      };
+    case 'before': {
+      if (!isBeside(window, fresh)) return window;
+      const reachesStart = touchesStart || fresh.length < info.limit;
+      return { ...window, rows: merged(window.rows, fresh), reachesStart };
+    }
     case 'after':
-      return {
-        rows: merged(window.rows, fresh),
-        reachesStart: window.reachesStart,
-        reachesEnd: touchesEnd,
-      };
+      if (!isBeside(window, fresh)) return window;
+      return { ...window, rows: merged(window.rows, fresh), reachesEnd: touchesEnd };
     default: {
       // What was known before may be newer than the page, but may also leave a hole between itself and it.
       const known = window.rows.filter((row) => row.seq >= (first ?? 0) && row.seq <= (last ?? 0));
       const short = info.place === 'newest' && fresh.length < info.limit;
-      return { rows: merged(known, fresh), reachesStart: touchesStart || short, reachesEnd: touchesEnd };
+      return { ...EMPTY, rows: merged(known, fresh), reachesStart: touchesStart || short, reachesEnd: touchesEnd };
     }
   }
+}
+
+/** Whether a page still touches the window: the end that it was asked for may have been cut off meanwhile. */
+function isBeside({ rows }: Window, page: readonly Row[]): boolean {
+  const [first, last] = [rows[0]?.seq, rows.at(-1)?.seq];
+  const [from, to] = [page[0]?.seq, page.at(-1)?.seq];
+  if (first === undefined || last === undefined || from === undefined || to === undefined) return true;
+  return from <= last + 1 && to >= first - 1;
 }
 
 /** Cuts a window down to what the document may hold, from the end that nobody looks at. */
@@ -86,31 +94,57 @@ export function trimmed(window: Window, keep: 'start' | 'end', most: number = MO
   const surplus = window.rows.length - most;
   if (surplus <= 0) return window;
   return keep === 'start'
-    ? { ...window, rows: window.rows.slice(0, most), reachesEnd: false }
+    ? detached({ ...window, rows: window.rows.slice(0, most) })
     : { ...window, rows: window.rows.slice(surplus), reachesStart: false };
 }
 
-/** A window with one record in it, posted, edited or deleted. */
+/** A window that something follows which is not known: nothing more is put behind its end. */
+export function detached(window: Window): Window {
+  return { ...window, reachesEnd: false, ahead: [] };
+}
+
+/** A window with the record of an event. Events come in order, so one that does not follow tells of others left out. */
 export function withMessage(window: Window, message: Message): Window {
   const row = toRow(message);
+  const known = withKnown(window, row);
+  if (known !== undefined) return known;
+  const last = window.rows.at(-1)?.seq ?? row.seq - 1;
+  if (!window.reachesEnd || row.seq <= last) return window;
+  return row.seq === last + 1 ? withNext(window, row) : detached(window);
+}
+
+/** A window with the record of an answer. It may overtake the events of messages before it, so it waits for those. */
+export function withAnswer(window: Window, message: Message): Window {
+  const row = toRow(message);
+  const known = withKnown(window, row);
+  if (known !== undefined) return known;
+  const last = window.rows.at(-1)?.seq ?? 0;
+  if (!window.reachesEnd || row.seq <= last) return window;
+  if (row.seq === last + 1) return withNext(window, row);
+  return { ...window, ahead: merged(window.ahead, [row]) };
+}
+
+/** With a newer record of a row that is there; `undefined` when it is not there. */
+function withKnown(window: Window, row: Row): Window | undefined {
   const at = window.rows.findIndex((known) => known.seq === row.seq);
   const old = window.rows[at];
-  if (old !== undefined) {
-    const next = newer(old, row);
-    return next === old ? window : { ...window, rows: window.rows.with(at, next) };
-  }
-  const first = window.rows[0]?.seq;
-  const last = window.rows.at(-1)?.seq;
-  const isNext = window.reachesEnd && row.seq > (last ?? 0);
-  if (isNext) return { ...window, rows: [...window.rows, row] };
-  // The answer to one's own post may overtake the event of an earlier one of somebody else.
-  const isBetween = first !== undefined && last !== undefined && row.seq > first && row.seq < last;
-  return isBetween ? { ...window, rows: merged(window.rows, [row]) } : window;
+  if (old === undefined) return undefined;
+  const next = newer(old, row);
+  return next === old ? window : { ...window, rows: window.rows.with(at, next) };
+}
+
+/** With the row that follows the last one, and with those that waited for it. */
+function withNext(window: Window, row: Row): Window {
+  const waited = window.ahead.find((one) => one.seq === row.seq);
+  const next = waited === undefined ? row : newer(row, waited);
+  const grown = { ...window, rows: [...window.rows, next], ahead: window.ahead.filter((one) => one.seq > row.seq) };
+  const [follower] = grown.ahead;
+  return follower?.seq === row.seq + 1 ? withNext(grown, follower) : grown;
 }
 
 /** A window with one's own reaction as the server has just confirmed it. */
 export function withMine(window: Window, message: Message, emoji: string, on: boolean): Window {
-  const known = withMessage(window, message);
+  const known = withAnswer(window, message);
   return withReaction(
     known,
     { seq: message.seq, emoji, user: 'me', on, count: 0 },

@@ -1,0 +1,30 @@
+import { roomPath, type Route } from '../../router.svelte';
+import type { Guild } from '../api/types';
+import { rooms } from './rooms.svelte';
+
+/** Where one was last, so that the next visit begins there. */
+const GUILD = 'madang.guild';
+const ROOM = 'madang.room.';
+
+export function remember(guild: string, room: string): void {
+  localStorage.setItem(GUILD, guild);
+  localStorage.setItem(ROOM + guild, room);
+}
+
+/** The address of a room, or of one of its messages. */
+export function pathTo(room: string, seq?: number): string {
+  return roomPath(rooms.get(room)?.guild, room, seq);
+}
+
+/** The guild that an address is in: its room's, the one that it names, or else the last one. */
+export function guildAt(route: Route): Guild | undefined {
+  const named = route.page === 'room' ? (rooms.get(route.room)?.guild ?? route.guild) : undefined;
+  const id = route.page === 'guild' ? route.guild : (named ?? localStorage.getItem(GUILD));
+  return rooms.guilds.find((guild) => guild.id === id) ?? rooms.guilds[0];
+}
+
+/** The room of a guild where one was last, or its first one. */
+export function lastRoom(guild: string): string | undefined {
+  const last = rooms.get(localStorage.getItem(ROOM + guild) ?? '');
+  return last?.guild === guild ? last.id : rooms.inGuild(guild)[0]?.id;
+}

@@ -1,0 +1,289 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Channel, ListedGuild, Ready } from '../src/lib/api/types';
+import { event, ME, message, range } from './fixtures';
+
+/** What the page finds in a browser, as far as this layer needs it. */
+class FakeSocket {
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+  sent: { id: number; op: string; args: Record<string, unknown> }[] = [];
+
+  constructor() {
+    sockets.push(this);
+  }
+
+  send(data: string) {
+    this.sent.push(JSON.parse(data) as FakeSocket['sent'][0]);
+  }
+
+  close() {
+    // The test says when.
+  }
+
+  tell(frame: object) {
+    this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+
+  signal(signal: string, data: object) {
+    this.tell({ signal, data });
+  }
+
+  ops(op: string) {
+    return this.sent.filter((frame) => frame.op === op);
+  }
+
+  async answer(op: string, ok: object) {
+    this.tell({ id: this.ops(op).at(-1)?.id, ok });
+    await settle();
+  }
+}
+
+function memory() {
+  const kept = new Map<string, string>();
+  return {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => void kept.set(key, value),
+    removeItem: (key: string) => void kept.delete(key),
+  };
+}
+
+const sockets: FakeSocket[] = [];
+vi.stubGlobal('WebSocket', FakeSocket);
+vi.stubGlobal('location', { protocol: 'http:', host: 'test' });
+vi.stubGlobal('sessionStorage', memory());
+vi.stubGlobal('localStorage', memory());
+const { client } = await import('../src/lib/state/client.svelte');
+const { guildAt, lastRoom, pathTo, remember } = await import('../src/lib/state/places');
+const { rooms } = await import('../src/lib/state/rooms.svelte');
+const { parseRoute } = await import('../src/router.svelte');
+
+const socket = () => sockets.at(-1) as FakeSocket;
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+function channel(id: string, seq: number, marker = seq): Channel {
+  const head = { rev: seq, seq, n: seq };
+  return { id, name: id, topic: '', ...head, marker: { seq: marker, n: marker }, unread: Math.min(100, seq - marker) };
+}
+
+const guild = (id: string, ...channels: Channel[]): ListedGuild => ({
+  id,
+  name: `name of ${id}`,
+  owner: 'somebody',
+  rev: 1,
+  channels,
+  more_channels: false,
+});
+
+async function connect(guilds: ListedGuild[], changes: Partial<Ready> = {}) {
+  const epoch = changes.epoch ?? 'E1';
+  const timing = { heartbeat_ms: 30_000, authenticate_within_ms: 10_000, version: '1' };
+  socket().signal('hello', { epoch, ...timing });
+  const ready = { epoch, user: { id: ME, name: 'Me' }, session: 'S', resumed: false, guilds, ...changes };
+  await socket().answer('authenticate', ready);
+}
+
+async function cut(code = 1006) {
+  socket().onclose?.({ code });
+  const before = sockets.length;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(sockets.length, 'it connects again by itself').toBe(before + 1);
+}
+
+/** Enters a room and answers what that asks for. */
+async function enter(room: string, from: number, to: number, head = to) {
+  const entered = client.enter(room);
+  await socket().answer('open', { head: { rev: head, seq: head, n: head }, reset: false });
+  const page = range(from, to).map((one) => ({ ...one, room }));
+  await socket().answer('history', { head: { rev: head, seq: head, n: head }, messages: page });
+  await entered;
+  return shown(room);
+}
+
+function shown(room: string) {
+  const timeline = client.timeline(room);
+  if (timeline === undefined) throw new Error(`${room} is not open`);
+  return timeline;
+}
+
+const ends = (room: string) => {
+  const { rows } = shown(room).window;
+  return [rows[0]?.seq, rows.at(-1)?.seq];
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  client.start();
+});
+
+afterEach(() => {
+  client.stop(false);
+  vi.useRealTimers();
+});
+
+describe('guilds', () => {
+  const two = () => [guild('G1', channel('hall', 5), channel('attic', 9, 7)), guild('G2', channel('yard', 8, 5))];
+
+  test('a snapshot may list several, each with its own rooms and its own count of what is unread', async () => {
+    await connect(two());
+    expect(rooms.guilds.map(({ id }) => id)).toEqual(['G1', 'G2']);
+    expect(rooms.inGuild('G2').map(({ id }) => id)).toEqual(['yard']);
+    expect([rooms.unreadIn('G1'), rooms.unreadIn('G2'), rooms.unread]).toEqual([2, 3, 5]);
+    socket().signal('head', { room: 'yard', rev: 9, seq: 9, n: 9 });
+    expect([rooms.unreadIn('G1'), rooms.unreadIn('G2')]).toEqual([2, 4]);
+  });
+
+  test('a new channel comes into its own guild, and a guild that one has left goes with its rooms', async () => {
+    await connect(two());
+    socket().signal('room', { guild: 'G2', channel: channel('garden', 0) });
+    expect(rooms.inGuild('G2').map(({ id }) => id)).toEqual(['yard', 'garden']);
+    await cut();
+    await connect(two().slice(0, 1), { resumed: true });
+    expect(rooms.guilds.map(({ id }) => id)).toEqual(['G1']);
+    expect(rooms.get('yard')).toBeUndefined();
+  });
+
+  test('a connection names all of them when it resumes', async () => {
+    await connect(two());
+    await cut();
+    socket().signal('hello', { epoch: 'E1', heartbeat_ms: 30_000, authenticate_within_ms: 10_000, version: '1' });
+    expect(socket().ops('authenticate')[0]?.args['resume']).toEqual({ epoch: 'E1', rooms: {}, guilds: { G1: 1, G2: 1 } });
+  });
+
+  test('the address says which guild and room; without the guild the room tells it', async () => {
+    await connect(two());
+    expect(pathTo('yard', 3)).toBe('/g/G2/r/yard/3');
+    expect(guildAt(parseRoute('/g/G2', '', ''))?.id).toBe('G2');
+    expect(guildAt(parseRoute('/r/yard', '', ''))?.id).toBe('G2');
+    expect(guildAt(parseRoute('/g/G1/r/yard', '', ''))?.id).toBe('G2');
+    expect(guildAt(parseRoute('/g/GONE', '', ''))?.id).toBe('G1');
+  });
+
+  test('each guild remembers the room where one was last, and the page the guild', async () => {
+    await connect(two());
+    expect([guildAt(parseRoute('/', '', ''))?.id, lastRoom('G1'), lastRoom('G2')]).toEqual(['G1', 'hall', 'yard']);
+    remember('G1', 'attic');
+    remember('G2', 'yard');
+    expect([guildAt(parseRoute('/', '', ''))?.id, lastRoom('G1'), lastRoom('G2')]).toEqual(['G2', 'attic', 'yard']);
+  });
+});
+
+describe('opening a room', () => {
+  test('with something new in it begins there', async () => {
+    await connect([guild('G', channel('room', 400, 100))]);
+    const timeline = await enter('room', 76, 125, 400);
+    expect(socket().ops('history')[0]?.args).toMatchObject({ around: 101 });
+    expect(timeline.arrival).toEqual({ at: 101, isTarget: false });
+    expect([timeline.newAfter, timeline.window.reachesEnd]).toEqual([100, false]);
+  });
+
+  test('with nothing new begins at the present', async () => {
+    await connect([guild('G', channel('room', 400))]);
+    const timeline = await enter('room', 351, 400);
+    expect(socket().ops('history')[0]?.args).toEqual({ room: 'room', limit: 50 });
+    expect(timeline.arrival).toEqual({ at: undefined, isTarget: false });
+  });
+
+  test('again begins at the present again, when one had left it further up', async () => {
+    await connect([guild('G', channel('room', 400, 100))]);
+    await enter('room', 76, 125, 400);
+    client.leave('room');
+    rooms.read('room', { seq: 400, n: 400 });
+    const entered = client.enter('room');
+    await settle();
+    expect(socket().ops('history')).toHaveLength(2);
+    await socket().answer('history', { head: { rev: 400, seq: 400, n: 400 }, messages: range(351, 400) });
+    await entered;
+    expect([ends('room'), shown('room').arrival?.at]).toEqual([[351, 400], undefined]);
+  });
+
+  test('before there is a connection waits for it', async () => {
+    await client.enter('room');
+    expect([shown('room').status, shown('room').arrival]).toEqual(['loading', undefined]);
+    await connect([guild('G', channel('room', 400, 100))]);
+    await socket().answer('open', { head: { rev: 400, seq: 400, n: 400 }, reset: false });
+    await socket().answer('history', { head: { rev: 400, seq: 400, n: 400 }, messages: range(76, 125) });
+    expect(shown('room').arrival?.at).toBe(101);
+  });
+});
+
+describe('after a break', () => {
+  test('what was missed follows, below a line', async () => {
+    await connect([guild('G', channel('room', 20))]);
+    await enter('room', 1, 20);
+    await cut();
+    await connect([guild('G', channel('room', 22, 20))], { resumed: true });
+    for (const seq of [21, 22]) socket().tell(event('message.posted', seq, message(seq)));
+    expect([ends('room'), shown('room').newAfter]).toEqual([[1, 22], 20]);
+    expect(socket().ops('open'), 'the server has opened it').toHaveLength(0);
+  });
+
+  test('a reset reads on from where one was, and glues nothing to what was there', async () => {
+    await connect([guild('G', channel('room', 20))]);
+    await enter('room', 1, 20);
+    await cut();
+    await connect([guild('G', channel('room', 300, 20))], { resumed: true });
+    socket().signal('reset', { stream: 'room:room', head: { rev: 300, seq: 300, n: 300 } });
+    socket().tell(event('message.posted', 301, message(301)));
+    expect(ends('room')).toEqual([1, 20]);
+    expect(socket().ops('history').at(-1)?.args).toEqual({ room: 'room', around: 21, limit: 100 });
+    await socket().answer('history', { head: { rev: 301, seq: 301, n: 301 }, messages: range(1, 70) });
+    expect([ends('room'), shown('room').newAfter, shown('room').window.reachesEnd]).toEqual([[1, 70], 20, false]);
+    expect(rooms.get('room')).toMatchObject({ seq: 301, unread: 100, marker: { seq: 20 } });
+  });
+
+  test('a reset of a room that nobody looks at is read when somebody does', async () => {
+    await connect([guild('G', channel('room', 20), channel('hall', 3))]);
+    await enter('room', 1, 20);
+    client.leave('room');
+    await enter('hall', 1, 3);
+    await cut();
+    await connect([guild('G', channel('room', 300, 20), channel('hall', 3))], { resumed: true });
+    socket().signal('reset', { stream: 'room:room', head: { rev: 300, seq: 300, n: 300 } });
+    expect(socket().ops('history')).toHaveLength(0);
+    client.leave('hall');
+    void client.enter('room');
+    await settle();
+    expect(socket().ops('history').at(-1)?.args).toMatchObject({ around: 21 });
+  });
+
+  test('other data is another beginning: nothing that was numbered before is kept', async () => {
+    await connect([guild('G', channel('room', 20))]);
+    await enter('room', 1, 20);
+    await cut();
+    await connect([guild('G', channel('room', 12))], { epoch: 'E2' });
+    expect(rooms.get('room')).toMatchObject({ seq: 12, unread: 0, marker: { seq: 12 } });
+    expect(shown('room').window.rows).toEqual([]);
+    expect(socket().ops('open')[0]?.args).toEqual({ room: 'room' });
+    await socket().answer('open', { head: { rev: 12, seq: 12, n: 12 }, reset: false });
+    await socket().answer('history', { head: { rev: 12, seq: 12, n: 12 }, messages: range(1, 12) });
+    expect(ends('room')).toEqual([1, 12]);
+  });
+
+  test('how far one has read is told again, when the server did not hear it', async () => {
+    await connect([guild('G', channel('room', 20, 10))]);
+    const timeline = await enter('room', 1, 20);
+    const last = timeline.row(20);
+    if (last !== undefined) client.seen(last);
+    await cut();
+    await connect([guild('G', channel('room', 20, 10))], { resumed: true });
+    expect(socket().ops('mark').map(({ args }) => args)).toEqual([{ room: 'room', seq: 20 }]);
+    expect(rooms.get('room')?.unread).toBe(0);
+  });
+
+  test('a server that said goodbye is restarting, until it was asked in vain', async () => {
+    await connect([]);
+    socket().signal('draining', { retry_ms: 700 });
+    expect(client.isDraining).toBe(true);
+    await cut(4006);
+    expect(client.isDraining).toBe(true);
+    socket().onclose?.({ code: 1006 });
+    expect([client.isDraining, client.link]).toEqual([false, 'waiting']);
+  });
+});
+
+test('whoever posts has read up to there, wherever they post from', async () => {
+  await connect([guild('G', channel('room', 20, 10))]);
+  await enter('room', 1, 20);
+  socket().tell(event('message.posted', 21, message(21, { author: ME })));
+  expect(rooms.get('room')).toMatchObject({ marker: { seq: 21 }, unread: 0 });
+});
