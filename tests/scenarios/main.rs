@@ -11,6 +11,7 @@
 mod support;
 
 mod gateway;
+mod operation;
 mod rest;
 
 /// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
@@ -46,6 +47,10 @@ scenarios! {
         rooms_that_are_not_open_send_heads,
         a_reader_that_stopped_is_closed_and_resumes_to_the_same_log,
         both_codecs_say_the_same,
+    }
+    operation {
+        a_log_that_cannot_be_written_costs_nothing,
+        a_log_whose_reader_left_costs_nothing,
     }
     rest {
         of_two_set_ups_one_wins,
