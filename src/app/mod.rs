@@ -123,6 +123,8 @@ impl App {
         let drain = Duration::from_secs(self.config.server.drain_seconds);
         let limits = http::Limits {
             max_connections: self.config.server.max_connections,
+            max_connections_per_address: self.config.server.max_connections_per_address,
+            trusted_proxies: self.config.server.trusted_proxies.clone(),
             drain,
         };
         let router = http::router(self.http_settings()).merge(self.gateway.router());

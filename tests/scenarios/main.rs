@@ -51,6 +51,10 @@ scenarios! {
     operation {
         a_log_that_cannot_be_written_costs_nothing,
         a_log_whose_reader_left_costs_nothing,
+        silent_connections_lock_nobody_out,
+        one_address_does_not_take_all_connections,
+        what_a_closed_connection_asked_for_is_dropped,
+        stopping_does_not_wait_for_sockets_that_stay_open,
     }
     rest {
         of_two_set_ups_one_wins,
