@@ -150,7 +150,8 @@ impl Server {
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    fn exchange(&self, request: &[u8]) -> String {
+    /// Bytes as they are; answers the whole answer.
+    pub(crate) fn exchange(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(request).unwrap();
