@@ -1,10 +1,11 @@
 //! The real binary in the surroundings that it meets: full disks, logs that nobody reads, clients that want too much.
 
 use std::fs::OpenOptions;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::support::{Client, Form, Server, World};
 use serde_json::json;
@@ -105,7 +106,14 @@ pub(crate) fn data_is_for_its_owner_only(form: Form) {
 }
 
 pub(crate) fn a_full_disk_is_said_once_and_from_the_start(form: Form) {
-    let mut world = World::on(form).crash_with(|command| {
+    let world = World::on(form);
+    let messages = format!("/api/v1/rooms/{}/messages", world.room);
+    let text = Some(json!({ "text": "hello" }));
+    assert_eq!(
+        world.server.call("POST", &messages, Some(&world.owner), text).0,
+        201
+    );
+    let mut world = world.crash_with(|command| {
         command
             .stderr(Stdio::piped())
             .env("MADANG_STORAGE__MIN_FREE_MIB", "1000000000");
@@ -130,10 +138,19 @@ pub(crate) fn a_full_disk_is_said_once_and_from_the_start(form: Form) {
             "{answer}"
         );
     }
+    // A marker that is not written keeps nobody from stopping in order.
+    let marker = format!("/api/v1/rooms/{}/marker", world.room);
+    let read = Some(json!({ "seq": 1 }));
+    assert_eq!(
+        world.server.call("PUT", &marker, Some(&world.member), read).0,
+        503
+    );
+    std::thread::sleep(Duration::from_secs(3));
     let mut log = world.server.log().unwrap();
     assert!(world.server.stop());
     let mut text = String::new();
     log.read_to_string(&mut text).unwrap();
     assert_eq!(text.matches("ERROR").count(), 1, "{text}");
     assert!(text.contains("the disk is nearly full, writes stop"), "{text}");
+    assert!(text.matches("WARN").count() <= 1, "{text}");
 }

@@ -83,8 +83,7 @@ fn explained(error: Error, folder: &Folder, bytes_before: u64) -> Error {
         Err(_) => String::new(),
     };
     Error::CannotOpen(format!(
-        "there is not enough space on the disk of {} for the new files{free}. Nothing was changed: the data is as it \
-         was. {text}",
+        "there is not enough space on the disk of {} for the new files{free}. Nothing was changed: the data is as it was",
         folder.path().display()
     ))
 }
@@ -211,4 +210,29 @@ fn reopen(folder: &Folder, kind: EngineKind) -> Result<u64> {
     checked?;
     closed?;
     folder.store_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_damage() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::lock(temporary.path()).unwrap();
+        let full = [
+            "redb failed: No space left on device (os error 28)",
+            "sled failed: Os { code: 28, kind: StorageFull }",
+        ];
+        for text in full {
+            let told = explained(Error::ReadOnly(text.to_owned()), &folder, 7).to_string();
+            assert!(
+                told.contains("not enough space") && told.contains("Nothing was changed"),
+                "{told}"
+            );
+            assert!(told.contains("the data takes 7 now"), "{told}");
+        }
+        let other = Error::Damaged("a row is missing".to_owned());
+        assert_eq!(explained(other.clone(), &folder, 7), other);
+    }
 }
