@@ -1,11 +1,14 @@
 //! Reads the fields of a request, and names the one that is at fault. The same for every transport, so that the same
 //! mistake is answered with the same code.
 
+mod distinct;
+
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
 use crate::chat::{Code, Error, Result};
+pub use distinct::Distinct;
 
 /// How deep a request may be nested.
 pub const MAX_DEPTH: usize = 8;
@@ -32,7 +35,9 @@ impl Fields {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = percent_decoded(value)
                 .ok_or_else(|| Error::invalid(name.to_owned(), "expected percent-encoded UTF-8"))?;
-            fields.insert(name.to_owned(), Value::String(value));
+            if fields.insert(name.to_owned(), Value::String(value)).is_some() {
+                return Err(Error::invalid(name.to_owned(), "this field is there twice"));
+            }
         }
         Ok(Self(fields))
     }
@@ -224,6 +229,16 @@ mod tests {
 
     fn fields(value: Value) -> Fields {
         Fields::of(Some(value), "args").unwrap()
+    }
+
+    #[test]
+    fn a_query_says_each_field_once() {
+        let error = Fields::of_query("limit=1&after=x&limit=2").err().unwrap();
+        assert_eq!(
+            (error.code, error.field.as_deref()),
+            (Code::InvalidField, Some("limit"))
+        );
+        assert_eq!(Fields::of_query("limit=1&&after=x").unwrap().0.len(), 2);
     }
 
     #[test]

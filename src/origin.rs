@@ -1,11 +1,36 @@
 //! Where a request comes from: its origin, its session token, its address. One answer for every transport.
 
+use std::any::Any;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN};
 
 /// The cookie that carries a browser's session.
 pub const SESSION_COOKIE: &str = "madang_session";
+
+/// A connection's place among all that may be open. It comes with each request, and whoever takes the connection over
+/// keeps it until the socket is closed.
+#[derive(Clone)]
+pub struct Place {
+    _held: Arc<dyn Any + Send + Sync>,
+}
+
+impl Place {
+    /// A place that is given back when the last clone is dropped.
+    pub fn new(held: impl Any + Send + Sync) -> Self {
+        Self {
+            _held: Arc::new(held),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Place")
+    }
+}
 
 /// Which pages may speak with this server in a browser's name.
 ///

@@ -132,6 +132,44 @@ async fn damage_ends_with_one() {
 }
 
 #[tokio::test]
+async fn a_restore_that_failed_leaves_nothing() {
+    let temporary = tempfile::tempdir().expect("a folder");
+    let folder = temporary.path();
+    filled(&folder.join("data")).await;
+    expect(folder, &["backup", "file"], 0);
+    let whole = std::fs::read(folder.join("file")).expect("the backup");
+    std::fs::write(folder.join("half"), &whole[..whole.len() - 10]).expect("a file");
+    std::fs::create_dir(folder.join("empty")).expect("a folder");
+    for engine in ["sled", "redb"] {
+        for data in ["new/deep", "empty"] {
+            expect(
+                folder,
+                &["restore", "half", "--data", data, "--engine", engine],
+                1,
+            );
+        }
+    }
+    assert!(!folder.join("new").exists());
+    let left = std::fs::read_dir(folder.join("empty")).expect("a folder");
+    assert_eq!(left.count(), 0);
+    expect(folder, &["restore", "file", "--data", "new/deep"], 0);
+}
+
+#[test]
+fn a_reader_that_leaves_ends_a_command_quietly() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_madang"))
+        .args(["config", "example"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_done_is_said() {
     let temporary = tempfile::tempdir().expect("a folder");
     let folder = temporary.path();

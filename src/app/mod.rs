@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use madang_storage::embedded::{self, Embedded, Options};
-use madang_storage::{Env, Store};
+use madang_storage::{Env, Error as StoreError, Store};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use crate::broker::memory::Bus;
-use crate::chat::{Chat, Places};
+use crate::chat::{Chat, Code, Places};
 use crate::config::Config;
 use crate::gateway::{self, Gateway, NativeEncoder};
 use crate::http;
@@ -123,6 +123,8 @@ impl App {
         let drain = Duration::from_secs(self.config.server.drain_seconds);
         let limits = http::Limits {
             max_connections: self.config.server.max_connections,
+            max_connections_per_address: self.config.server.max_connections_per_address,
+            trusted_proxies: self.config.server.trusted_proxies.clone(),
             drain,
         };
         let router = http::router(self.http_settings()).merge(self.gateway.router());
@@ -144,7 +146,10 @@ impl App {
         for task in [control, ticking, following, sweeping] {
             task.abort();
         }
-        self.chat.write_markers(true).await?;
+        // How far somebody has read is no reason to leave the data open behind.
+        if let Err(error) = self.chat.write_markers(true).await {
+            tracing::warn!(%error, "the last read markers were not written");
+        }
         self.delivery.broker.close().await;
         self.store.close().await?;
         let socket = control::path(&self.config.storage.folder);
@@ -191,8 +196,13 @@ async fn tick(chat: Chat, hub: Hub, gateway: Gateway) {
         ticks.tick().await;
         gateway.tick();
         hub.tell_heads().await;
-        if let Err(error) = chat.write_markers(false).await {
-            tracing::warn!(%error, "read markers were not written");
+        match chat.write_markers(false).await {
+            Ok(_) => {}
+            // Said once, where it began; this comes every second.
+            Err(error) if matches!(error.code, Code::DiskFull | Code::Unavailable) => {
+                tracing::debug!(%error, "read markers wait");
+            }
+            Err(error) => tracing::warn!(%error, "read markers were not written"),
         }
     }
 }
@@ -206,6 +216,11 @@ async fn sweep(store: Store) {
             match store.sweep().await {
                 Ok(0) => break,
                 Ok(_) => {}
+                // Said once, where it began; this comes every minute.
+                Err(error @ (StoreError::DiskFull { .. } | StoreError::ReadOnly(_))) => {
+                    tracing::debug!(%error, "what expired waits to be cleared away");
+                    break;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "what expired was not cleared away");
                     break;

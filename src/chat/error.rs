@@ -124,6 +124,11 @@ impl Code {
     }
 }
 
+/// When to try again after the disk was found full, in seconds.
+const RETRY_FULL_SECONDS: u64 = 60;
+/// When to try again after the data could not be reached, in seconds.
+const RETRY_UNAVAILABLE_SECONDS: u64 = 5;
+
 /// What a person is told. What only the log may say was logged where it happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", code.as_str())]
@@ -217,10 +222,14 @@ impl From<StoreError> for Error {
                 field: Some("nonce".into()),
                 retry_after: None,
             },
-            StoreError::DiskFull { .. } => Self::new(
-                Code::DiskFull,
-                "the server has too little space left to write safely",
-            ),
+            // Whoever keeps the server has to make space first.
+            StoreError::DiskFull { .. } => Self {
+                retry_after: Some(RETRY_FULL_SECONDS),
+                ..Self::new(
+                    Code::DiskFull,
+                    "the server has too little space left to write safely",
+                )
+            },
             StoreError::TooLarge { what, limit } => {
                 Self::new(Code::TooLarge, format!("{what} is over its limit of {limit}"))
             }
@@ -229,11 +238,19 @@ impl From<StoreError> for Error {
                 Self::internal()
             }
             other => {
-                tracing::error!(error = %other, "the store failed");
-                Self::new(
-                    Code::Unavailable,
-                    "the server cannot reach its data at the moment; try again",
-                )
+                // Why nothing is written any more was logged when it began; each refusal only repeats it.
+                if matches!(other, StoreError::ReadOnly(_)) {
+                    tracing::debug!(error = %other, "the store only reads");
+                } else {
+                    tracing::error!(error = %other, "the store failed");
+                }
+                Self {
+                    retry_after: Some(RETRY_UNAVAILABLE_SECONDS),
+                    ..Self::new(
+                        Code::Unavailable,
+                        "the server cannot reach its data at the moment; try again",
+                    )
+                }
             }
         }
     }

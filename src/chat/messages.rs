@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::access::RoomAccess;
+use super::text;
 use super::view::HeadView;
 use super::{Chat, Code, Error, Identity, Result};
 
@@ -53,9 +54,10 @@ pub struct History {
 
 impl Chat {
     /// Posts a message.
-    pub async fn post(&self, identity: &Identity, room: RoomId, post: Post) -> Result<Posted> {
+    pub async fn post(&self, identity: &Identity, room: RoomId, mut post: Post) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
         access.require(Permissions::POST)?;
+        post.text = text::normalised(post.text);
         check_text(&post.text)?;
         let mut command = self.message_command(identity, &access);
         command.nonce = post.nonce.map(|nonce| NonceUse {
@@ -89,6 +91,7 @@ impl Chat {
     /// Replaces the text of one's own message.
     pub async fn edit(&self, identity: &Identity, room: RoomId, seq: u64, text: String) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
+        let text = text::normalised(text);
         check_text(&text)?;
         let mut command = self.message_command(identity, &access);
         command.rows = vec![RowKey::Message { room, seq }];

@@ -26,6 +26,7 @@ mod secrets;
 mod sessions;
 mod setup;
 mod signals;
+mod text;
 mod typing;
 pub mod view;
 
@@ -41,7 +42,7 @@ pub use guilds::{Channels, Members, list_limit};
 pub use invites::{InviteView, MadeInvite, NewInvite};
 pub use messages::{DEFAULT_PAGE, History, MAX_PAGE, Post, Posted};
 pub use moderation::{BanView, Bans};
-pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_BYTES};
+pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS};
 pub use places::Places;
 pub use reactions::People;
 pub use reads::{MAX_COUNTED, Read};

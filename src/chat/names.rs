@@ -34,24 +34,24 @@ pub struct Name {
 /// Reads the name of a person: 2 to 32 letters, digits, spaces and `. _ -`, in one writing system.
 pub fn user_name(raw: &str) -> Result<Name> {
     const FIELD: &str = "name";
-    let shown = line(FIELD, raw, MAX_USER_NAME)?;
-    if shown.chars().count() < MIN_USER_NAME {
+    let Line { shown, plain } = line(FIELD, raw, MAX_USER_NAME)?;
+    if plain.chars().count() < MIN_USER_NAME {
         let text = format!("a name has at least {MIN_USER_NAME} characters");
         return Err(Error::invalid(FIELD, text));
     }
-    if !shown.chars().all(is_name_character) {
+    if !plain.chars().all(is_name_character) {
         let text = "a name is made of letters, digits, single spaces and . _ -";
         return Err(Error::invalid(FIELD, text));
     }
-    if !shown.chars().any(char::is_alphanumeric) || shown.contains("  ") || has_heaped_marks(&shown) {
+    if !plain.chars().any(char::is_alphanumeric) || plain.contains("  ") || has_heaped_marks(&plain) {
         let text = "a name needs a letter or digit, and has no doubled spaces or heaped marks";
         return Err(Error::invalid(FIELD, text));
     }
-    if mixes_scripts(&shown) {
+    if mixes_scripts(&plain) {
         let text = "a name does not mix writing systems whose letters look alike";
         return Err(Error::invalid(FIELD, text));
     }
-    let folded = fold(FIELD, &shown)?;
+    let folded = fold(FIELD, &plain)?;
     if RESERVED.contains(&folded.as_str()) {
         return Err(name_taken(FIELD));
     }
@@ -60,27 +60,27 @@ pub fn user_name(raw: &str) -> Result<Name> {
 
 /// Reads the name of a channel, guild or instance: one line of 1 to 64 characters that all show something.
 pub fn title(field: &'static str, raw: &str) -> Result<Name> {
-    let shown = line(field, raw, MAX_TITLE)?;
-    if shown.is_empty() {
+    let Line { shown, plain } = line(field, raw, MAX_TITLE)?;
+    if plain.is_empty() {
         return Err(Error::invalid(field, "a name needs at least one character"));
     }
-    if shown.chars().any(is_invisible) || has_heaped_marks(&shown) {
+    if plain.chars().any(is_invisible) || has_heaped_marks(&plain) {
         return Err(Error::invalid(field, "a name has no invisible characters"));
     }
-    let folded = fold(field, &shown)?;
+    let folded = fold(field, &plain)?;
     Ok(Name { shown, folded })
 }
 
 /// Reads what a channel is about: one line of at most 250 characters, or nothing.
 pub fn topic(raw: &str) -> Result<String> {
-    let topic = line("topic", raw, MAX_TOPIC)?;
-    if topic.chars().any(turns_direction) || has_heaped_marks(&topic) {
+    let Line { shown, plain } = line("topic", raw, MAX_TOPIC)?;
+    if plain.chars().any(turns_direction) || has_heaped_marks(&plain) {
         return Err(Error::invalid(
             "topic",
             "a topic has no characters that turn the direction of writing",
         ));
     }
-    Ok(topic)
+    Ok(shown)
 }
 
 /// The answer to a name that another one has.
@@ -91,8 +91,17 @@ pub(super) fn name_taken(field: &'static str) -> Error {
     }
 }
 
-/// One line of text in its canonical form, without spaces around it and with at most `max` characters.
-fn line(field: &'static str, raw: &str, max: usize) -> Result<String> {
+/// One line of text.
+struct Line {
+    /// As it was typed, with one code point for a letter where there is one, and plain spaces.
+    shown: String,
+    /// With what only looks different brought into one form (NFKC). This is what is judged and compared. It would show
+    /// wrongly: a Korean letter that stands alone would become a part that waits for the rest of its syllable.
+    plain: String,
+}
+
+/// One line of text without spaces around it and with at most `max` characters.
+fn line(field: &'static str, raw: &str, max: usize) -> Result<Line> {
     let too_long = || Error::too_large(field, format!("at most {max} characters are allowed"));
     if raw.len() > MAX_LINE_BYTES {
         return Err(too_long());
@@ -105,12 +114,17 @@ fn line(field: &'static str, raw: &str, max: usize) -> Result<String> {
     if raw.chars().any(hidden) {
         return Err(Error::invalid(field, "invisible characters are not allowed"));
     }
-    let text: String = raw.nfkc().collect();
-    let text = text.trim();
-    if text.chars().count() > max {
+    let spaced = |character: char| if character.is_whitespace() { ' ' } else { character };
+    let shown: String = raw.nfc().map(spaced).collect();
+    let plain: String = raw.nfkc().collect();
+    let (shown, plain) = (shown.trim(), plain.trim());
+    if shown.chars().count() > max || plain.chars().count() > max {
         return Err(too_long());
     }
-    Ok(text.to_owned())
+    Ok(Line {
+        shown: shown.to_owned(),
+        plain: plain.to_owned(),
+    })
 }
 
 /// The same for all texts that one would take for this one: letter case and look-alikes are gone (UTS 39).
@@ -213,7 +227,27 @@ mod tests {
             assert_eq!(user_name(name).expect(name).shown, name);
         }
         assert_eq!(user_name("  Anna ").expect("a name").shown, "Anna");
-        assert_eq!(user_name("Ａｎｎａ").expect("a name").shown, "Anna");
+        assert_eq!(user_name("山田　太郎").expect("a name").shown, "山田 太郎");
+        let decomposed: String = "José-María".nfd().collect();
+        assert_eq!(user_name(&decomposed).expect("a name").shown, "José-María");
+    }
+
+    #[test]
+    fn what_was_typed_is_shown_and_what_it_stands_for_is_compared() {
+        for (typed, same) in [
+            ("ㅁㅁ", "\u{1106}\u{1106}"),
+            ("ㅇㅇ", "\u{110b}\u{110b}"),
+            ("Ａｎｎａ", "anna"),
+            ("𝐀𝐧𝐧𝐚", "Anna"),
+        ] {
+            let name = user_name(typed).expect(typed);
+            assert_eq!(name.shown, typed);
+            assert_eq!(name.folded, folded(same), "{typed}");
+        }
+        assert_eq!(title("name", "ㅋㅋ 방").expect("a title").shown, "ㅋㅋ 방");
+        assert_eq!(topic("ㅋㅋㅋ").expect("a topic"), "ㅋㅋㅋ");
+        // Judged by what it stands for: Cyrillic behind mathematical letters is a mixture all the same.
+        assert!(user_name("𝐩\u{430}ypal").is_err());
     }
 
     #[test]

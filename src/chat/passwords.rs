@@ -7,11 +7,13 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
+use unicode_segmentation::UnicodeSegmentation as _;
 
+use super::names::is_blank;
 use super::{Error, Result};
 
-/// A password has at least so many bytes.
-pub const MIN_PASSWORD_BYTES: usize = 8;
+/// A password has at least so many characters, in any writing system.
+pub const MIN_PASSWORD_CHARACTERS: usize = 8;
 /// A password has at most so many bytes: hashing a book would be work for nothing.
 pub const MAX_PASSWORD_BYTES: usize = 256;
 /// OWASP's parameters for argon2id: 19 MiB, two passes, one lane.
@@ -100,8 +102,13 @@ pub(super) fn check(password: &str) -> Result<()> {
     if password.len() > MAX_PASSWORD_BYTES {
         return Err(too_long());
     }
-    if password.len() < MIN_PASSWORD_BYTES {
-        let text = format!("a password has at least {MIN_PASSWORD_BYTES} bytes");
+    // As people count: a letter is one, however many code points a keyboard makes of it.
+    if password.graphemes(true).count() < MIN_PASSWORD_CHARACTERS {
+        let text = format!("a password has at least {MIN_PASSWORD_CHARACTERS} characters");
+        return Err(Error::invalid("password", text));
+    }
+    if password.chars().all(is_blank) {
+        let text = "a password needs something else than spaces and invisible characters";
         return Err(Error::invalid("password", text));
     }
     Ok(())
@@ -139,8 +146,8 @@ mod tests {
         assert_eq!(verify("correct horsf", Some(hash.clone())).await, Ok(false));
         assert_eq!(verify("", Some(hash)).await, Ok(false));
         assert_eq!(verify("correct horse", None).await, Ok(false));
-        let decomposed = passwords.hash("마당마당").await.expect("a hash");
-        let spelled: String = "마당마당".nfd().collect();
+        let decomposed = passwords.hash("마당마당마당마당").await.expect("a hash");
+        let spelled: String = "마당마당마당마당".nfd().collect();
         assert_eq!(passwords.verify(&spelled, Some(decomposed)).await, Ok(true));
     }
 
@@ -160,5 +167,32 @@ mod tests {
         assert_eq!(check("1234567").expect_err("short").code, Code::InvalidField);
         assert_eq!(check(&"x".repeat(257)).expect_err("long").code, Code::TooLarge);
         assert!(check("12345678").is_ok() && check(&"x".repeat(256)).is_ok());
+        // Characters, however many bytes or code points each has.
+        for short in [
+            "마당집",
+            "마당마당마당집",
+            &"마당마당마당집".nfd().collect::<String>(),
+            "👨‍👩‍👧‍👦🇰🇷",
+        ] {
+            assert_eq!(check(short).expect_err(short).code, Code::InvalidField, "{short}");
+        }
+        check("마당마당마당마당").expect("eight");
+    }
+
+    #[test]
+    fn nothing_is_no_password() {
+        for blank in [
+            " ".repeat(8),
+            "\0".repeat(8),
+            "\u{3000}\t".repeat(8),
+            "\u{200b}".repeat(8),
+        ] {
+            assert_eq!(
+                check(&blank).expect_err("blank").code,
+                Code::InvalidField,
+                "{blank:?}"
+            );
+        }
+        check("       x").expect("spaces may be in it");
     }
 }

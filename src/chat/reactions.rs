@@ -43,8 +43,7 @@ impl Chat {
     ) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
         access.require(Permissions::REACT)?;
-        check_emoji(emoji)?;
-        let (emoji, user) = (emoji.to_owned(), identity.user);
+        let (emoji, user) = (canonical(emoji)?.to_owned(), identity.user);
         let own = RowKey::Reaction {
             room,
             seq,
@@ -94,7 +93,7 @@ impl Chat {
         limit: usize,
     ) -> Result<People> {
         self.room_access(identity, room).await?;
-        check_emoji(emoji)?;
+        let emoji = canonical(emoji)?;
         // A deleted message keeps its reactions' rows until they are cleared away; nobody sees them.
         let shown = self
             .store()
@@ -139,10 +138,36 @@ impl Chat {
     }
 }
 
-/// Any emoji that Unicode recommends for interchange, in its full spelling or without its presentation selectors.
-fn check_emoji(emoji: &str) -> Result<()> {
-    if emoji.len() <= MAX_EMOJI_BYTES && emojis::get(emoji).is_some() {
-        return Ok(());
+/// Any emoji that Unicode recommends for interchange, in its full spelling or without its presentation selectors; answers
+/// its full spelling: what looks the same is the same reaction.
+fn canonical(emoji: &str) -> Result<&'static str> {
+    let known = Some(emoji)
+        .filter(|emoji| emoji.len() <= MAX_EMOJI_BYTES)
+        .and_then(emojis::get);
+    known
+        .map(emojis::Emoji::as_str)
+        .ok_or_else(|| Error::invalid("emoji", "expected one emoji of Unicode"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_emoji_are_one() {
+        for (written, kept) in [
+            ("❤", "❤\u{fe0f}"),
+            ("❤\u{fe0f}", "❤\u{fe0f}"),
+            ("☺", "☺\u{fe0f}"),
+            ("©", "©\u{fe0f}"),
+            ("👍", "👍"),
+            ("👍🏽", "👍🏽"),
+            ("👩\u{200d}❤\u{200d}👨", "👩\u{200d}❤\u{fe0f}\u{200d}👨"),
+        ] {
+            assert_eq!(canonical(written), Ok(kept), "{written:?}");
+        }
+        for none in ["", "x", "❤❤", "\u{fe0f}", "👍👍"] {
+            assert!(canonical(none).is_err(), "{none:?}");
+        }
     }
-    Err(Error::invalid("emoji", "expected one emoji of Unicode"))
 }

@@ -8,10 +8,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::Failure;
 use super::output::{self, Stream};
+use super::{Failure, log};
 use crate::app::App;
-use crate::config::{self, Config, LogFormat, LogLevel};
+use crate::config::{self, Config};
 
 /// Starts the server.
 #[derive(Debug, Default, Args)]
@@ -31,7 +31,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut variables: Vec<(String, String)> = std::env::vars().collect();
+    // A variable that is no text is nobody's setting; reading it as one would panic.
+    let mut variables: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
     let overrides = [
         (
             "MADANG_SERVER__LISTEN",
@@ -50,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     let config = config::load(arguments.config.as_deref(), variables).map_err(failure)?;
-    start_log(&config);
+    log::start(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -65,7 +68,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .map_err(|error| Failure(format!("cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr().map_err(failure)?;
     let url = match config.server.public_url.as_str() {
-        "" => format!("http://{address}"),
+        "" => format!("http://{}", reachable(address)),
         public => public.to_owned(),
     };
     let app = App::new(config).await.map_err(failure)?;
@@ -74,7 +77,13 @@ async fn serve(config: Config) -> Result<(), Failure> {
         Some(token) => text.push_str(&format!("set-up link: {url}/setup#token={token}\n")),
         None => text.push_str(&format!("open {url}\n")),
     }
-    output::write(Stream::Out, &text).map_err(failure)?;
+    if address.ip().is_unspecified() && reachable(address) == url.trim_start_matches("http://") {
+        text.push_str("from another machine use this one's name or address instead of localhost\n");
+    }
+    // The server does its work also when nobody can read where it listens.
+    if let Err(error) = output::write(Stream::Out, &text) {
+        tracing::warn!(%error, "cannot print where the server listens");
+    }
 
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(failure)?;
@@ -91,23 +100,32 @@ async fn serve(config: Config) -> Result<(), Failure> {
     app.run(listener, stopped).await.map_err(failure)
 }
 
-fn start_log(config: &Config) {
-    let level = match config.log.level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Trace => tracing::Level::TRACE,
-    };
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
+/// The address as it can be typed on this machine: all addresses together are none that can be called.
+fn reachable(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
     }
 }
 
 fn failure(error: impl std::fmt::Display) -> Failure {
     Failure(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_can_be_opened() {
+        for (listens, printed) in [
+            ("0.0.0.0:80", "localhost:80"),
+            ("[::]:8080", "localhost:8080"),
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("[fd00::1]:8080", "[fd00::1]:8080"),
+        ] {
+            assert_eq!(reachable(listens.parse().unwrap()), printed);
+        }
+    }
 }

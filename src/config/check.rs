@@ -3,6 +3,9 @@
 use super::load::ConfigError;
 use super::{Config, Gateway, Server, Storage};
 
+/// More memory than any machine has that this runs on, in MiB: a slip of the keyboard.
+const MAX_CACHE_MIB: u64 = 1024 * 1024;
+
 /// Refuses what cannot work.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     check_server(&config.server)?;
@@ -24,7 +27,8 @@ fn check_storage(storage: &Storage) -> Result<(), ConfigError> {
     if storage.folder.as_os_str().is_empty() {
         return Err(wrong("storage.folder", "a folder is needed"));
     }
-    at_least("storage.cache_mib", storage.cache_mib, 1)
+    at_least("storage.cache_mib", storage.cache_mib, 1)?;
+    at_most("storage.cache_mib", storage.cache_mib, MAX_CACHE_MIB)
 }
 
 fn check_gateway(gateway: &Gateway) -> Result<(), ConfigError> {
@@ -60,6 +64,14 @@ fn check_origin(key: &'static str, url: &str) -> Result<(), ConfigError> {
 fn at_least(key: &'static str, value: u64, least: u64) -> Result<(), ConfigError> {
     if value < least {
         Err(wrong(key, format!("must be at least {least}, is {value}")))
+    } else {
+        Ok(())
+    }
+}
+
+fn at_most(key: &'static str, value: u64, most: u64) -> Result<(), ConfigError> {
+    if value > most {
+        Err(wrong(key, format!("must be at most {most}, is {value}")))
     } else {
         Ok(())
     }

@@ -10,7 +10,8 @@ pub fn example() -> String {
     let defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
     let mut text = String::from(
         "# The settings of Madang. Everything here is commented out and shows the default.\n\
-         # A setting can also come from the environment: server.listen as MADANG_SERVER__LISTEN.\n",
+         # A setting can also come from the environment: server.listen as MADANG_SERVER__LISTEN.\n\
+         # There the values of a list have commas between them: https://a.example,https://b.example\n",
     );
     for (section, title) in fields_of("Config") {
         text.push('\n');

@@ -110,12 +110,18 @@ fn set(table: &mut Table, variable: &str, text: &str) -> Result<(), ConfigError>
     let Some((section, name)) = key.split_once('.') else {
         return Err(wrong("expected MADANG_<SECTION>__<KEY>".to_owned()));
     };
-    // "8" and "true" and "[...]" are what TOML says they are; everything else is a text.
+    // "8" and "true" and "[...]" are what TOML says they are; everything else is a text, or a list of texts.
     let parsed = format!("value = {text}")
         .parse::<Table>()
         .ok()
         .and_then(|mut line| line.remove("value"));
-    let candidates = [parsed, Some(Value::String(text.to_owned()))];
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let list = items.map(|item| Value::String(item.to_owned())).collect();
+    let candidates = [
+        parsed,
+        Some(Value::String(text.to_owned())),
+        Some(Value::Array(list)),
+    ];
     let mut reason = String::new();
     for value in candidates.into_iter().flatten() {
         let mut alone = Table::new();

@@ -35,6 +35,9 @@ pub struct Server {
     pub trusted_proxies: Vec<IpAddr>,
     /// How many connections may be open at a time, WebSockets included.
     pub max_connections: usize,
+    /// How many of them may come from one address; with IPv6 a network of /64 counts as one. 0 for no limit. It does not
+    /// hold for trusted proxies.
+    pub max_connections_per_address: usize,
     /// How long requests may take to end when the server is told to stop, in seconds.
     pub drain_seconds: u64,
 }
@@ -47,6 +50,7 @@ impl Default for Server {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             max_connections: 20_000,
+            max_connections_per_address: 1_000,
             drain_seconds: 10,
         }
     }

@@ -71,6 +71,25 @@ fn variables_stand_over_the_file() {
 }
 
 #[test]
+fn lists_in_variables_have_commas() {
+    for (written, read) in [
+        ("https://a.example", &["https://a.example"][..]),
+        (
+            "https://a.example, https://b.example",
+            &["https://a.example", "https://b.example"],
+        ),
+        (r#"["https://a.example"]"#, &["https://a.example"]),
+        ("", &[]),
+    ] {
+        let config = from_variables(&[("MADANG_SERVER__ALLOWED_ORIGINS", written)]).unwrap();
+        assert_eq!(config.server.allowed_origins, read, "{written:?}");
+    }
+    let config = from_variables(&[("MADANG_SERVER__TRUSTED_PROXIES", "10.0.0.1,::1")]).unwrap();
+    assert_eq!(config.server.trusted_proxies.len(), 2);
+    assert!(from_variables(&[("MADANG_SERVER__TRUSTED_PROXIES", "10.0.0.1,x")]).is_err());
+}
+
+#[test]
 fn bad_settings_name_file_key_and_reason() {
     for (text, named) in [
         ("[server]\nlissten = \"x\"\n", "lissten"),
@@ -106,6 +125,8 @@ fn bad_variables_name_variable_key_and_reason() {
         let error = from_variables(&[(variable, value)]).unwrap_err().to_string();
         assert!(error.contains(variable) && error.contains(key), "{error}");
     }
+    let error = from_variables(&[("MADANG_STORAGE__CACHE_MIB", "99999999999999")]).unwrap_err();
+    assert!(error.to_string().contains("at most 1048576"), "{error}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::frame::{self, Kind};
-use crate::fields::{MAX_DEPTH, is_shallow};
+use crate::fields::{Distinct, MAX_DEPTH, is_shallow};
 use crate::hub::FrameKey;
 
 /// An encoding.
@@ -52,13 +52,13 @@ impl Codec {
 
     /// Reads a message as a tree; `None` for anything that is not one value of this encoding within the depth.
     pub(super) fn decode(self, message: &[u8]) -> Option<Value> {
-        let value = match self {
+        let Distinct(value) = match self {
             Self::Json => serde_json::from_slice(message).ok()?,
             Self::MessagePack => {
                 let mut rest = message;
                 let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
                 deserializer.set_max_depth(MAX_DEPTH + 1);
-                let value: Value = serde::Deserialize::deserialize(&mut deserializer).ok()?;
+                let value = serde::Deserialize::deserialize(&mut deserializer).ok()?;
                 if !rest.is_empty() {
                     return None;
                 }
@@ -132,6 +132,13 @@ mod tests {
         assert_eq!(Codec::Json.decode(b"{} {}"), None, "two values");
         assert_eq!(Codec::Json.decode(b"NaN"), None);
         assert_eq!(Codec::Json.decode(b""), None);
+        assert_eq!(Codec::Json.decode(br#"{"id":1,"id":2}"#), None, "a key twice");
+        assert_eq!(
+            Codec::MessagePack.decode(&[0x82, 0xa1, b'a', 1, 0xa1, b'a', 2]),
+            None
+        );
+        let nan = [0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0];
+        assert_eq!(Codec::MessagePack.decode(&nan), None, "no number");
     }
 
     proptest! {

@@ -17,8 +17,6 @@ use tokio::sync::Notify;
 use super::close::CloseCode;
 use super::frame::{self, FrameReader, Incoming};
 
-/// How long a closing connection may take to take its last frames and close.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// How much is read at a time. The buffer belongs to the thread, not to the connection.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -48,6 +46,8 @@ struct Outbox {
     /// connection carries out one request at a time, there are few.
     answers: usize,
     closing: Option<Instant>,
+    /// The client has said that it closes, too: nothing more comes from it.
+    peer_closed: bool,
     /// Nothing is written any more.
     dead: bool,
 }
@@ -111,12 +111,24 @@ impl Connection {
         }
     }
 
-    /// Ends a closing connection that takes too long.
-    pub(super) fn enforce_close(&self, now: Instant) {
+    /// Notes that the client closes; it is answered with `code`.
+    pub(super) fn closed_by_peer(&self, code: CloseCode) {
+        self.lock().peer_closed = true;
+        self.close(code);
+    }
+
+    /// Whether nothing that the client still asks for can be answered.
+    pub(super) fn is_over(&self) -> bool {
+        let outbox = self.lock();
+        outbox.dead || outbox.closing.is_some()
+    }
+
+    /// Ends a closing connection that takes longer than `within` to take its last frames and close.
+    pub(super) fn enforce_close(&self, now: Instant, within: Duration) {
         let mut outbox = self.lock();
         if outbox
             .closing
-            .is_some_and(|since| now.duration_since(since) > CLOSE_WITHIN)
+            .is_some_and(|since| now.duration_since(since) > within)
         {
             outbox.dead = true;
             self.wake.notify_one();
@@ -210,11 +222,13 @@ impl Connection {
     pub(super) async fn next(&self, reader: &mut FrameReader) -> Input {
         loop {
             let queued = self.flush();
-            let (dead, closing) = {
+            let (ended, closing) = {
                 let outbox = self.lock();
-                (outbox.dead, outbox.closing.is_some())
+                // After both close frames the server is the one that ends the connection (RFC 6455, section 7.1.1).
+                let done = outbox.closing.is_some() && outbox.peer_closed && !queued;
+                (outbox.dead || done, outbox.closing.is_some())
             };
-            if dead {
+            if ended {
                 return Input::Ended;
             }
             let interest = if queued {
@@ -228,12 +242,14 @@ impl Connection {
             }
             let mut complete = Vec::new();
             match self.read(reader, &mut complete) {
-                Ok(true) if closing => reader.clear(),
+                Ok(true) if closing => self.lock().peer_closed |= complete.contains(&Incoming::Close),
                 Ok(true) if complete.is_empty() => {}
                 Ok(true) => return Input::Incoming(complete),
                 Ok(false) => {}
-                Err(Some(code)) if !closing => return Input::Broken(code),
-                Err(_) => return Input::Ended,
+                // Nothing of it matters any more.
+                Err(Some(_)) if closing => reader.clear(),
+                Err(Some(code)) => return Input::Broken(code),
+                Err(None) => return Input::Ended,
             }
         }
     }

@@ -106,7 +106,7 @@ impl FrameReader {
         let (kind, message) = match header.opcode {
             OpCode::Control(Control::Ping) => return Ok(Some(Incoming::Ping(payload))),
             OpCode::Control(Control::Pong) => return Ok(Some(Incoming::Pong)),
-            OpCode::Control(_) => return Ok(Some(Incoming::Close)),
+            OpCode::Control(_) => return check_close(&payload).map(|()| Some(Incoming::Close)),
             OpCode::Data(Data::Text) => (Kind::Text, payload),
             OpCode::Data(Data::Binary) => (Kind::Binary, payload),
             OpCode::Data(_) => {
@@ -124,6 +124,21 @@ impl FrameReader {
         }
         Ok(Some(Incoming::Message(kind, message)))
     }
+}
+
+/// Judges what a client closes with (RFC 6455, sections 5.5.1 and 7.4): nothing, or a code that may be sent and a text.
+fn check_close(payload: &[u8]) -> Result<(), CloseCode> {
+    if payload.is_empty() {
+        return Ok(());
+    }
+    let (code, reason) = payload.split_first_chunk().ok_or(CloseCode::Protocol)?;
+    // 1004 means nothing, 1005, 1006 and 1015 are never on the wire.
+    if !matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(CloseCode::Protocol);
+    }
+    std::str::from_utf8(reason)
+        .map(|_| ())
+        .map_err(|_| CloseCode::NotUtf8)
 }
 
 /// A complete frame to send. Servers do not mask, so one frame serves all receivers.
@@ -241,6 +256,44 @@ mod tests {
         );
         let second_start = [client_frame(0x01, b"a"), client_frame(0x81, b"b")].concat();
         assert_eq!(read_all(&[&second_start]), Err(CloseCode::Protocol));
+    }
+
+    #[test]
+    fn close_frames_are_judged() {
+        let of = |code: u16, reason: &[u8]| [&code.to_be_bytes(), reason].concat();
+        for good in [
+            Vec::new(),
+            of(1000, b""),
+            of(1001, "잘 가".as_bytes()),
+            of(3000, b""),
+            of(4999, b"x"),
+        ] {
+            assert_eq!(
+                read_all(&[&client_frame(0x88, &good)]),
+                Ok(vec![Incoming::Close]),
+                "{good:?}"
+            );
+        }
+        for bad in [
+            vec![3],
+            of(999, b""),
+            of(1004, b""),
+            of(1005, b""),
+            of(1006, b""),
+            of(1015, b""),
+            of(2999, b""),
+            of(5000, b""),
+        ] {
+            assert_eq!(
+                read_all(&[&client_frame(0x88, &bad)]),
+                Err(CloseCode::Protocol),
+                "{bad:?}"
+            );
+        }
+        assert_eq!(
+            read_all(&[&client_frame(0x88, &of(1000, &[0xff]))]),
+            Err(CloseCode::NotUtf8)
+        );
     }
 
     #[test]

@@ -28,6 +28,10 @@ pub use wire::NativeEncoder;
 
 /// After this share of the heart-beat's interval without a word a connection is closed.
 const SILENCE_FACTOR: u32 = 5;
+/// How long a closing connection may take to take its last frames and close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// How long it may take when the node goes down, which waits for it.
+const CLOSE_WITHIN_DRAINING: Duration = Duration::from_secs(1);
 /// How long clients of a node that goes down wait before they come back: spread, so that they do not come all at once.
 const RETRY_MS: std::ops::Range<u64> = 500..5_000;
 
@@ -177,8 +181,12 @@ impl Gateway {
     pub fn tick(&self) {
         let now = Instant::now();
         let settings = self.settings();
+        let close_within = match self.inner.draining.load(Ordering::SeqCst) {
+            true => CLOSE_WITHIN_DRAINING,
+            false => CLOSE_WITHIN,
+        };
         for (connection, authenticated, _) in self.connections() {
-            connection.enforce_close(now);
+            connection.enforce_close(now, close_within);
             if !authenticated && connection.age(now) > settings.authenticate_within {
                 connection.close(CloseCode::NotAuthenticated);
             } else if connection.silence(now) > settings.heartbeat * SILENCE_FACTOR / 2 {

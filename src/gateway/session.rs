@@ -100,7 +100,12 @@ impl Session {
         }
         drop(first);
         loop {
+            // No more is read before all of this is answered: a client that does not take its answers waits, and what
+            // it has asked ahead is one read's worth.
             for message in messages.drain(..) {
+                if self.connection.is_over() {
+                    break;
+                }
                 self.take(message).await;
             }
             messages = match self.connection.next(&mut reader).await {
@@ -121,7 +126,7 @@ impl Session {
         match message {
             Incoming::Ping(payload) => self.connection.send(&frame::pong(&payload)),
             Incoming::Pong => {}
-            Incoming::Close => self.connection.close(CloseCode::Gone),
+            Incoming::Close => self.connection.closed_by_peer(CloseCode::Gone),
             Incoming::Message(kind, message) => self.take_message(kind, &message).await,
         }
     }
@@ -146,6 +151,11 @@ impl Session {
         };
         // Before the next request is begun its client takes the answers to the last ones: so few of them wait.
         self.connection.drained().await;
+        // Nor may one that takes them quickly keep a thread to itself.
+        tokio::task::yield_now().await;
+        if self.connection.is_over() {
+            return;
+        }
         // Boxed: the future of the largest request would otherwise be part of every idle connection.
         let outcome = Box::pin(self.request(id, Value::Object(request))).await;
         if let Err(error) = outcome {

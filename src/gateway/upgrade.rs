@@ -8,7 +8,6 @@ use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
@@ -45,12 +44,14 @@ pub(super) async fn upgrade(State(gateway): State<Gateway>, mut request: Request
     let token = origin::bearer_token(request.headers())
         .or_else(|| origin::session_cookie(request.headers()))
         .map(str::to_owned);
+    let place = request.extensions_mut().remove::<origin::Place>();
     let upgraded = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         // The client may be gone before the handshake's answer is written; then there is nothing to serve.
         if let Ok(upgraded) = upgraded.await {
             serve(gateway, slot, codec, token, upgraded).await;
         }
+        drop(place);
     });
     switching(accept, codec)
 }
@@ -62,7 +63,7 @@ async fn serve(
     token: Option<String>,
     upgraded: hyper::upgrade::Upgraded,
 ) {
-    let parts = match downcast::<TokioIo<TcpStream>>(upgraded) {
+    let parts = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => parts,
         Err(_) => {
             tracing::error!("a connection was upgraded that is no plain socket");

@@ -4,17 +4,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
 use super::Settings;
 use super::error::Problem;
 use super::server::Peer;
 use crate::chat::{Code, Error, Identity, Visitor};
-use crate::fields::{Fields, MAX_DEPTH, is_shallow};
+use crate::fields::{Distinct, Fields, MAX_DEPTH, is_shallow};
 use crate::origin;
 
 /// The largest body.
@@ -87,14 +87,28 @@ impl FromRequest<Arc<Settings>> for Body {
         let malformed = || {
             Error::new(
                 Code::Malformed,
-                "the body is not one JSON value within the depth allowed",
+                "the body is not one JSON value within the depth allowed and with each key once",
             )
         };
-        let value: Value = serde_json::from_slice(&bytes).map_err(|_| malformed())?;
+        let Distinct(value) = serde_json::from_slice(&bytes).map_err(|_| malformed())?;
         if !value.is_object() || !is_shallow(&value, MAX_DEPTH) {
             return Err(malformed().into());
         }
         Ok(Self(Fields::of(Some(value), "body")?))
+    }
+}
+
+/// The variable parts of a path.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // All parts are texts, so the only thing that can be wrong with one is its encoding.
+        let path = axum::extract::Path::from_request_parts(parts, state).await;
+        path.map(|axum::extract::Path(parts)| Self(parts))
+            .map_err(|_| Error::new(Code::Malformed, "the path is not percent-encoded UTF-8").into())
     }
 }
 
@@ -126,14 +140,18 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read(body: axum::body::Body) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let text = format!("a body has at most {MAX_BODY_BYTES} bytes");
+        Problem::from(Error::new(Code::TooLarge, text))
+    };
+    // Whoever says so beforehand need not send it.
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(too_large());
+    }
     match tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, MAX_BODY_BYTES)).await {
         Err(_) => Err(Error::new(Code::Timeout, "the body took too long to arrive").into()),
         Ok(Ok(bytes)) => Ok(bytes),
         // A body that breaks off has nobody left to answer, so what remains is one that is too large.
-        Ok(Err(_)) => Err(Error::new(
-            Code::TooLarge,
-            format!("a body has at most {MAX_BODY_BYTES} bytes"),
-        )
-        .into()),
+        Ok(Err(_)) => Err(too_large()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
@@ -11,7 +11,7 @@ use madang_storage::model::GuildId;
 use serde::Serialize;
 
 use super::error::Result;
-use super::extract::{AtTheDoor, Body, Caller, Query};
+use super::extract::{AtTheDoor, Body, Caller, Path, Query};
 use super::sessions::{Transport, credentials, signed_in};
 use super::{Settings, parse_id};
 use crate::chat::view::{GuildView, Time};

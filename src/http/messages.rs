@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, put};
@@ -12,7 +12,7 @@ use madang_storage::model::RoomId;
 use serde::Serialize;
 
 use super::error::Result;
-use super::extract::{Body, Caller, Query};
+use super::extract::{Body, Caller, Path, Query};
 use super::{Settings, parse_id, parse_number};
 use crate::chat::view::{HeadView, MarkerView, MessageView, UserView};
 use crate::chat::{DEFAULT_PAGE, Error, Post, Posted};

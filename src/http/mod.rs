@@ -1,5 +1,6 @@
 //! REST under `/api/v1`, and what runs the server: one file per noun. A thin layer over `chat`.
 
+mod admission;
 mod error;
 mod extract;
 mod guilds;

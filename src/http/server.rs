@@ -1,7 +1,7 @@
 //! The sockets of the HTTP server: accepting, limits of time and number, and an orderly end.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,50 +9,83 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tower_service::Service as _;
 
-/// How long a request's head may take to arrive, and a kept connection may be idle.
+use super::admission::{Admission, Full};
+use crate::origin::Place;
+
+/// How long a request's head may take to arrive, counted from the connection's first moment, and how long a kept
+/// connection may be idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// How much of a request's head is read.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How long accepting rests when the system has no more sockets to give.
 const REST_AFTER_ERROR: Duration = Duration::from_millis(100);
+/// How long a refused client may take to read why.
+const REFUSE_WITHIN: Duration = Duration::from_secs(1);
+/// How many refused clients are told why at a time; the rest are just closed.
+const MAX_REFUSALS: usize = 64;
 
 /// Who is at the other end of the socket: a client, or a proxy.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
 /// What limits the sockets.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
-    /// How many connections may be open at a time, WebSockets included until their handshake.
+    /// How many connections may be open at a time, WebSockets included.
     pub max_connections: usize,
+    /// How many of them may come from one address; 0 for as many as there may be.
+    pub max_connections_per_address: usize,
+    /// Proxies, for which the limit of an address does not hold.
+    pub trusted_proxies: Vec<IpAddr>,
     /// How long requests may take to end once the server stops.
     pub drain: Duration,
 }
 
 /// Serves until `stop` turns true, then lets requests end. Whoever calls has bound the listener.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(limits.max_connections));
-    let graceful = GracefulShutdown::new();
+    let admission = Admission::new(
+        limits.max_connections,
+        limits.max_connections_per_address,
+        &limits.trusted_proxies,
+    );
+    let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
+    // Every connection holds a sender: the channel ends when the last one has.
+    let (open, mut all_ended) = mpsc::channel::<Infallible>(1);
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+            accepted = listener.accept() => accepted,
             // The sender is gone only together with the server.
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let Some((stream, peer, place)) = accepted else {
-            continue;
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(REST_AFTER_ERROR).await;
+                continue;
+            }
         };
-        serve_connection(stream, peer, place, &router, &graceful);
+        match admission.admit(peer.ip()) {
+            Ok(admitted) => {
+                let connection = connection(stream, peer, Place::new(admitted), router.clone(), stop.clone());
+                let open = open.clone();
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(open);
+                });
+            }
+            Err(full) => refuse(stream, peer, full, &refusals),
+        }
     }
-    drop(listener);
-    if tokio::time::timeout(limits.drain, graceful.shutdown())
+    drop((listener, open));
+    if tokio::time::timeout(limits.drain, all_ended.recv())
         .await
         .is_err()
     {
@@ -60,58 +93,87 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut st
     }
 }
 
-/// Takes a place first: above the limit connections wait in the system's queue, where they cost nothing.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    // The semaphore is never closed.
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, place)),
-        Err(error) => {
-            tracing::warn!(%error, "cannot accept a connection");
-            tokio::time::sleep(REST_AFTER_ERROR).await;
-            None
-        }
-    }
-}
-
-fn serve_connection(
+/// Serves one connection, until it ends or has become a WebSocket. Once the server stops, the request that it is at is
+/// its last.
+async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    place: OwnedSemaphorePermit,
-    router: &Router,
-    graceful: &GracefulShutdown,
+    place: Place,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a socket is gone already");
         return;
     }
-    let router = router.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         let mut router = router.clone();
         request.extensions_mut().insert(Peer(peer));
+        // A WebSocket keeps the place for as long as it is open.
+        request.extensions_mut().insert(place.clone());
         async move {
             let response = router.call(request.map(Body::new)).await;
             response.map_err(|never: Infallible| match never {})
         }
     });
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
+    // HTTP/1 and nothing else: whatever would have to be found out first could take forever. No wrapper around the
+    // stream: the gateway takes the bare socket back after its handshake.
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(MAX_HEAD_BYTES);
-    // No wrapper around the stream: the gateway takes the bare socket back after its handshake.
-    let connection = builder
-        .serve_connection_with_upgrades(TokioIo::new(stream), service)
-        .into_owned();
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, %peer, "a connection ended badly");
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    let stopped = async move {
+        // The sender is gone only together with the server.
+        stop.wait_for(|stop| *stop).await.map(drop).ok();
+    };
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stopped => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
         }
-        drop(place);
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, %peer, "a connection ended badly");
+    }
+}
+
+/// Says why there is no place, and closes. What the client has sent is read: closing a socket with something unread
+/// takes back what was written to it.
+fn refuse(mut stream: TcpStream, peer: SocketAddr, full: Full, refusals: &Arc<Semaphore>) {
+    tracing::debug!(%peer, ?full, "a connection was refused");
+    let Ok(permit) = Arc::clone(refusals).try_acquire_owned() else {
+        return;
+    };
+    let answer = refusal(full);
+    tokio::spawn(async move {
+        let told = async {
+            stream.write_all(answer.as_bytes()).await?;
+            stream.shutdown().await?;
+            let mut unread = [0; 1024];
+            while stream.read(&mut unread).await? > 0 {}
+            std::io::Result::Ok(())
+        };
+        // Whoever does not listen is closed without having heard.
+        tokio::time::timeout(REFUSE_WITHIN, told).await.ok();
+        drop(permit);
     });
+}
+
+fn refusal(full: Full) -> String {
+    let detail = match full {
+        Full::Everything => "too many connections at the moment",
+        Full::Address => "too many connections from your address",
+    };
+    let body = format!(
+        r#"{{"type":"about:blank","title":"Service Unavailable","status":503,"code":"unavailable","detail":"{detail}"}}"#
+    );
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+         Retry-After: 30\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }

@@ -1,5 +1,6 @@
 //! Set-up, signing in and out, and who one is.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -7,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use madang_storage::model::UserId;
 use serde::Serialize;
 
 use super::Settings;
@@ -146,8 +148,11 @@ async fn users(
 
     let ids = fields.text("ids")?;
     fields.finish()?;
-    let ids: std::result::Result<Vec<_>, _> = ids.split(',').map(str::parse).collect();
-    let ids = ids.map_err(|_| Error::invalid("ids", "expected ids with commas between them"))?;
+    let ids: std::result::Result<Vec<UserId>, _> = ids.split(',').map(str::parse).collect();
+    let mut ids = ids.map_err(|_| Error::invalid("ids", "expected ids with commas between them"))?;
+    // Whoever is named again was answered already.
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(*id));
     let users = settings.chat.users(&caller.identity, &ids).await?;
     Ok(Json(Users { users }).into_response())
 }

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -49,7 +49,8 @@ async fn log(State(requests): State<Arc<Requests>>, request: Request, next: Next
     requests.count(response.status(), took);
     let millis = took.as_millis();
     let status = response.status().as_u16();
-    if response.status().is_server_error() {
+    // What makes the server unavailable is logged where it happens, and once; each refused request only repeats it.
+    if response.status().is_server_error() && response.status() != StatusCode::SERVICE_UNAVAILABLE {
         tracing::error!(%id, %method, path = shown(&path), status, millis, "a request failed");
     } else {
         tracing::debug!(%id, %method, path = shown(&path), status, millis, "request");

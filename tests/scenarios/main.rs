@@ -11,8 +11,10 @@
 mod support;
 
 mod gateway;
+mod operation;
 mod people;
 mod rest;
+mod sockets;
 
 /// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
 macro_rules! scenarios {
@@ -57,6 +59,12 @@ scenarios! {
         many_guilds_live_side_by_side,
         a_deleted_channel_is_gone_and_its_name_is_free,
     }
+    operation {
+        a_log_that_cannot_be_written_costs_nothing,
+        a_log_whose_reader_left_costs_nothing,
+        data_is_for_its_owner_only,
+        a_full_disk_is_said_once_and_from_the_start,
+    }
     rest {
         of_two_set_ups_one_wins,
         a_set_up_link_works_with_its_token_only,
@@ -64,10 +72,19 @@ scenarios! {
         of_two_same_names_one_is_taken,
         every_door_is_closed_to_strangers,
         bad_bodies_have_their_codes,
+        what_is_said_twice_or_too_long_is_refused_at_once,
+        one_emoji_is_one_reaction,
         another_sites_page_does_nothing_with_a_cookie,
         everything_is_there_after_a_crash,
         slow_clients_are_cut_off_and_disturb_nobody,
         the_figures_tell_what_happened,
         guessing_passwords_is_slowed_and_the_owner_still_gets_in,
+    }
+    sockets {
+        silent_connections_lock_nobody_out,
+        one_address_does_not_take_all_connections,
+        what_a_closed_connection_asked_for_is_dropped,
+        stopping_does_not_wait_for_sockets_that_stay_open,
+        broken_close_frames_are_answered_as_such,
     }
 }

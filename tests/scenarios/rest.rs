@@ -397,3 +397,79 @@ pub(crate) fn the_figures_tell_what_happened(form: Form) {
         number.parse::<f64>().unwrap_or_else(|_| panic!("{line}"));
     }
 }
+
+pub(crate) fn what_is_said_twice_or_too_long_is_refused_at_once(form: Form) {
+    let world = World::on(form);
+    let room = &world.room;
+    let member = Some(world.member.as_str());
+    let (status, problem) = world.server.call(
+        "GET",
+        &format!("/api/v1/rooms/{room}/messages?limit=1&limit=2"),
+        member,
+        None,
+    );
+    assert_eq!((status, &problem["field"]), (400, &json!("limit")));
+    let request = |method: &str, path: &str, length: u64, body: &str| {
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}",
+            world.member
+        )
+    };
+    let path = format!("/api/v1/rooms/{room}/messages");
+    let body = r#"{"text":"a","text":"b"}"#;
+    let (status, problem) = world
+        .server
+        .raw(request("POST", &path, body.len() as u64, body).as_bytes());
+    assert_eq!((status, &problem["code"]), (400, &json!("malformed")));
+    // Nothing of the body is ever sent.
+    let began = std::time::Instant::now();
+    let (status, problem) = world
+        .server
+        .raw(request("POST", &path, 99_999_999_999, "").as_bytes());
+    assert_eq!((status, &problem["code"]), (413, &json!("too_large")));
+    assert!(began.elapsed() < std::time::Duration::from_secs(5));
+    let (status, problem) = world
+        .server
+        .raw(request("PUT", &format!("{path}/1/reactions/%FF"), 0, "").as_bytes());
+    assert_eq!((status, &problem["code"]), (400, &json!("malformed")));
+
+    let (_, me) = world.server.call("GET", "/api/v1/me", member, None);
+    let id = me["user"]["id"].as_str().unwrap();
+    let (status, users) = world
+        .server
+        .call("GET", &format!("/api/v1/users?ids={id},{id}"), member, None);
+    assert_eq!((status, users["users"].as_array().unwrap().len()), (200, 1));
+}
+
+pub(crate) fn one_emoji_is_one_reaction(form: Form) {
+    let world = World::on(form);
+    let path = format!("/api/v1/rooms/{}/messages", world.room);
+    let text = json!({ "text": "hello" });
+    assert_eq!(
+        world.server.call("POST", &path, Some(&world.owner), Some(text)).0,
+        201
+    );
+    // U+2764 alone, and with U+FE0F.
+    for (token, emoji) in [(&world.owner, "%E2%9D%A4"), (&world.member, "%E2%9D%A4%EF%B8%8F")] {
+        let path = format!("{path}/1/reactions/{emoji}");
+        assert_eq!(
+            world.server.call("PUT", &path, Some(token), Some(json!({}))).0,
+            200
+        );
+    }
+    let (_, page) = world.server.call("GET", &path, Some(&world.member), None);
+    let full = "❤\u{fe0f}";
+    assert_eq!(
+        page["messages"][0]["reactions"],
+        json!([{ "emoji": full, "count": 2 }])
+    );
+    assert_eq!(page["messages"][0]["mine"], json!([full]));
+    let (_, people) = world.server.call(
+        "GET",
+        &format!("{path}/1/reactions/%E2%9D%A4"),
+        Some(&world.member),
+        None,
+    );
+    assert_eq!(people["users"].as_array().unwrap().len(), 2);
+}

@@ -42,19 +42,30 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on a folder and waits until it listens. With an address of an earlier life it takes that one again.
     pub(crate) fn start(form: Form, data: &Path, address: Option<&str>) -> Self {
+        Self::start_with(form, data, address, |_| {})
+    }
+
+    /// Starts like `start`, after `prepare` has changed what it likes about the command.
+    pub(crate) fn start_with(
+        form: Form,
+        data: &Path,
+        address: Option<&str>,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
         let kind = match form {
             Form::Sled => "sled",
             Form::Redb => "redb",
         };
-        let mut process = Command::new(env!("CARGO_BIN_EXE_madang"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
+        command
             .args(["serve", "--listen", address.unwrap_or("127.0.0.1:0"), "--data"])
             .arg(data)
             .env("MADANG_STORAGE__MIN_FREE_MIB", "0")
             .env("MADANG_STORAGE__KIND", kind)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
+            .stderr(Stdio::null());
+        prepare(&mut command);
+        let mut process = command.spawn().expect("the server starts");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut line = || lines.next().expect("a line").expect("text");
         let address = line()
@@ -74,6 +85,16 @@ impl Server {
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    /// The number of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Its standard error, when it was started with a pipe there.
+    pub(crate) fn log(&mut self) -> Option<std::process::ChildStderr> {
+        self.process.stderr.take()
     }
 
     /// Asks to stop, and waits for the end.
@@ -129,7 +150,8 @@ impl Server {
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    fn exchange(&self, request: &[u8]) -> String {
+    /// Bytes as they are; answers the whole answer.
+    pub(crate) fn exchange(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(request).unwrap();
@@ -159,8 +181,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn on(form: Form) -> Self {
+        Self::with(form, |_| {})
+    }
+
+    /// Like `on`, after `prepare` has changed what it likes about the server's command.
+    pub(crate) fn with(form: Form, prepare: impl FnOnce(&mut Command)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(form, folder.path(), None);
+        let server = Server::start_with(form, folder.path(), None, prepare);
         let setup = json!({
             "token": server.setup_token, "instance_name": "마당", "guild_name": "모임", "name": "minji",
             "password": "correct horse", "transport": "bearer",
@@ -197,6 +224,11 @@ impl World {
 
     /// Kills the server and starts it again at the same address.
     pub(crate) fn crash(self) -> Self {
+        self.crash_with(|_| {})
+    }
+
+    /// Crashes; `prepare` changes what it likes about the command of the next start.
+    pub(crate) fn crash_with(self, prepare: impl FnOnce(&mut Command)) -> Self {
         let Self {
             server,
             owner,
@@ -207,7 +239,7 @@ impl World {
         } = self;
         let (form, address) = (server.form, server.address.clone());
         server.kill();
-        let server = Server::start(form, folder.path(), Some(&address));
+        let server = Server::start_with(form, folder.path(), Some(&address), prepare);
         Self {
             server,
             owner,

@@ -50,11 +50,13 @@ impl Backend for Embedded {
     }
 
     async fn events(&self, stream: StreamId, after_rev: u64, limit: usize) -> Result<EventPage> {
-        self.read(|engine| events::page(engine, stream, after_rev, limit))
+        self.read_page(limit, |engine| events::page(engine, stream, after_rev, limit))
+            .await
     }
 
     async fn history(&self, room: RoomId, anchor: Anchor, limit: usize) -> Result<HistoryPage> {
-        self.read(|engine| reads::history(engine, room, anchor, limit))
+        self.read_page(limit, |engine| reads::history(engine, room, anchor, limit))
+            .await
     }
 
     async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>> {

@@ -94,7 +94,10 @@ impl Shared {
 
     /// Notes damage that a read or a write met.
     pub(crate) fn note<T>(&self, result: Result<T>) -> Result<T> {
-        if let Err(Error::Damaged(what)) = &result {
+        if let Err(Error::Damaged(what)) = &result
+            // Said once: whoever reads there again meets the same.
+            && self.readiness() != Readiness::Damaged(what.clone())
+        {
             tracing::error!(%what, "stored data is damaged, writes stop");
             self.set_readiness(Readiness::Damaged(what.clone()));
         }
@@ -319,7 +322,7 @@ impl Committer {
     }
 
     /// Whether the next group may write, looking at the free space now and then.
-    fn writable(&mut self) -> Result<()> {
+    pub(crate) fn writable(&mut self) -> Result<()> {
         match self.shared.readiness() {
             Readiness::Ready | Readiness::DiskFull => {}
             Readiness::ReadOnly(reason) | Readiness::Unreachable(reason) => {
@@ -343,7 +346,10 @@ impl Committer {
         };
         let free_bytes = self.folder.free_bytes()?;
         self.shared.free_bytes.store(free_bytes, Ordering::Relaxed);
-        if free_bytes >= self.min_free_bytes {
+        // Also when nothing is asked to stay free, what is written until the next look must fit: an engine whose
+        // write fails does not write again until a restart.
+        let needed_bytes = self.min_free_bytes.max(SPACE_CHECK_BYTES as u64);
+        if free_bytes >= needed_bytes {
             if full {
                 tracing::info!(free_bytes, "there is space again, writes go on");
                 self.shared.set_readiness(Readiness::Ready);
@@ -351,16 +357,12 @@ impl Committer {
             return Ok(());
         }
         if !full {
-            tracing::error!(
-                free_bytes,
-                needed_bytes = self.min_free_bytes,
-                "the disk is nearly full, writes stop"
-            );
+            tracing::error!(free_bytes, needed_bytes, "the disk is nearly full, writes stop");
             self.shared.set_readiness(Readiness::DiskFull);
         }
         Err(Error::DiskFull {
             free_bytes,
-            needed_bytes: self.min_free_bytes,
+            needed_bytes,
         })
     }
 }

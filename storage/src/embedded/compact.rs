@@ -16,6 +16,14 @@ use crate::engine::{self, Engine, EngineKind, EngineOptions};
 use crate::error::{Error, Result};
 use crate::model::Epoch;
 
+/// How the system's errors for a full disk and a full quota read, whoever hands them on.
+const NO_SPACE: [&str; 4] = [
+    "os error 28",
+    "No space left on device",
+    "os error 122",
+    "StorageFull",
+];
+
 /// What a compaction did.
 #[derive(Debug, Clone, Serialize)]
 pub struct CompactReport {
@@ -48,9 +56,9 @@ pub fn compact(folder: &Path, engine: Option<EngineKind>) -> Result<CompactRepor
     if made.is_err() {
         folder.abandon_new();
     }
-    let rows = made?;
-    closed?;
     let bytes_before = folder.store_bytes()?;
+    let rows = made.map_err(|error| explained(error, &folder, bytes_before))?;
+    closed?;
     folder.finish_new(to)?;
     let bytes_after = reopen(&folder, to)?;
     folder.forget_old()?;
@@ -62,6 +70,22 @@ pub fn compact(folder: &Path, engine: Option<EngineKind>) -> Result<CompactRepor
         bytes_before,
         bytes_after,
     })
+}
+
+/// Says in words of the operator's what a full disk makes an engine say in its own.
+fn explained(error: Error, folder: &Folder, bytes_before: u64) -> Error {
+    let text = error.to_string();
+    if !NO_SPACE.iter().any(|sign| text.contains(sign)) {
+        return error;
+    }
+    let free = match folder.free_bytes() {
+        Ok(free_bytes) => format!(" ({free_bytes} bytes are free, the data takes {bytes_before} now)"),
+        Err(_) => String::new(),
+    };
+    Error::CannotOpen(format!(
+        "there is not enough space on the disk of {} for the new files{free}. Nothing was changed: the data is as it was",
+        folder.path().display()
+    ))
 }
 
 /// Locks a folder that has data, and brings an interrupted replacement to its end.
@@ -186,4 +210,29 @@ fn reopen(folder: &Folder, kind: EngineKind) -> Result<u64> {
     checked?;
     closed?;
     folder.store_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_damage() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::lock(temporary.path()).unwrap();
+        let full = [
+            "redb failed: No space left on device (os error 28)",
+            "sled failed: Os { code: 28, kind: StorageFull }",
+        ];
+        for text in full {
+            let told = explained(Error::ReadOnly(text.to_owned()), &folder, 7).to_string();
+            assert!(
+                told.contains("not enough space") && told.contains("Nothing was changed"),
+                "{told}"
+            );
+            assert!(told.contains("the data takes 7 now"), "{told}");
+        }
+        let other = Error::Damaged("a row is missing".to_owned());
+        assert_eq!(explained(other.clone(), &folder, 7), other);
+    }
 }

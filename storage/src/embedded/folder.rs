@@ -9,13 +9,14 @@
 //! store.old     what compaction replaced; removed once the new one has opened
 //! ```
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 
+use super::private;
 use super::stored::Tick;
 use crate::engine::EngineKind;
 use crate::error::{Error, Result};
@@ -39,15 +40,15 @@ pub(crate) struct Folder {
 impl Folder {
     /// Locks the folder, making it if it is missing. A second process is refused.
     pub(crate) fn lock(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path).map_err(|error| cannot("make the folder", path, &error))?;
+        private::create_folder(path).map_err(|error| cannot("make the folder", path, &error))?;
         let lock_path = path.join("lock");
-        let mut lock = OpenOptions::new()
+        let mut lock = private::file()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(&lock_path)
-            .map_err(|error| cannot("open", &lock_path, &error))?;
+            .map_err(|error| cannot_lock(path, &error))?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -123,7 +124,7 @@ impl Folder {
     pub(crate) fn begin_new(&self) -> Result<PathBuf> {
         let new = self.new_store();
         remove_folder(&new)?;
-        fs::create_dir(&new).map_err(|error| cannot("make the folder", &new, &error))?;
+        private::create_folder(&new).map_err(|error| cannot("make the folder", &new, &error))?;
         Ok(new)
     }
 
@@ -132,11 +133,25 @@ impl Folder {
         remove_folder(&self.new_store()).ok();
     }
 
+    /// Removes a lock that was made for nothing, and the folders that were made for it, the innermost first.
+    pub(crate) fn unmake(&self, folders: &[PathBuf]) {
+        // Whatever somebody has put there meanwhile keeps its folder.
+        fs::remove_file(self.path.join("lock")).ok();
+        for folder in folders {
+            fs::remove_dir(folder).ok();
+        }
+    }
+
     /// Puts a complete `store.new` in the place of `store`, if there is one. Durable when it returns.
     pub(crate) fn finish_new(&self, kind: EngineKind) -> Result<()> {
         let (store, new, old) = (self.store(), self.new_store(), self.old_store());
         let marker = new.join("engine");
-        let mut file = File::create(&marker).map_err(|error| cannot("make", &marker, &error))?;
+        let made = private::file()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&marker);
+        let mut file = made.map_err(|error| cannot("make", &marker, &error))?;
         file.write_all(format!("{kind} {FORMAT}\n").as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(|error| cannot("write", &marker, &error))?;
@@ -148,6 +163,13 @@ impl Folder {
         }
         rename(&new, &store)?;
         sync_folder(&self.path)
+    }
+
+    /// Takes everything in the folder away from others.
+    pub(crate) fn tighten(&self) {
+        private::tighten_folder(&self.path);
+        private::tighten(&self.path.join("lock"));
+        private::tighten(&self.store());
     }
 
     /// Removes what was replaced, once its successor has opened.
@@ -215,7 +237,7 @@ impl Tip {
 
     pub(crate) fn open(store: &Path) -> Result<Self> {
         let path = store.join("tip");
-        let file = OpenOptions::new()
+        let file = private::file()
             .read(true)
             .write(true)
             .create(true)
@@ -283,6 +305,19 @@ pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| cannot("sync", path, &error))
+}
+
+/// Reading alone needs the right to write, too: to lock the data, and because engines tidy up when they open.
+fn cannot_lock(path: &Path, error: &std::io::Error) -> Error {
+    let text = match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => format!(
+            "cannot lock {}: {error}. Also what only reads must be able to write there: run it as the account that \
+             the data belongs to, or on a copy of the folder that can be written",
+            path.display()
+        ),
+        _ => return cannot("open", &path.join("lock"), error),
+    };
+    Error::CannotOpen(text)
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {

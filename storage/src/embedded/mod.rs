@@ -15,6 +15,7 @@ mod folder;
 mod frame;
 mod group;
 mod nonces;
+mod private;
 mod reads;
 mod restore;
 mod snapshot;
@@ -29,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::engine::{self, Engine, EngineKind, EngineOptions, Entry, Previous};
 use crate::error::{Error, Result};
@@ -46,6 +47,9 @@ pub use compact::{CompactReport, compact};
 pub use restore::{RestoreReport, restore};
 pub use tables::{Table, TableClass};
 pub use verify::{VerifyReport, verify};
+
+/// A page of more rows than this is work that others must not have to wait for.
+const LARGE_PAGE: usize = 64;
 
 const META_FORMAT: &str = "format";
 const META_EPOCH: &str = "epoch";
@@ -94,6 +98,8 @@ struct Inner {
     shared: Arc<Shared>,
     epoch: Epoch,
     env: Env,
+    /// Turns for reading large pages.
+    large_reads: Semaphore,
     /// The data folder: where work that needs a file of its own keeps it.
     folder: PathBuf,
 }
@@ -122,6 +128,7 @@ pub fn open(folder: &Path, options: Options) -> Result<Embedded> {
         create: false,
     };
     let engine = engine::open(kind, &folder.store(), &engine_options)?;
+    folder.tighten();
     start(folder, engine, options)
 }
 
@@ -193,7 +200,7 @@ fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Em
 
     let path = folder.path().to_owned();
     let (operations, receiver) = mpsc::channel(committer::QUEUE);
-    let committer = Committer {
+    let mut committer = Committer {
         engine: Arc::clone(&engine),
         folder: Arc::new(folder),
         tip,
@@ -207,6 +214,11 @@ fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Em
         space: committer::SpaceWatch::default(),
         taps: Vec::new(),
     };
+    // A server that cannot write must not say that it is ready, not even until its first write.
+    match committer.writable() {
+        Ok(()) | Err(Error::DiskFull { .. } | Error::ReadOnly(_)) => {}
+        Err(error) => return Err(error),
+    }
     thread::Builder::new()
         .name("committer".to_owned())
         .spawn(move || committer.run(receiver))
@@ -217,6 +229,7 @@ fn start(folder: Folder, engine: Arc<dyn Engine>, options: Options) -> Result<Em
         shared,
         epoch,
         env: options.env,
+        large_reads: Semaphore::new(large_reads_at_once()),
         folder: path,
     };
     Ok(Embedded {
@@ -249,6 +262,20 @@ impl Embedded {
     fn read<T>(&self, read: impl FnOnce(&dyn Engine) -> Result<T>) -> Result<T> {
         let engine = self.engine()?;
         self.inner.shared.note(read(&*engine))
+    }
+
+    /// Reads a page of so many rows. Reading is work of the processor: large pages take turns, so that a thread is
+    /// always left for everything else, and give way before what was read is made into an answer.
+    async fn read_page<T>(&self, rows: usize, read: impl FnOnce(&dyn Engine) -> Result<T>) -> Result<T> {
+        if rows <= LARGE_PAGE {
+            return self.read(read);
+        }
+        // Never closed; without a turn the read would still be right.
+        let turn = self.inner.large_reads.acquire().await.ok();
+        let page = self.read(read);
+        drop(turn);
+        tokio::task::yield_now().await;
+        page
     }
 
     /// Hands an operation to the committer and waits for its answer. The operation is carried out also when the caller
@@ -294,6 +321,11 @@ impl Embedded {
         };
         Status { readiness, space }
     }
+}
+
+fn large_reads_at_once() -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    cores.saturating_sub(1).max(1)
 }
 
 fn closed() -> Error {

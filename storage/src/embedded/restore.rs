@@ -9,6 +9,7 @@ use super::backup::is_archived;
 use super::bulk::{Bulk, Census};
 use super::folder::{self, Folder};
 use super::nonces::Used;
+use super::private;
 use super::stored::{StoredEvent, StoredMessage, StoredNonces, StoredState, Tick};
 use super::tables::{self, Table};
 use super::{META_EPOCH, META_FORMAT, META_TICK, check, derive, frame};
@@ -47,6 +48,8 @@ pub struct RestoreReport {
 /// or a crash the folder is as it was.
 pub fn restore(file: &Path, folder: &Path, engine: EngineKind, env: &Env) -> Result<RestoreReport> {
     let reader = Reader::open(file)?;
+    let made_folders = private::missing_folders(folder);
+    let had_lock = folder.join("lock").exists();
     let folder = Folder::lock(folder)?;
     if folder.recover()?.is_some() {
         return Err(Error::CannotOpen(format!(
@@ -57,6 +60,9 @@ pub fn restore(file: &Path, folder: &Path, engine: EngineKind, env: &Env) -> Res
     let made = fill(&folder, reader, engine, env);
     if made.is_err() {
         folder.abandon_new();
+        if !had_lock {
+            folder.unmake(&made_folders);
+        }
     }
     made
 }

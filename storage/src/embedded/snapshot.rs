@@ -8,7 +8,7 @@
 //! replaced values go to a file without a name.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::ops::Bound;
 use std::os::unix::fs::FileExt;
@@ -79,7 +79,7 @@ impl Spill {
 
     /// A file that is gone with this process, however that ends.
     fn create(&self) -> std::io::Result<File> {
-        let file = OpenOptions::new()
+        let file = super::private::file()
             .read(true)
             .write(true)
             .create(true)

@@ -1,7 +1,7 @@
 //! Writing a backup.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{ContentHash, Contents, FORMAT, MAGIC, Manifest, failed};
 use crate::embedded::folder::sync_folder;
+use crate::embedded::private;
 use crate::error::{Error, Result};
 
 /// Writes `<target>.partial` and gives it its name when it is whole and durable. Dropped before, it leaves nothing.
@@ -29,7 +30,9 @@ impl Writer {
     pub(crate) fn create(target: &Path) -> Result<Self> {
         refuse_existing(target)?;
         let partial = beside(target, ".partial");
-        let file = OpenOptions::new()
+        // What an interrupted backup left may be open to others.
+        fs::remove_file(&partial).ok();
+        let file = private::file()
             .write(true)
             .create(true)
             .truncate(true)
