@@ -1,6 +1,7 @@
 //! Messages: posting, editing, deleting, history.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use madang_storage::model::{
     Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, Row, RowKey, Rows, StreamId,
@@ -69,7 +70,11 @@ impl Chat {
         if reply_to == Some(0) {
             return Err(no_such_parent());
         }
+        let turn = self.inner.pace.take(author, &access, Instant::now());
+        let took_turn = turn.is_ok();
         let decide = move |head: &Head, _: &Rows| {
+            // Here, because the retry of what was posted already needs no turn and no decision.
+            turn.clone()?;
             // The newest message is `head.seq`; numbers are dense, so every number up to it is a message.
             if reply_to.is_some_and(|parent| parent > head.seq) {
                 return Err(no_such_parent());
@@ -85,6 +90,10 @@ impl Chat {
         };
         let outcome = posted(self.store().append(command, decide).await);
         self.inner.typing.ended(author, room);
+        let is_new = outcome.as_ref().is_ok_and(|posted| !posted.replayed);
+        if took_turn && !is_new {
+            self.inner.pace.give_back(author, room);
+        }
         outcome
     }
 

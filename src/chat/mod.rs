@@ -15,6 +15,7 @@ mod limits;
 mod messages;
 mod moderation;
 pub mod names;
+mod pace;
 mod passwords;
 mod places;
 mod reactions;
@@ -80,6 +81,7 @@ struct Inner {
     sessions: sessions::Sessions,
     reads: reads::Reads,
     typing: typing::Typing,
+    pace: pace::Pace,
 }
 
 impl Chat {
@@ -100,6 +102,7 @@ impl Chat {
                 sessions,
                 reads,
                 typing: typing::Typing::default(),
+                pace: pace::Pace::default(),
             }),
         }
     }

@@ -378,7 +378,7 @@ pub(crate) fn rooms_that_are_not_open_send_heads(form: Form) {
 }
 
 /// A ULID of now.
-fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     use madang_storage::{Env, model::Nonce};
     Nonce::from_u128(Env::system().next_id()).to_string()
 }

@@ -58,6 +58,7 @@ scenarios! {
         a_guild_is_never_without_its_owner,
         many_guilds_live_side_by_side,
         a_deleted_channel_is_gone_and_its_name_is_free,
+        slow_rooms_and_announcements_hold_members_back,
     }
     operation {
         a_log_that_cannot_be_written_costs_nothing,

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::gateway::nonce;
 use super::support::{Client, Form, World};
 
 /// The id of whoever has this token.
@@ -367,4 +368,50 @@ pub(crate) fn a_deleted_channel_is_gone_and_its_name_is_free(form: Form) {
     }
     let channels = format!("/api/v1/guilds/{}/channels", world.guild);
     owner_does(&world, "POST", &channels, json!({ "name": "general" }));
+}
+
+pub(crate) fn slow_rooms_and_announcements_hold_members_back(form: Form) {
+    let world = World::on(form);
+    let path = format!("/api/v1/rooms/{}", world.room);
+    let messages = format!("{path}/messages");
+    let post = |token: &str| {
+        let body = json!({ "text": "hello" });
+        world.server.call("POST", &messages, Some(token), Some(body))
+    };
+    owner_does(&world, "PATCH", &path, json!({ "slow_mode_seconds": 3600 }));
+    let once = json!({ "text": "hello", "nonce": nonce() });
+    let try_once = || {
+        world
+            .server
+            .call("POST", &messages, Some(&world.member), Some(once.clone()))
+    };
+    assert_eq!(
+        (try_once().0, try_once().0),
+        (201, 200),
+        "a retry is not another post"
+    );
+    let (status, problem) = post(&world.member);
+    assert_eq!(
+        (status, &problem["code"]),
+        (429, &json!("rate_limited")),
+        "{problem}"
+    );
+    for _ in 0..2 {
+        assert_eq!(post(&world.owner).0, 201, "whoever may skip it does not wait");
+    }
+    owner_does(
+        &world,
+        "PATCH",
+        &path,
+        json!({ "slow_mode_seconds": 0, "is_announcement": true }),
+    );
+    let (status, problem) = post(&world.member);
+    assert_eq!(
+        (status, &problem["code"]),
+        (403, &json!("forbidden")),
+        "{problem}"
+    );
+    assert_eq!(post(&world.owner).0, 201);
+    let read = world.server.call("GET", &messages, Some(&world.member), None);
+    assert_eq!(read.1["messages"].as_array().unwrap().len(), 4);
 }
