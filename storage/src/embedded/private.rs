@@ -1,6 +1,6 @@
 //! Keeping data to the account that the server runs under: messages and password hashes are nobody else's business.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -31,6 +31,15 @@ pub(super) fn tighten_folder(path: &Path) {
     if is_ours {
         set(path, FOLDER);
     }
+}
+
+/// Takes a file that was opened away from others. What is no file, as a pipe, is left as it is.
+pub(crate) fn tighten_file(file: &File) -> io::Result<()> {
+    let about = file.metadata()?;
+    if about.is_file() && about.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(FILE))?;
+    }
+    Ok(())
 }
 
 /// Takes everything below a path away from others. Engines make their files as the process is told to, which is usually

@@ -30,14 +30,14 @@ impl Writer {
     pub(crate) fn create(target: &Path) -> Result<Self> {
         refuse_existing(target)?;
         let partial = beside(target, ".partial");
-        // What an interrupted backup left may be open to others.
-        fs::remove_file(&partial).ok();
         let file = private::file()
             .write(true)
             .create(true)
             .truncate(true)
             .open(&partial)
             .map_err(|error| failed("make", &partial, &error))?;
+        // What an interrupted backup left may be open to others.
+        private::tighten_file(&file).map_err(|error| failed("protect", &partial, &error))?;
         Ok(Self {
             target: target.to_owned(),
             partial,
