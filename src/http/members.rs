@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, put};
 use axum::{Json, Router};
 use madang_storage::model::{GuildId, Member, UserId};
 
 use super::error::Result;
-use super::extract::{Body, Caller, Query};
+use super::extract::{Body, Caller, Path, Query};
 use super::{Settings, parse_id};
 use crate::chat::{Bans, Members};
 

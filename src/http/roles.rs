@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, put};
@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use madang_storage::model::{GuildId, RoleId, RoomId};
 
 use super::error::Result;
-use super::extract::{Body, Caller};
+use super::extract::{Body, Caller, Path};
 use super::{Settings, parse_id};
 use crate::chat::view::RoleView;
 use crate::chat::{Exception, RoleChanges, Roles, RoomChanges};
