@@ -21,6 +21,9 @@ use crate::hub::Hub;
 use crate::origin::Origins;
 use delivery::{Delivery, Ear};
 
+/// Left free whatever is configured: as much may be written between two looks at the free space, and a store that hits
+/// the end of its disk must be started again.
+const LEAST_FREE_BYTES: u64 = 4 * 1024 * 1024;
 /// How often what expired is cleared away.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How many rounds of clearing away follow each other before others get a turn.
@@ -73,7 +76,11 @@ impl App {
         let options = Options {
             engine: Some(config.storage.kind),
             cache_bytes: config.storage.cache_mib.saturating_mul(1024 * 1024),
-            min_free_bytes: config.storage.min_free_mib.saturating_mul(1024 * 1024),
+            min_free_bytes: config
+                .storage
+                .min_free_mib
+                .saturating_mul(1024 * 1024)
+                .max(LEAST_FREE_BYTES),
             env: env.clone(),
             sink: Arc::new(delivery.clone()),
         };

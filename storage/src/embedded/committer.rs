@@ -346,9 +346,7 @@ impl Committer {
         };
         let free_bytes = self.folder.free_bytes()?;
         self.shared.free_bytes.store(free_bytes, Ordering::Relaxed);
-        // Also when nothing is asked to stay free, what is written until the next look must fit: an engine whose
-        // write fails does not write again until a restart.
-        let needed_bytes = self.min_free_bytes.max(SPACE_CHECK_BYTES as u64);
+        let needed_bytes = self.min_free_bytes;
         if free_bytes >= needed_bytes {
             if full {
                 tracing::info!(free_bytes, "there is space again, writes go on");
