@@ -40,6 +40,8 @@ impl ServerArguments {
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .env("MADANG_LOG__LEVEL", "warn")
+            // The whole crowd comes from one address.
+            .env("MADANG_SERVER__MAX_CONNECTIONS_PER_ADDRESS", "0")
             .envs(settings.iter().copied());
         Process::start(command).with_context(|| format!("cannot start {}", self.server.display()))
     }

@@ -50,7 +50,7 @@ impl Default for Server {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             max_connections: 20_000,
-            max_connections_per_address: 1_000,
+            max_connections_per_address: 4_000,
             drain_seconds: 10,
         }
     }

@@ -6,10 +6,11 @@ export default defineConfig({
   testDir: 'screenshots',
   outputDir: 'results/traces',
   workers: 1,
-  timeout: 120_000,
+  timeout: 30_000,
   use: { launchOptions: launchOptions(), timezoneId: 'Asia/Seoul' },
   webServer: [
     { command: 'node ../../web/dev/fake-server.mjs 4180', url: 'http://127.0.0.1:4180/', reuseExistingServer: true },
     { command: 'node ../../web/dev/fake-server.mjs 4181 --empty', url: 'http://127.0.0.1:4181/', reuseExistingServer: true },
+    { command: 'node ../../web/dev/fake-server.mjs 4182 --guilds', url: 'http://127.0.0.1:4182/', reuseExistingServer: true },
   ],
 });

@@ -1,5 +1,7 @@
 // A stand-in for the server: the protocol of docs/protocol.md in memory, for work on the page alone.
-//   node dev/fake-server.mjs [port] [--empty]     with --empty it waits for its set-up, as a new server does
+//   node dev/fake-server.mjs [port] [--empty] [--guilds]
+// With --empty it waits for its set-up, as a new server does; with --guilds there are three guilds. Whoever signs in
+// finds unread what was unread at first.
 import { randomBytes } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -17,6 +19,7 @@ const epoch = newId();
 const users = new Map();
 const sessions = new Map();
 const guild = { id: newId(), name: '', owner: '', rev: 1 };
+const guilds = [guild];
 const rooms = new Map();
 const invites = new Map();
 const links = new Set();
@@ -37,11 +40,16 @@ function addUser(name, password) {
   return user;
 }
 
-function addRoom(name, topic = '') {
+function addGuild(name, owner) {
+  guilds.push({ id: newId(), name, owner: owner.id, rev: 1 });
+  return guilds.at(-1);
+}
+
+function addRoom(name, topic = '', { id: guildId } = guild) {
   if (name.length > 32) throw new Problem('invalid_field', 400, 'name');
-  const room = { id: newId(), name, topic, events: [], messages: [], markers: new Map(), nonces: new Map() };
+  const room = { id: newId(), guild: guildId, name, topic, first: new Map(), events: [], messages: [], markers: new Map(), nonces: new Map() };
   rooms.set(room.id, room);
-  for (const link of links) signal(link, 'room', { guild: guild.id, channel: channelOf(room, link.user.id) });
+  for (const link of links) signal(link, 'room', { guild: guildId, channel: channelOf(room, link.user.id) });
   return room;
 }
 
@@ -177,9 +185,14 @@ function authenticate(link, args) {
       setImmediate(() => replay(link, rooms.get(id), rev));
     }
   }
-  const channels = [...rooms.values()].map((room) => channelOf(room, link.user.id));
+  const channelsIn = (one) => [...rooms.values()].filter((room) => room.guild === one.id);
+  const listed = guilds.map((one) => ({
+    ...one,
+    channels: channelsIn(one).map((room) => channelOf(room, link.user.id)),
+    more_channels: false,
+  }));
   const { id, name } = link.user;
-  return { epoch, user: { id, name }, session: newId(), resumed, guilds: [{ ...guild, channels, more_channels: false }] };
+  return { epoch, user: { id, name }, session: newId(), resumed, guilds: listed };
 }
 
 function serveSocket(socket, user) {
@@ -203,6 +216,7 @@ function serveSocket(socket, user) {
 function signIn(response, user) {
   const token = newId();
   sessions.set(token, user);
+  for (const room of rooms.values()) if (room.first.has(user.id)) room.markers.set(user.id, room.first.get(user.id));
   response.setHeader('Set-Cookie', `madang_session=${token}; HttpOnly; SameSite=Lax; Path=/`);
   return [201, { user: { id: user.id, name: user.name } }];
 }
@@ -259,7 +273,10 @@ function api(request, response, path, query, body) {
     if (second === 'accept') return signIn(response, addUser(body.name, body.password));
     return [200, { instance_name: instanceName, guild_name: guild.name, invited_by: by.name }];
   }
-  if (kind === 'guilds' && request.method === 'POST') return [201, channelOf(addRoom(body.name, body.topic), '')];
+  if (kind === 'guilds' && request.method === 'POST') {
+    const where = guilds.find((one) => one.id === first);
+    return [201, channelOf(addRoom(body.name, body.topic, where), '')];
+  }
   if (kind === 'rooms') {
     const who = find(rooms.get(first), Number(third)).by.get(decodeURIComponent(emoji)) ?? new Set();
     return [200, { users: [...who].map((id) => publicUser(users.get(id))), more: false }];
@@ -303,7 +320,7 @@ if (process.argv.includes('--empty')) {
   console.log(`set-up link: http://127.0.0.1:${port}/setup#token=fake`);
 } else {
   const owner = setUp({ instance_name: '마당', guild_name: '한옥 스튜디오', name: '김하늘', password: 'madang-madang' });
-  talk({ owner, addUser, addRoom, rooms, post, react });
+  talk({ owner, addUser, addGuild, addRoom, rooms, post, react }, process.argv.includes('--guilds'));
   console.log(`http://127.0.0.1:${port} (김하늘 / madang-madang)`);
 }
 server.listen(port, '127.0.0.1');

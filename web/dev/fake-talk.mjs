@@ -1,7 +1,7 @@
 // What people said in the fake server before the page came: enough to see every kind of row.
 const MINUTE = 60_000;
 
-export function talk({ owner, addUser, addRoom, rooms, post, react }) {
+export function talk({ owner, addUser, addGuild, addRoom, rooms, post, react }, hasGuilds) {
   const others = ['이서준', '박지우', 'Mina Weber', '최도윤'].map((name) => addUser(name, 'madang-madang'));
   const [seojun, jiu, mina, doyun] = others;
   const [general] = [...rooms.values()];
@@ -40,8 +40,24 @@ export function talk({ owner, addUser, addRoom, rooms, post, react }) {
   general.messages[last - 1].edited_at = new Date(now - 7 * MINUTE).toISOString();
   say(general, owner, 8, '☕');
   say(general, doyun, 3, '저는 조금 늦을 수도 있어요. 먼저 시작하고 계시면 금방 따라갈게요.');
-  general.markers.set(owner.id, general.messages.length - 1);
   say(design, jiu, 40, '사이드바 색을 조금 더 낮춰 봤어요.');
   say(design, seojun, 39, '훨씬 차분하네요.');
   for (const text of ['오늘 뭐 먹을까요?', '김치찌개요', '저도요']) say(lunch, doyun, 20, text);
+  const news = addRoom('소식', '다른 팀에서 온 글');
+  for (let at = 0; at < 120; at += 1) {
+    const who = [mina, jiu, doyun][Math.floor(at / 2) % 3];
+    const text = at % 7 === 3 ? 'The build is green again, thanks to everybody who looked.' : `${at + 1}번째 소식: 읽을거리를 모아 두었어요.`;
+    say(news, who, 600 - at * 4, text);
+  }
+  if (hasGuilds) {
+    const club = addGuild('산책 모임', jiu);
+    say(addRoom('이번 주', '', club), jiu, 30, '토요일 아침 어때요?');
+    addRoom('hello', '', addGuild('Open Fonts', mina));
+  }
+  const unread = new Map([[general, 1], [news, 80]]);
+  for (const room of rooms.values()) {
+    const { length } = room.messages;
+    room.first.set(owner.id, room === design || room === lunch ? 0 : Math.max(0, length - (unread.get(room) ?? length)));
+  }
+  for (const room of rooms.values()) room.markers.set(owner.id, room.first.get(owner.id));
 }

@@ -105,6 +105,17 @@ function shown(room: string) {
   return timeline;
 }
 
+/** Answers to requests by path, one after the other; a number is a failure with that status. */
+function serve(answers: Record<string, (object | number)[]>) {
+  const waiting = new Map(Object.entries(answers));
+  vi.stubGlobal('fetch', (url: string) => {
+    const answer = waiting.get(url.replace('/api/v1', ''))?.shift() ?? 404;
+    const status = typeof answer === 'number' ? answer : 200;
+    return Promise.resolve(new Response(JSON.stringify(typeof answer === 'number' ? { code: status === 404 ? 'not_found' : 'unavailable' } : answer), { status }));
+  });
+  return waiting;
+}
+
 const ends = (room: string) => {
   const { rows } = shown(room).window;
   return [rows[0]?.seq, rows.at(-1)?.seq];
@@ -140,6 +151,45 @@ describe('guilds', () => {
     await connect(two().slice(0, 1), { resumed: true });
     expect(rooms.guilds.map(({ id }) => id)).toEqual(['G1']);
     expect(rooms.get('yard')).toBeUndefined();
+  });
+
+  test('a guild that one comes into appears with its channels, also when the first answer fails', async () => {
+    await connect(two().slice(0, 1));
+    const asked = serve({ '/guilds': [503, { guilds: [{ id: 'G2', name: 'Two', owner: 'o', rev: 3 }] }] });
+    asked.set('/guilds/G2/channels', [{ channels: [channel('yard', 8)], more: true }]);
+    asked.set('/guilds/G2/channels?after=yard', [{ channels: [channel('shed', 1)], more: false }]);
+    socket().signal('guild_joined', { guild: 'G2' });
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(rooms.guilds.map(({ id }) => id)).toEqual(['G1', 'G2']);
+    expect(rooms.inGuild('G2').map(({ id }) => id)).toEqual(['yard', 'shed']);
+  });
+
+  test('a guild that one is sent away from goes at once, and what is on the screen with it', async () => {
+    await connect(two());
+    await enter('yard', 1, 8);
+    socket().signal('guild_left', { guild: 'G2' });
+    expect(rooms.guilds.map(({ id }) => id)).toEqual(['G1']);
+    expect([rooms.get('yard'), shown('yard').status, shown('yard').window.rows]).toEqual([undefined, 'gone', []]);
+  });
+
+  test('a room that one may not see any more goes from the list and the screen, and may come back', async () => {
+    await connect(two());
+    await enter('hall', 1, 5);
+    socket().signal('reset', { stream: 'room:hall', head: { rev: 0, seq: 0, n: 0 } });
+    expect([rooms.get('hall'), shown('hall').status, shown('hall').window.rows]).toEqual([undefined, 'gone', []]);
+    socket().signal('room', { guild: 'G1', channel: channel('hall', 6) });
+    client.leave('hall');
+    expect((await enter('hall', 1, 6)).status).toBe('ready');
+  });
+
+  test('a guild whose channels are to be read anew keeps only those', async () => {
+    await connect(two());
+    await enter('attic', 1, 9);
+    serve({ '/guilds/G1/channels': [{ channels: [channel('hall', 5), channel('den', 1)], more: false }] });
+    socket().signal('reset', { guild: 'G1' });
+    await settle();
+    expect(rooms.inGuild('G1').map(({ id }) => id)).toEqual(['hall', 'den']);
+    expect(shown('attic').status).toBe('gone');
   });
 
   test('a connection names all of them when it resumes', async () => {
@@ -286,4 +336,12 @@ test('whoever posts has read up to there, wherever they post from', async () => 
   await enter('room', 1, 20);
   socket().tell(event('message.posted', 21, message(21, { author: ME })));
   expect(rooms.get('room')).toMatchObject({ marker: { seq: 21 }, unread: 0 });
+});
+
+test('a text that is too long for a frame never leaves', async () => {
+  await connect([guild('G', channel('room', 0))]);
+  client.send('room', '👨‍👩‍👧'.repeat(3_000), null);
+  await settle();
+  expect(socket().ops('post')).toEqual([]);
+  expect(client.outbox.items.map(({ status, code }) => [status, code])).toEqual([['refused', 'too_large']]);
 });

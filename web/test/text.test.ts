@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import emoji from '../src/components/emoji/emoji.json';
 import { find, type Groups } from '../src/components/emoji/search';
-import { graphemesLeft } from '../src/lib/graphemes';
+import { graphemesLeft, isTooBig } from '../src/lib/graphemes';
 import { clock, hue, initials, plural, time } from '../src/lib/i18n/format';
 import { isEmojiOnly, parse, plain, safeHref, type Block, type Inline } from '../src/lib/timeline/markdown';
 import { ulid, ulidTime } from '../src/lib/ulid';
@@ -152,6 +152,14 @@ test('letters are counted as people count them', () => {
   expect(graphemesLeft('가'.repeat(3_990))).toBe(10);
   expect(graphemesLeft('👨‍👩‍👧'.repeat(1_000))).toBeUndefined();
   expect(graphemesLeft('a'.repeat(4_001))).toBe(-1);
+});
+
+test('a text of few letters may have too many bytes', () => {
+  expect(isTooBig('a'.repeat(16 * 1024))).toBe(false);
+  expect(isTooBig('a'.repeat(16 * 1024 + 1))).toBe(true);
+  expect(isTooBig('가'.repeat(5_461))).toBe(false);
+  expect(isTooBig('가'.repeat(5_462))).toBe(true);
+  expect(isTooBig('👨‍👩‍👧'.repeat(1_000))).toBe(true);
 });
 
 test('routes', () => {

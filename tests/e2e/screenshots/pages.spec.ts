@@ -1,18 +1,23 @@
-import { test, type Page } from '@playwright/test';
+import { test, type Page, type WebSocketRoute } from '@playwright/test';
 
 const FULL = 'http://127.0.0.1:4180';
 const EMPTY = 'http://127.0.0.1:4181';
+const GUILDS = 'http://127.0.0.1:4182';
 const SIZES = [
   { width: 360, height: 740 },
   { width: 768, height: 1024 },
   { width: 1280, height: 800 },
+  { width: 1440, height: 900 },
   { width: 1920, height: 1080 },
 ];
+
+type Shot = (what: string) => Promise<unknown>;
 
 async function signIn(page: Page) {
   await page.locator('input[name=name]').fill('김하늘');
   await page.locator('input[name=password]').fill('madang-madang');
   await page.locator('input[name=password]').press('Enter');
+  await page.locator('nav li').first().waitFor();
 }
 
 for (const size of SIZES) {
@@ -32,7 +37,7 @@ for (const size of SIZES) {
         const page = await context.newPage();
         // As on every visit but the first: with the page's own letters.
         await page.addInitScript(() => localStorage.setItem('madang.letters', '1'));
-        const shot = (what: string) => page.screenshot({ path: `results/${name}-${what}.png` });
+        const shot = (what: string) => page.screenshot({ path: `results/${name}-${what}.png`, animations: 'disabled' });
         await page.goto(`${EMPTY}/setup#token=fake`);
         await page.locator('form').waitFor();
         await shot('setup');
@@ -41,32 +46,62 @@ for (const size of SIZES) {
         await shot('sign-in');
         await signIn(page);
         await pictures(page, shot, isPhone);
+        await page.goto(`${GUILDS}/sign-in`);
+        await signIn(page);
+        if (!isPhone) await page.locator('[data-seq]').first().waitFor();
+        await shot('guilds');
         await context.close();
       });
     }
   }
 }
 
-async function pictures(page: Page, shot: (what: string) => Promise<unknown>, isPhone: boolean) {
+async function pictures(page: Page, shot: Shot, isPhone: boolean) {
+  let gateway: WebSocketRoute | undefined;
+  let isCut = false;
+  await page.routeWebSocket(/gateway/, (route) => {
+    gateway = route;
+    if (isCut) void route.close({ code: 4006 });
+    else route.connectToServer();
+  });
+  await page.reload();
   await page.locator('nav li').first().waitFor();
   if (isPhone) {
     await shot('channels');
     await page.locator('nav li a').first().tap();
   }
   await page.locator('[data-seq]').first().waitFor();
-  await page.waitForTimeout(300);
+  await page.evaluate(() => document.fonts.ready);
   await shot('room');
   const row = page.locator('[data-seq]').nth(-4);
   if (isPhone) await row.dispatchEvent('pointerdown', { pointerType: 'touch', bubbles: true });
   else await row.hover();
-  await page.waitForTimeout(isPhone ? 600 : 100);
+  await page.locator('[role=toolbar], [popover]').first().waitFor();
   await shot('actions');
   await page.keyboard.press('Escape');
+
   if (isPhone) await page.goto(`${FULL}/`);
+  await page.getByRole('link', { name: /^소식/ }).click();
+  await page.locator('.new').waitFor();
+  await shot('unread');
+
+  await page.locator('textarea').fill('!refuse 너무 긴 글은 여기서 멈춰요');
+  await page.locator('.send').click();
+  await page.getByRole('alert').waitFor();
+  isCut = true;
+  await gateway?.close({ code: 4006 });
+  await page.locator('textarea').fill('연결되면 갈 글이에요');
+  await page.locator('.send').click();
+  await page.locator('.clock').waitFor();
+  await page.locator('footer .line p').waitFor();
+  await shot('cut');
+  isCut = false;
+
+  await page.goto(`${FULL}/`);
   await page.locator('nav header button').click();
-  await page.waitForTimeout(100);
+  await page.locator('[popover] .item').first().waitFor();
   await shot('menu');
   await page.locator('[popover] .item').first().click();
-  await page.waitForTimeout(150);
+  await page.locator('dialog input').waitFor();
   await shot('invite');
 }

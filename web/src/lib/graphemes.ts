@@ -1,5 +1,7 @@
 /** The most that the server takes in one message, in what people call letters. */
 export const MOST_GRAPHEMES = 4_000;
+/** And in bytes, which some letters have many of. */
+const MOST_BYTES = 16 * 1024;
 /** From here on the composer says how much is left. */
 const NEAR = 200;
 
@@ -18,4 +20,10 @@ export function graphemesLeft(text: string): number | undefined {
   if (text.length <= MOST_GRAPHEMES - NEAR) return undefined;
   const left = MOST_GRAPHEMES - countGraphemes(text);
   return left <= NEAR ? left : undefined;
+}
+
+/** Whether a text has too many bytes, however few letters they make: the server would end the connection over it. */
+export function isTooBig(text: string): boolean {
+  // A unit of a string is at most three bytes.
+  return text.length * 3 > MOST_BYTES && new TextEncoder().encode(text).length > MOST_BYTES;
 }

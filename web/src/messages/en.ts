@@ -78,6 +78,7 @@ export const en = {
   olderFailed: 'Older messages could not be loaded.',
   newerFailed: 'Newer messages could not be loaded.',
   roomGone: 'There is no such channel, or you may not see it.',
+  goOn: 'Go to another channel',
   newMessages: 'New',
   newMessagesLine: 'New messages',
   jumpToPresent: 'Jump to present',

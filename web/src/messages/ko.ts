@@ -81,6 +81,7 @@ export const ko: Messages = {
   olderFailed: '지난 메시지를 불러오지 못했어요.',
   newerFailed: '다음 메시지를 불러오지 못했어요.',
   roomGone: '없는 채널이거나 볼 수 없는 채널이에요.',
+  goOn: '다른 채널로 가기',
   newMessages: '새 메시지',
   newMessagesLine: '새 메시지',
   jumpToPresent: '최근 메시지로',

@@ -1,5 +1,5 @@
 import { ApiError, NO_ANSWER, OFFLINE } from './errors';
-import type { Channel, Instance, Invite, InviteInfo, User } from './types';
+import type { Channel, Guild, Instance, Invite, InviteInfo, User } from './types';
 
 const BASE = '/api/v1';
 const TIMEOUT_MS = 15_000;
@@ -59,6 +59,7 @@ export const http = {
   makeInvite: (guild: string) => call<Invite>('POST', '/invites', { guild }),
   makeChannel: (guild: string, name: string, topic: string) =>
     call<Channel>('POST', `/guilds/${part(guild)}/channels`, topic ? { name, topic } : { name }),
+  guilds: () => call<{ guilds: Guild[] }>('GET', '/guilds'),
   channels: (guild: string, after?: string) =>
     call<{ channels: Channel[]; more: boolean }>(
       'GET',

@@ -1,8 +1,11 @@
 import { SvelteMap } from 'svelte/reactivity';
+import { ApiError, codeOf } from '../api/errors';
 import { http } from '../api/http';
 import { Gateway, type LinkState } from '../api/socket';
 import type { Channel, Head, Marker, Message, Ready, Resume, Signal, StreamEvent } from '../api/types';
+import { isTooBig } from '../graphemes';
 import type { Row } from '../timeline/window';
+import { readChannels, untilAnswered } from './listing';
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
 import { people } from './people.svelte';
@@ -134,6 +137,7 @@ class Client {
   }
 
   async edit(room: string, seq: number, text: string): Promise<void> {
+    mustFit(text);
     const { message } = await this.ask<{ message: Message }>('edit', { room, seq, text });
     this.timelines.get(room)?.put(message);
   }
@@ -178,6 +182,7 @@ class Client {
   }
 
   private async post(room: string, text: string, replyTo: number | null, nonce: string): Promise<Message> {
+    mustFit(text);
     const args = { room, text, nonce, ...(replyTo === null ? {} : { reply_to: replyTo }) };
     return (await this.ask<{ message: Message }>('post', args)).message;
   }
@@ -215,7 +220,7 @@ class Client {
       try {
         isStale = (await this.subscribe(timeline)) || isStale;
       } catch (error) {
-        timeline.status = isNotFound(error) ? 'gone' : timeline.status === 'ready' ? 'ready' : 'failed';
+        timeline.status = codeOf(error) === 'not_found' ? 'gone' : timeline.status === 'ready' ? 'ready' : 'failed';
         return;
       }
     }
@@ -292,8 +297,9 @@ class Client {
     for (const [room, seq] of rooms.take(ready.guilds)) this.markers.move(room, seq);
     for (const guild of ready.guilds) {
       this.guildRevs.set(guild.id, guild.rev);
-      if (guild.more_channels) void this.readChannels(guild.id, guild.channels.at(-1)?.id);
+      if (guild.more_channels) void untilAnswered(() => this.readChannels(guild.id));
     }
+    if (!ready.guilds.some((guild) => guild.more_channels)) this.closeGone();
     this.outbox.restore(ready.user.id);
     if (isOther) this.outbox.rebase((room) => rooms.get(room)?.seq ?? 0);
   }
@@ -370,6 +376,12 @@ class Client {
       case 'reset':
         void this.reset(data as { stream?: string; head?: Head; guild?: string });
         break;
+      case 'guild_joined':
+        void untilAnswered(() => this.joined((data as { guild: string }).guild));
+        break;
+      case 'guild_left':
+        this.left((data as { guild: string }).guild);
+        break;
       case 'room': {
         const { guild, channel } = data as { guild: string; channel: Channel };
         rooms.put(guild, channel);
@@ -402,11 +414,16 @@ class Client {
 
   private async reset({ stream, head, guild }: { stream?: string; head?: Head; guild?: string }): Promise<void> {
     if (guild !== undefined) {
-      await this.readChannels(guild);
+      await untilAnswered(() => this.readChannels(guild));
       return;
     }
-    const id = stream?.split(':')[1];
-    if (id === undefined) return;
+    const [kind, id] = stream?.split(':') ?? [];
+    if (id === undefined || kind !== 'room') return;
+    if (head?.rev === 0) {
+      rooms.drop(id);
+      this.close(id);
+      return;
+    }
     if (head !== undefined) rooms.head(id, head);
     const timeline = this.timelines.get(id);
     if (timeline === undefined) return;
@@ -416,14 +433,37 @@ class Client {
     else if (id !== this.current) timeline.empty();
   }
 
-  private async readChannels(guild: string, after?: string): Promise<void> {
-    let last = after;
-    for (;;) {
-      const { channels, more } = await http.channels(guild, last);
-      for (const channel of channels) rooms.put(guild, channel);
-      last = channels.at(-1)?.id;
-      if (!more || last === undefined) return;
+  private async joined(id: string): Promise<void> {
+    const { guilds } = await http.guilds();
+    const guild = guilds.find((one) => one.id === id);
+    if (guild === undefined) return;
+    rooms.join(guild);
+    this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, guild.rev));
+    await this.readChannels(id);
+  }
+
+  private left(guild: string): void {
+    this.guildRevs.delete(guild);
+    for (const room of rooms.leave(guild)) this.close(room);
+  }
+
+  private async readChannels(guild: string): Promise<void> {
+    for (const room of await readChannels(guild)) this.close(room);
+  }
+
+  /** What one looks at, or looked at, may have gone while there was no connection. */
+  private closeGone(): void {
+    for (const { room, status } of [...this.timelines.values()]) {
+      if (status === 'ready' && rooms.get(room) === undefined) this.close(room);
     }
+  }
+
+  /** A room that is gone, or may not be seen any more: nothing of it stays on the screen. */
+  private close(room: string): void {
+    const timeline = this.timelines.get(room);
+    if (timeline === undefined) return;
+    if (room === this.current) timeline.vanish();
+    else this.timelines.delete(room);
   }
 }
 
@@ -432,8 +472,9 @@ function firstNew(timeline: Timeline): number | undefined {
   return timeline.newAfter === undefined ? undefined : timeline.newAfter + 1;
 }
 
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'not_found';
+/** The server closes a connection over a frame that is too long, and would do so each time that it is sent again. */
+function mustFit(text: string): void {
+  if (isTooBig(text)) throw new ApiError({ code: 'too_large', message: 'too many bytes' });
 }
 
 export const client = new Client();

@@ -70,6 +70,28 @@ class Rooms {
     return new Map(ahead.filter(([, theirs, ours]) => ours > theirs).map(([id, , ours]) => [id, ours]));
   }
 
+  /** A guild that one has just come into; its channels follow. */
+  join(guild: Guild): void {
+    if (!this.guilds.some((one) => one.id === guild.id)) this.guilds = [...this.guilds, guild];
+  }
+
+  /** One is no member any more. Answers the rooms that went with the guild. */
+  leave(guild: string): string[] {
+    this.guilds = this.guilds.filter((one) => one.id !== guild);
+    return this.retain(guild, new Set());
+  }
+
+  /** A guild has these rooms and no others. Answers those that went. */
+  retain(guild: string, listed: ReadonlySet<string>): string[] {
+    const gone = this.inGuild(guild).filter((room) => !listed.has(room.id));
+    for (const room of gone) this.byId.delete(room.id);
+    return gone.map((room) => room.id);
+  }
+
+  drop(id: string): void {
+    this.byId.delete(id);
+  }
+
   put(guild: string, channel: Channel): void {
     const old = this.byId.get(channel.id);
     const fresh: Room = { ...channel, guild };

@@ -91,6 +91,16 @@ export class Timeline {
     this.status = 'idle';
   }
 
+  /** Nobody here may see any of this any more. */
+  vanish(): void {
+    this.reading += 1;
+    this.empty();
+    this.early = [];
+    this.rev = 0;
+    this.isOpen = false;
+    this.status = 'gone';
+  }
+
   /** The visit's place is there, or as near to it as can be. */
   arrive(firstNew: number | undefined): void {
     this.arrival = { at: this.goal ?? firstNew, isTarget: this.goal !== undefined };
