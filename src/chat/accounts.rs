@@ -18,6 +18,7 @@ use madang_storage::model::{
     UserId,
 };
 use madang_storage::{AppendError, Command, StateRecord, Versioned, decode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Buckets;
@@ -96,7 +97,7 @@ pub struct Credentials {
 }
 
 /// The asking user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Me {
     /// Who.
     pub user: UserView,
