@@ -53,6 +53,7 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         n: u64,
         marker: MarkerView,
         unread: u64,
+        mentions: u64,
     }
     #[derive(Serialize)]
     struct Marked {
@@ -60,6 +61,8 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         seq: u64,
         n: u64,
         unread: u64,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        back: bool,
     }
     #[derive(Serialize)]
     struct Draining {
@@ -123,6 +126,7 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 n,
                 marker,
                 unread,
+                mentions: 0,
             };
             named(
                 codec,
@@ -133,7 +137,13 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 },
             )
         }
-        Signal::Marker { room, seq, n, unread } => named(
+        Signal::Marker {
+            room,
+            seq,
+            n,
+            unread,
+            is_back,
+        } => named(
             codec,
             "marker",
             Marked {
@@ -141,6 +151,7 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 seq: *seq,
                 n: *n,
                 unread: *unread,
+                back: *is_back,
             },
         ),
         Signal::Draining { retry_ms } => named(codec, "draining", Draining { retry_ms: *retry_ms }),

@@ -22,11 +22,13 @@ pub enum StateTable {
     Markers = 7,
     /// The few values that the server itself keeps.
     Settings = 8,
+    /// Of what people want to be told, by user and room or guild.
+    Notifications = 21,
 }
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -35,6 +37,7 @@ impl StateTable {
         Self::Claims,
         Self::Markers,
         Self::Settings,
+        Self::Notifications,
     ];
 
     /// The stored number.
@@ -58,6 +61,7 @@ impl StateTable {
             Self::Claims => "claims",
             Self::Markers => "markers",
             Self::Settings => "settings",
+            Self::Notifications => "notifications",
         }
     }
 }
