@@ -33,6 +33,9 @@ const NOBODYS: &str =
 #[derive(Debug)]
 pub(super) struct Passwords {
     turns: Arc<Semaphore>,
+    /// How much work was done: what tells names apart is not to be measured with a clock.
+    #[cfg(test)]
+    pub(super) computed: std::sync::atomic::AtomicUsize,
 }
 
 impl Passwords {
@@ -40,6 +43,8 @@ impl Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             turns: Arc::new(Semaphore::new(cores.min(MAX_AT_ONCE))),
+            #[cfg(test)]
+            computed: Default::default(),
         }
     }
 
@@ -85,6 +90,8 @@ impl Passwords {
         let Ok(Ok(turn)) = waiting.await else {
             return Err(Error::rate_limited(LONGEST_WAIT.as_secs()));
         };
+        #[cfg(test)]
+        self.computed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(turn);

@@ -3,7 +3,7 @@
 mod places;
 
 use madang_storage::model::{
-    GuildId, Head, Mentions, MessageRecord, RoleId, RoomId, SystemMessage, Timestamp, UserId,
+    GuildId, Head, Mentions, MessageRecord, RoleId, RoomId, SystemMessage, Timestamp, User, UserId,
 };
 use serde::{Serialize, Serializer};
 
@@ -203,6 +203,24 @@ pub struct UserView {
     pub id: UserId,
     /// The unique name.
     pub name: String,
+    /// What the person wants to be called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// A colour for the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub colour: Option<ColourView>,
+}
+
+impl UserView {
+    /// A user as others see one.
+    pub fn new(id: UserId, user: User) -> Self {
+        Self {
+            id,
+            name: user.name,
+            display_name: user.display_name,
+            colour: user.colour.map(ColourView),
+        }
+    }
 }
 
 /// A member of a guild.

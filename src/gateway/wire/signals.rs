@@ -62,6 +62,11 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         unread: u64,
     }
     #[derive(Serialize)]
+    struct Profile {
+        user: UserId,
+        version: u64,
+    }
+    #[derive(Serialize)]
     struct Draining {
         retry_ms: u64,
     }
@@ -141,6 +146,14 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 seq: *seq,
                 n: *n,
                 unread: *unread,
+            },
+        ),
+        Signal::Profile { user, version } => named(
+            codec,
+            "profile",
+            Profile {
+                user: *user,
+                version: *version,
             },
         ),
         Signal::Draining { retry_ms } => named(codec, "draining", Draining { retry_ms: *retry_ms }),

@@ -22,11 +22,19 @@ pub enum StateTable {
     Markers = 7,
     /// The few values that the server itself keeps.
     Settings = 8,
+    /// The same logins, by user and login.
+    SessionsOf = 9,
+    /// Personal access tokens, by their hash.
+    AccessTokens = 10,
+    /// Which of them a user has, by user.
+    AccessTokensOf = 11,
+    /// When an account was last used, by user.
+    AccountUses = 12,
 }
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -35,6 +43,10 @@ impl StateTable {
         Self::Claims,
         Self::Markers,
         Self::Settings,
+        Self::SessionsOf,
+        Self::AccessTokens,
+        Self::AccessTokensOf,
+        Self::AccountUses,
     ];
 
     /// The stored number.
@@ -58,6 +70,10 @@ impl StateTable {
             Self::Claims => "claims",
             Self::Markers => "markers",
             Self::Settings => "settings",
+            Self::SessionsOf => "sessions_of",
+            Self::AccessTokens => "access_tokens",
+            Self::AccessTokensOf => "access_tokens_of",
+            Self::AccountUses => "account_uses",
         }
     }
 }

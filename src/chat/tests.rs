@@ -1,0 +1,1 @@
+//! The logic over a real store, in states that are hard to reach from outside.
