@@ -10,6 +10,22 @@ use serde_json::{Map, Value};
 use crate::chat::{Code, Error, Result};
 pub use distinct::Distinct;
 
+impl FromIterator<(&'static str, Value)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (&'static str, Value)>>(fields: I) -> Self {
+        let named = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Self(named.collect())
+    }
+}
+
+impl IntoIterator for Fields {
+    type Item = (String, Value);
+    type IntoIter = serde_json::map::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 /// How deep a request may be nested.
 pub const MAX_DEPTH: usize = 8;
 /// The largest integer on the wire: 2^53 - 1, which every client can hold.
@@ -42,6 +58,29 @@ impl Fields {
         Ok(Self(fields))
     }
 
+    /// A field as it is, `null` included.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name)
+    }
+
+    /// Adds a field; `false` when it is there already.
+    pub fn add(&mut self, name: &str, value: Value) -> bool {
+        if self.0.contains_key(name) {
+            return false;
+        }
+        self.0.insert(name.to_owned(), value);
+        true
+    }
+
+    /// The texts of a query or path as the values that they stand for.
+    pub fn map_texts(&mut self, value_of: impl Fn(&str, String) -> Value) {
+        for (name, value) in &mut self.0 {
+            if let Value::String(text) = value {
+                *value = value_of(name, std::mem::take(text));
+            }
+        }
+    }
+
     /// A field that may be left out, or be null.
     pub fn value(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
@@ -49,7 +88,7 @@ impl Fields {
 
     /// A text.
     pub fn text(&mut self, name: &'static str) -> Result<String> {
-        self.optional_text(name)?.ok_or_else(|| missing(name))
+        self.optional_text(name)?.ok_or_else(|| Error::missing(name))
     }
 
     /// A text that may be left out.
@@ -75,7 +114,7 @@ impl Fields {
 
     /// A whole number from 0 to 2^53 - 1.
     pub fn number(&mut self, name: &'static str) -> Result<u64> {
-        self.optional_number(name)?.ok_or_else(|| missing(name))
+        self.optional_number(name)?.ok_or_else(|| Error::missing(name))
     }
 
     /// A whole number that may be left out.
@@ -83,20 +122,10 @@ impl Fields {
         self.value(name).map(|value| to_number(&value, name)).transpose()
     }
 
-    /// A whole number in a query, which has texts only.
-    pub fn query_number(&mut self, name: &'static str) -> Result<Option<u64>> {
-        let Some(text) = self.optional_text(name)? else {
-            return Ok(None);
-        };
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number: Option<u64> = if digits { text.parse().ok() } else { None };
-        to_number(&number.map_or(Value::Null, Value::from), name).map(Some)
-    }
-
     /// True or false.
     pub fn flag(&mut self, name: &'static str) -> Result<bool> {
         match self.value(name) {
-            None => Err(missing(name)),
+            None => Err(Error::missing(name)),
             Some(Value::Bool(flag)) => Ok(flag),
             Some(_) => Err(Error::invalid(name, "expected true or false")),
         }
@@ -147,8 +176,20 @@ impl Fields {
 
     /// A list of identifiers, at most `limit`.
     pub fn ids<T: FromStr>(&mut self, name: &'static str, limit: usize) -> Result<Vec<T>> {
-        let texts = self.optional_texts(name, limit)?.ok_or_else(|| missing(name))?;
+        let texts = self
+            .optional_texts(name, limit)?
+            .ok_or_else(|| Error::missing(name))?;
         texts.iter().map(|text| parse_id(text, name)).collect()
+    }
+
+    /// An identifier that may be left out, or be null, which then says something: `Some(None)`.
+    pub fn nullable_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<Option<T>>> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(Value::String(text)) => parse_id(&text, name).map(|id| Some(Some(id))),
+            Some(_) => Err(Error::invalid(name, "expected a text")),
+        }
     }
 
     /// A number that may be left out, or be null, which then says something: `Some(None)`.
@@ -170,13 +211,6 @@ impl Fields {
                 ..Error::new(Code::UnknownField, "this request has no such field")
             }),
         }
-    }
-}
-
-fn missing(name: &'static str) -> Error {
-    Error {
-        field: Some(name.into()),
-        ..Error::new(Code::MissingField, "this field is needed")
     }
 }
 

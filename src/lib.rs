@@ -7,9 +7,10 @@
 //!   cli, config             one file per subcommand; what can be configured
 //!     app                   puts everything together; the only file that names a backend
 //!       http, gateway       REST under /api/v1; the native WebSocket protocol
-//!         chat              the logic, one file per noun
-//!           hub             this node's connections
-//!           broker          what nodes tell each other
+//!         operations        what can be asked for: one table for every transport
+//!           chat            the logic, one file per noun
+//!             hub           this node's connections
+//!             broker        what nodes tell each other
 //! origin                    where a request comes from; for every transport
 //! madang-storage            the crate below: streams of events and the stores that keep them
 //! ```
@@ -24,4 +25,5 @@ pub mod fields;
 pub mod gateway;
 pub mod http;
 pub mod hub;
+pub mod operations;
 pub mod origin;

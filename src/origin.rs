@@ -32,6 +32,15 @@ impl fmt::Debug for Place {
     }
 }
 
+/// The address under which links to this server are made: as configured, or as the client calls it.
+pub fn own_url(public_url: Option<&str>, headers: &HeaderMap) -> String {
+    let called = || headers.get(HOST).and_then(|host| host.to_str().ok());
+    match public_url {
+        Some(url) => url.to_owned(),
+        None => format!("http://{}", called().unwrap_or("localhost")),
+    }
+}
+
 /// Which pages may speak with this server in a browser's name.
 ///
 /// A browser sends its cookies along with requests that other sites make it send. It cannot be made to lie about the

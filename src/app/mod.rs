@@ -171,22 +171,24 @@ impl App {
             chat: self.chat.clone(),
             store: self.store.clone(),
             origins: origins(&self.config),
-            public_url: (!self.config.server.public_url.is_empty())
-                .then(|| self.config.server.public_url.clone()),
+            public_url: public_url(&self.config).map(str::to_owned),
             trusted_proxies: self.config.server.trusted_proxies.clone(),
             figures: figures::of(self.gateway.clone(), self.delivery.clone()),
         }
     }
 }
 
+fn public_url(config: &Config) -> Option<&str> {
+    Some(config.server.public_url.as_str()).filter(|url| !url.is_empty())
+}
+
 fn origins(config: &Config) -> Origins {
-    let public_url = config.server.public_url.as_str();
-    let public_url = (!public_url.is_empty()).then_some(public_url);
-    Origins::new(public_url, config.server.allowed_origins.clone())
+    Origins::new(public_url(config), config.server.allowed_origins.clone())
 }
 
 fn gateway_settings(config: &Config) -> gateway::Settings {
     gateway::Settings {
+        public_url: public_url(config).map(str::to_owned),
         max_connections: config.gateway.max_connections,
         max_unauthenticated: config.gateway.max_unauthenticated,
         max_queue_bytes: config.gateway.max_queue_kib.saturating_mul(1024),

@@ -7,6 +7,7 @@
 
 use madang_storage::model::{StateKey, StateOutcome, StateTable, Timestamp, UserId};
 use madang_storage::{MAX_ROWS_PER_PAGE, StateRecord, Versioned, decode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, MAX_TRIES, account_key};
@@ -43,7 +44,7 @@ impl StateRecord for AccountUse {
 }
 
 /// An account, as administrators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccountView {
     /// Who.
     pub id: UserId,
@@ -60,7 +61,7 @@ pub struct AccountView {
 }
 
 /// A page of accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccountList {
     /// In the order of their ids.
     pub accounts: Vec<AccountView>,

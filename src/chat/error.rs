@@ -173,6 +173,14 @@ impl Error {
         }
     }
 
+    /// A field that is needed, and is not there.
+    pub fn missing(field: &'static str) -> Self {
+        Self {
+            field: Some(field.into()),
+            ..Self::new(Code::MissingField, "this field is needed")
+        }
+    }
+
     /// A field over its limit.
     pub fn too_large(field: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self {

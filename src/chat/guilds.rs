@@ -7,6 +7,7 @@ use madang_storage::model::{
     StateOutcome, StateTable, StreamId, Timestamp, UserId,
 };
 use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE, StateRecord, decode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{CLAIM_HELD_MS, MAX_TRIES};
@@ -38,7 +39,7 @@ impl StateRecord for ChannelClaim {
 }
 
 /// A page of channels.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Channels {
     /// In the order of their ids.
     pub channels: Vec<ChannelView>,
@@ -47,7 +48,7 @@ pub struct Channels {
 }
 
 /// A page of members.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Members {
     /// In the order of their ids.
     pub members: Vec<MemberView>,

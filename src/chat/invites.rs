@@ -2,6 +2,7 @@
 
 use madang_storage::model::{GuildId, Permissions, StateKey, StateOutcome, StateTable, Timestamp, UserId};
 use madang_storage::{StateRecord, Versioned};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, Visitor};
@@ -56,7 +57,7 @@ pub struct MadeInvite {
 }
 
 /// What an invite says to whoever has its code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InviteView {
     /// The instance's name.
     pub instance_name: String,

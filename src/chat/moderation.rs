@@ -2,6 +2,7 @@
 //! not lower.
 
 use madang_storage::model::{Fact, Guild, GuildId, Member, Permissions, RoleId, RowKey, RowPrefix, UserId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::guilds::list_limit;
@@ -10,7 +11,7 @@ use super::view::Time;
 use super::{Chat, Code, Error, Identity, Result, names};
 
 /// Somebody who may not come back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BanView {
     /// Who.
     pub user: UserId,
@@ -21,7 +22,7 @@ pub struct BanView {
 }
 
 /// A page of bans.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Bans {
     /// In the order of their users' ids.
     pub bans: Vec<BanView>,

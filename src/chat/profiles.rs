@@ -6,6 +6,7 @@ use madang_storage::model::{
     EventId, Fact, GuildId, Head, RoomId, Row, RowKey, RowPrefix, Rows, StreamId, User, UserId,
 };
 use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::limits::Buckets;
@@ -21,7 +22,7 @@ const MAX_BIO: usize = 500;
 const MAX_COLOUR: u64 = 0xff_ff_ff;
 
 /// The asking user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Me {
     /// Who.
     pub user: UserView,
@@ -30,7 +31,7 @@ pub struct Me {
 }
 
 /// A profile, and which state of it this is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Profile {
     /// Who.
     pub id: UserId,

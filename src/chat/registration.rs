@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use madang_storage::StateRecord;
 use madang_storage::model::{GuildId, Permissions, StateKey, StateOutcome, StateTable, UserId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, MAX_TRIES, Visitor};
@@ -14,7 +15,7 @@ use super::sessions::SignedIn;
 use super::{Chat, Code, Error, Identity, Result, names, passwords};
 
 /// Who may sign up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Registration {
     /// Whoever has an invite.
@@ -60,7 +61,7 @@ impl StateRecord for RegistrationRow {
 }
 
 /// What administrators have set, as they see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RegistrationView {
     /// Who may sign up.
     pub registration: Registration,

@@ -1,6 +1,7 @@
 //! Roles: what members are, and what that allows.
 
 use madang_storage::model::{BuiltInRole, Fact, GuildId, Permissions, Role, RoleId, UserId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::moderation::{may_give, require};
@@ -31,7 +32,7 @@ pub struct RoleChanges {
 }
 
 /// All roles of a guild.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Roles {
     /// The highest first.
     pub roles: Vec<RoleView>,

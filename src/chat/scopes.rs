@@ -12,9 +12,9 @@ pub struct Scopes(u32);
 const NAMES: [(Scopes, &str); 5] = [
     (Scopes::READ, "read"),
     (Scopes::WRITE, "write"),
-    (Scopes::GUILDS, "guilds"),
+    (Scopes::MANAGE, "manage"),
     (Scopes::ACCOUNT, "account"),
-    (Scopes::INSTANCE, "instance"),
+    (Scopes::ADMIN, "admin"),
 ];
 
 impl Scopes {
@@ -23,11 +23,11 @@ impl Scopes {
     /// Writing, reacting, marking as read, following: what people do in conversations, and what they say of themselves.
     pub const WRITE: Self = Self(1 << 1);
     /// Making, changing and leaving guilds, channels, roles and invites; moderating.
-    pub const GUILDS: Self = Self(1 << 2);
+    pub const MANAGE: Self = Self(1 << 2);
     /// The password, sessions and further tokens.
     pub const ACCOUNT: Self = Self(1 << 3);
     /// What administrators of the instance do.
-    pub const INSTANCE: Self = Self(1 << 4);
+    pub const ADMIN: Self = Self(1 << 4);
     /// What a login may do: everything.
     pub const ALL: Self = Self((1 << 5) - 1);
     /// How many there are.
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn names_and_bits_stand_for_the_same() {
         // Stored: these must not change.
-        for (bit, name) in ["read", "write", "guilds", "account", "instance"]
+        for (bit, name) in ["read", "write", "manage", "account", "admin"]
             .into_iter()
             .enumerate()
         {
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        assert!(Scopes::ALL.contains(Scopes::READ | Scopes::INSTANCE));
+        assert!(Scopes::ALL.contains(Scopes::READ | Scopes::ADMIN));
         assert!(!Scopes::READ.contains(Scopes::READ | Scopes::WRITE));
         let missing = (Scopes::READ | Scopes::ACCOUNT).without(Scopes::READ);
         assert_eq!(missing.names().collect::<Vec<_>>(), ["account"]);

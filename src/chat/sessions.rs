@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use madang_storage::model::{SessionId, StateKey, StateOutcome, StateTable, Timestamp, UserId};
 use madang_storage::{MAX_ROWS_PER_PAGE, StateRecord, Versioned, decode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, CLAIM_HELD_MS, MAX_TRIES, Visitor};
@@ -68,7 +69,7 @@ pub struct SignedIn {
 }
 
 /// A login, as its owner sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SessionView {
     /// Which.
     pub id: SessionId,
@@ -83,7 +84,7 @@ pub struct SessionView {
 }
 
 /// All logins of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SessionList {
     /// The one that was used last comes first.
     pub sessions: Vec<SessionView>,

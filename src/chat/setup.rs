@@ -9,6 +9,7 @@ use madang_storage::StateRecord;
 use madang_storage::model::{
     Fact, GuildId, RoomId, StateKey, StateOutcome, StateTable, StreamId, Timestamp, UserId,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, Visitor};
@@ -58,7 +59,7 @@ pub struct SetUp {
 }
 
 /// The instance as everybody may know it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstanceView {
     /// Its name; empty before it is set up.
     pub name: String,

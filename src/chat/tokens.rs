@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use madang_storage::model::{SessionId, StateKey, StateOutcome, StateTable, Timestamp, UserId};
 use madang_storage::{StateRecord, Versioned};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, MAX_TRIES};
@@ -73,7 +74,7 @@ pub struct NewAccessToken {
 }
 
 /// A token, as its owner sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccessTokenView {
     /// Which.
     pub id: SessionId,
@@ -93,7 +94,7 @@ pub struct AccessTokenView {
 }
 
 /// All tokens of a person, as their owner sees them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccessTokens {
     /// The oldest comes first.
     pub tokens: Vec<AccessTokenView>,
@@ -109,7 +110,7 @@ impl Chat {
         let name = names::title("name", &new.name)?.shown;
         let scopes = Scopes::read(&new.scopes)?;
         identity.require(scopes).map_err(|error| error.about("scopes"))?;
-        if scopes.contains(Scopes::INSTANCE) {
+        if scopes.contains(Scopes::ADMIN) {
             self.require_administrator(identity)
                 .await
                 .map_err(|error| error.about("scopes"))?;

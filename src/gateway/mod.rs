@@ -38,6 +38,8 @@ const RETRY_MS: std::ops::Range<u64> = 500..5_000;
 /// What can be set.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The address that people type, where it is known.
+    pub public_url: Option<String>,
     /// How many sockets may be open.
     pub max_connections: usize,
     /// How many of them may be unauthenticated.
@@ -55,6 +57,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            public_url: None,
             max_connections: 20_000,
             max_unauthenticated: 1_000,
             max_queue_bytes: 512 * 1024,

@@ -1,15 +1,14 @@
-//! What a signed-in client can ask for. Each request reads its fields, calls one function of `chat`, and answers.
+//! What a signed-in client can ask for: its connection's own rooms here, everything else from the table of operations.
 
-use madang_storage::Anchor;
 use madang_storage::model::{RoomId, StreamId};
 use serde::Serialize;
 
 use super::session::{Resume, Session, SignedIn};
-use super::wire::{Empty, HistoryWire, MarkedWire, MessageWire, OpenedWire};
-use crate::chat::view::MessageView;
-use crate::chat::{Code, DEFAULT_PAGE, Error, Post, Posted, Ready, Result};
+use super::wire::{Empty, OpenedWire};
+use crate::chat::{Code, Error, Ready, Result};
 use crate::fields::Fields;
 use crate::hub::{MAX_OPEN_ROOMS, Signal};
+use crate::operations::{self, Call};
 
 /// How many missed events are told on resuming, over all streams.
 const MAX_RESUMED_EVENTS: u64 = 2_000;
@@ -19,17 +18,7 @@ pub(super) async fn handle(session: &Session, who: &SignedIn, id: u64, op: &str,
     match op {
         "open" => open(session, who, id, args).await,
         "close" => close(session, who, id, args),
-        "history" => history(session, who, id, args).await,
-        "post" => post(session, who, id, args).await,
-        "edit" => edit(session, who, id, args).await,
-        "delete" => delete(session, who, id, args).await,
-        "react" => react(session, who, id, args).await,
-        "mark" => mark(session, who, id, args).await,
-        "typing" => typing(session, who, id, args).await,
-        _ => Err(Error {
-            field: Some("op".into()),
-            ..Error::new(Code::UnknownOp, "this gateway does not know this operation")
-        }),
+        _ => operation(session, who, id, op, args).await,
     }
 }
 
@@ -70,139 +59,17 @@ fn close(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result
     Ok(())
 }
 
-async fn history(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result<()> {
-    let room: RoomId = args.id("room")?;
-    let anchors = [
-        args.optional_number("before")?.map(Anchor::Before),
-        args.optional_number("after")?.map(Anchor::After),
-        args.optional_number("around")?.map(Anchor::Around),
-    ];
-    let limit = args.optional_number("limit")?;
-    args.finish()?;
-    let mut given = anchors.into_iter().flatten();
-    let anchor = given.next().unwrap_or(Anchor::Latest);
-    if given.next().is_some() {
-        return Err(Error::invalid(
-            "before",
-            "only one of before, after and around can be given",
-        ));
-    }
-    let limit = limit.map_or(DEFAULT_PAGE, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let page = session
-        .gateway
-        .chat()
-        .history(&who.identity, room, anchor, limit)
-        .await?;
-    let messages = page
-        .messages
-        .iter()
-        .map(|(record, mine)| MessageView {
-            mine: Some(mine.clone()),
-            ..MessageView::new(room, record)
-        })
-        .collect();
-    session.answer(
-        id,
-        HistoryWire {
-            head: page.head,
-            messages,
-        },
-    );
+/// Everything that has nothing to do with the connection itself.
+async fn operation(session: &Session, who: &SignedIn, id: u64, op: &str, args: Fields) -> Result<()> {
+    let operation = operations::find(op).ok_or_else(operations::unknown)?;
+    let call = Call {
+        chat: session.gateway.chat().clone(),
+        identity: who.identity,
+        own_url: session.own_url.to_string(),
+        fields: args,
+    };
+    session.answer(id, operation.call(call).await?);
     Ok(())
-}
-
-async fn post(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result<()> {
-    let room: RoomId = args.id("room")?;
-    let text = args.text("text")?;
-    let reply_to = args.optional_number("reply_to")?;
-    let nonce = args.optional_id("nonce")?;
-    args.finish()?;
-    let posted = session
-        .gateway
-        .chat()
-        .post(
-            &who.identity,
-            room,
-            Post {
-                text,
-                reply_to,
-                nonce,
-            },
-        )
-        .await?;
-    answer_message(session, id, room, &posted, Some(posted.replayed));
-    Ok(())
-}
-
-async fn edit(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result<()> {
-    let room: RoomId = args.id("room")?;
-    let seq = args.number("seq")?;
-    let text = args.text("text")?;
-    args.finish()?;
-    let edited = session
-        .gateway
-        .chat()
-        .edit(&who.identity, room, seq, text)
-        .await?;
-    answer_message(session, id, room, &edited, None);
-    Ok(())
-}
-
-async fn delete(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result<()> {
-    let room: RoomId = args.id("room")?;
-    let seq = args.number("seq")?;
-    args.finish()?;
-    let deleted = session.gateway.chat().delete(&who.identity, room, seq).await?;
-    answer_message(session, id, room, &deleted, None);
-    Ok(())
-}
-
-async fn react(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result<()> {
-    let room: RoomId = args.id("room")?;
-    let seq = args.number("seq")?;
-    let emoji = args.text("emoji")?;
-    let on = args.flag("on")?;
-    args.finish()?;
-    let reacted = session
-        .gateway
-        .chat()
-        .react(&who.identity, room, seq, &emoji, on)
-        .await?;
-    answer_message(session, id, room, &reacted, None);
-    Ok(())
-}
-
-async fn mark(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result<()> {
-    let room: RoomId = args.id("room")?;
-    let seq = args.number("seq")?;
-    args.finish()?;
-    let read = session.gateway.chat().mark(&who.identity, room, seq).await?;
-    session.answer(
-        id,
-        MarkedWire {
-            marker: read.marker,
-            unread: read.unread,
-        },
-    );
-    Ok(())
-}
-
-async fn typing(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result<()> {
-    let room: RoomId = args.id("room")?;
-    args.finish()?;
-    session.gateway.chat().typing(&who.identity, room).await?;
-    session.answer(id, Empty {});
-    Ok(())
-}
-
-fn answer_message(session: &Session, id: u64, room: RoomId, posted: &Posted, replayed: Option<bool>) {
-    session.answer(
-        id,
-        MessageWire {
-            message: MessageView::new(room, &posted.record),
-            replayed,
-        },
-    );
 }
 
 /// Answers `authenticate`: the snapshot first, then what was missed since the last connection.

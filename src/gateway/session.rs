@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub(super) gateway: Gateway,
     pub(super) connection: Arc<Connection>,
     pub(super) codec: Codec,
+    /// The address by which the client knows this server.
+    pub(super) own_url: Box<str>,
     /// The token that came with the upgrade, in a cookie or a header.
     token: Option<String>,
     signed_in: Option<SignedIn>,
@@ -74,6 +76,7 @@ impl Session {
         gateway: Gateway,
         connection: Arc<Connection>,
         codec: Codec,
+        own_url: Box<str>,
         token: Option<String>,
     ) -> Self {
         let budget = Budget::new(gateway.settings().requests_per_second);
@@ -81,6 +84,7 @@ impl Session {
             gateway,
             connection,
             codec,
+            own_url,
             token,
             signed_in: None,
             budget,

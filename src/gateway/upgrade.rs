@@ -44,12 +44,13 @@ pub(super) async fn upgrade(State(gateway): State<Gateway>, mut request: Request
     let token = origin::bearer_token(request.headers())
         .or_else(|| origin::session_cookie(request.headers()))
         .map(str::to_owned);
+    let own_url = origin::own_url(gateway.settings().public_url.as_deref(), request.headers());
     let place = request.extensions_mut().remove::<origin::Place>();
     let upgraded = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         // The client may be gone before the handshake's answer is written; then there is nothing to serve.
         if let Ok(upgraded) = upgraded.await {
-            serve(gateway, slot, codec, token, upgraded).await;
+            serve(gateway, slot, codec, own_url.into(), token, upgraded).await;
         }
         drop(place);
     });
@@ -60,6 +61,7 @@ async fn serve(
     gateway: Gateway,
     slot: Slot,
     codec: Codec,
+    own_url: Box<str>,
     token: Option<String>,
     upgraded: hyper::upgrade::Upgraded,
 ) {
@@ -74,7 +76,7 @@ async fn serve(
     let max_queue_bytes = gateway.settings().max_queue_bytes;
     let connection = Arc::new(Connection::new(slot.number(), stream, max_queue_bytes));
     slot.fill(&connection);
-    Session::new(gateway, connection, codec, token)
+    Session::new(gateway, connection, codec, own_url, token)
         .run(parts.read_buf)
         .await;
     drop(slot);

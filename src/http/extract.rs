@@ -80,17 +80,32 @@ impl FromRequest<Arc<Settings>> for Body {
 
     async fn from_request(request: Request, _: &Arc<Settings>) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
-            let text = "the body must be application/json";
-            return Err(Error::new(Code::UnsupportedMediaType, text).into());
+            return Err(not_json().into());
         }
-        let bytes = read(request.into_body()).await?;
+        Self::of(&read(request.into_body()).await?)
+    }
+}
+
+impl Body {
+    /// The fields of a body that may be left out.
+    pub(super) async fn if_any(request: Request, settings: &Arc<Settings>) -> Result<Self, Problem> {
+        if request.headers().contains_key(header::CONTENT_TYPE) {
+            return Self::from_request(request, settings).await;
+        }
+        if !read(request.into_body()).await?.is_empty() {
+            return Err(not_json().into());
+        }
+        Ok(Self(Fields::of(None, "body")?))
+    }
+
+    fn of(bytes: &[u8]) -> Result<Self, Problem> {
         let malformed = || {
             Error::new(
                 Code::Malformed,
                 "the body is not one JSON value within the depth allowed and with each key once",
             )
         };
-        let Distinct(value) = serde_json::from_slice(&bytes).map_err(|_| malformed())?;
+        let Distinct(value) = serde_json::from_slice(bytes).map_err(|_| malformed())?;
         if !value.is_object() || !is_shallow(&value, MAX_DEPTH) {
             return Err(malformed().into());
         }
@@ -112,23 +127,16 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The fields of a query.
-pub(super) struct Query(pub(super) Fields);
-
-impl<S: Send + Sync> FromRequestParts<S> for Query {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(Self(Fields::of_query(parts.uri.query().unwrap_or_default())?))
-    }
-}
-
 /// Refuses what another site's page makes a browser do.
 fn check_origin(method: &Method, headers: &HeaderMap, settings: &Settings) -> Result<(), Problem> {
     if method == Method::GET || method == Method::HEAD || settings.origins.allows(headers) {
         return Ok(());
     }
     Err(Error::new(Code::WrongOrigin, "this page may not do that from another site").into())
+}
+
+fn not_json() -> Error {
+    Error::new(Code::UnsupportedMediaType, "the body must be application/json")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

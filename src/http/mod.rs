@@ -1,28 +1,24 @@
-//! REST under `/api/v1`, and what runs the server: one file per noun. A thin layer over `chat`.
+//! REST under `/api/v1`, and what runs the server. A thin layer: what can be asked for stands in `operations`, and only
+//! what makes sessions, which live in cookies, stands here.
 
 mod admission;
 mod error;
 mod extract;
-mod guilds;
 mod health;
-mod members;
-mod messages;
 mod metrics;
-mod roles;
+mod operations;
 mod server;
 mod sessions;
 mod shell;
 mod ui;
 
 use std::net::IpAddr;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderMap, header};
 use madang_storage::Store;
 
-use crate::chat::{Chat, Error};
+use crate::chat::Chat;
 use crate::origin::Origins;
 use metrics::Requests;
 pub use metrics::{Figure, Kind};
@@ -52,35 +48,7 @@ pub fn router(settings: Settings) -> Router {
     let routes = Router::new()
         .merge(health::routes(&settings, &requests))
         .merge(sessions::routes())
-        .merge(guilds::routes())
-        .merge(members::routes())
-        .merge(roles::routes())
-        .merge(messages::routes())
+        .merge(operations::routes())
         .with_state(settings);
     shell::around(routes, requests)
-}
-
-impl Settings {
-    /// The address under which links to this server are made: as configured, or as the client calls it.
-    fn own_url(&self, headers: &HeaderMap) -> String {
-        let host = || {
-            headers
-                .get(header::HOST)
-                .and_then(|host| host.to_str().ok())
-                .unwrap_or("localhost")
-        };
-        self.public_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", host()))
-    }
-}
-
-/// An identifier in a path. One that is none names nothing.
-fn parse_id<T: FromStr>(text: &str) -> Result<T, error::Problem> {
-    text.parse().map_err(|_| Error::not_found().into())
-}
-
-/// A number in a path. One that is none names nothing.
-fn parse_number(text: &str) -> Result<u64, error::Problem> {
-    text.parse().map_err(|_| Error::not_found().into())
 }

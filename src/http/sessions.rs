@@ -1,6 +1,5 @@
-//! Set-up, signing in and out, and who one is.
+//! Set-up, signing in and out, and invites as strangers meet them.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -8,14 +7,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use madang_storage::model::UserId;
 use serde::Serialize;
 
 use super::Settings;
 use super::error::Result;
-use super::extract::{AtTheDoor, Body, Caller, Query};
+use super::extract::{AtTheDoor, Body, Caller, Path};
 use crate::chat::view::UserView;
-use crate::chat::{Credentials, Error, InstanceView, Me, SESSION_LIFETIME, SetUp, SignedIn};
+use crate::chat::{Credentials, Error, InstanceView, InviteView, SESSION_LIFETIME, SetUp, SignedIn};
 use crate::fields::Fields;
 use crate::origin::SESSION_COOKIE;
 
@@ -23,21 +21,22 @@ pub(super) fn routes() -> Router<Arc<Settings>> {
     Router::new()
         .route("/api/v1/instance", get(instance))
         .route("/api/v1/setup", post(set_up))
+        .route("/api/v1/accounts", post(sign_up))
         .route("/api/v1/sessions", post(sign_in))
         .route("/api/v1/sessions/current", delete(sign_out))
-        .route("/api/v1/me", get(me))
-        .route("/api/v1/users", get(users))
+        .route("/api/v1/invites/{code}", get(invite))
+        .route("/api/v1/invites/{code}/accept", post(accept_invite))
 }
 
 /// How a new session's token travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Transport {
+enum Transport {
     Cookie,
     Bearer,
 }
 
 impl Transport {
-    pub(super) fn read(fields: &mut Fields) -> Result<Self> {
+    fn read(fields: &mut Fields) -> Result<Self> {
         match fields.optional_text("transport")?.as_deref() {
             None | Some("cookie") => Ok(Self::Cookie),
             Some("bearer") => Ok(Self::Bearer),
@@ -46,7 +45,7 @@ impl Transport {
     }
 }
 
-pub(super) fn credentials(fields: &mut Fields) -> Result<Credentials> {
+fn credentials(fields: &mut Fields) -> Result<Credentials> {
     Ok(Credentials {
         name: fields.text("name")?,
         password: fields.text("password")?,
@@ -54,7 +53,7 @@ pub(super) fn credentials(fields: &mut Fields) -> Result<Credentials> {
 }
 
 /// The answer to everything that signs somebody in.
-pub(super) fn signed_in(settings: &Settings, signed_in: SignedIn, transport: Transport) -> Response {
+fn signed_in(settings: &Settings, signed_in: SignedIn, transport: Transport) -> Response {
     #[derive(Serialize)]
     struct Session {
         user: UserView,
@@ -111,6 +110,18 @@ async fn set_up(
     Ok(signed_in(&settings, session, transport))
 }
 
+async fn sign_up(
+    State(settings): State<Arc<Settings>>,
+    AtTheDoor(visitor): AtTheDoor,
+    Body(mut fields): Body,
+) -> Result<Response> {
+    let credentials = credentials(&mut fields)?;
+    let transport = Transport::read(&mut fields)?;
+    fields.finish()?;
+    let session = settings.chat.sign_up(&credentials, &visitor).await?;
+    Ok(signed_in(&settings, session, transport))
+}
+
 async fn sign_in(
     State(settings): State<Arc<Settings>>,
     AtTheDoor(visitor): AtTheDoor,
@@ -132,27 +143,19 @@ async fn sign_out(State(settings): State<Arc<Settings>>, caller: Caller) -> Resu
     Ok(response)
 }
 
-async fn me(State(settings): State<Arc<Settings>>, caller: Caller) -> Result<Json<Me>> {
-    Ok(Json(settings.chat.me(&caller.identity).await?))
+async fn invite(State(settings): State<Arc<Settings>>, Path(code): Path<String>) -> Result<Json<InviteView>> {
+    Ok(Json(settings.chat.invite(&code).await?))
 }
 
-async fn users(
+async fn accept_invite(
     State(settings): State<Arc<Settings>>,
-    caller: Caller,
-    Query(mut fields): Query,
+    AtTheDoor(visitor): AtTheDoor,
+    Path(code): Path<String>,
+    Body(mut fields): Body,
 ) -> Result<Response> {
-    #[derive(Serialize)]
-    struct Users {
-        users: Vec<UserView>,
-    }
-
-    let ids = fields.text("ids")?;
+    let credentials = credentials(&mut fields)?;
+    let transport = Transport::read(&mut fields)?;
     fields.finish()?;
-    let ids: std::result::Result<Vec<UserId>, _> = ids.split(',').map(str::parse).collect();
-    let mut ids = ids.map_err(|_| Error::invalid("ids", "expected ids with commas between them"))?;
-    // Whoever is named again was answered already.
-    let mut seen = HashSet::new();
-    ids.retain(|id| seen.insert(*id));
-    let users = settings.chat.users(&caller.identity, &ids).await?;
-    Ok(Json(Users { users }).into_response())
+    let session = settings.chat.accept_invite(&code, &credentials, &visitor).await?;
+    Ok(signed_in(&settings, session, transport))
 }

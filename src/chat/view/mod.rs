@@ -2,9 +2,12 @@
 
 mod places;
 
+use std::borrow::Cow;
+
 use madang_storage::model::{
     GuildId, Head, Mentions, MessageRecord, RoleId, RoomId, SystemMessage, Timestamp, User, UserId,
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 pub use places::{
@@ -25,8 +28,22 @@ impl Serialize for Time {
     }
 }
 
+impl JsonSchema for Time {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
 /// Where a room or guild stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HeadView {
     /// The newest event.
     pub rev: u64,
@@ -47,7 +64,7 @@ impl From<Head> for HeadView {
 }
 
 /// A message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MessageView<'a> {
     /// In which room.
     pub room: RoomId,
@@ -89,7 +106,7 @@ pub struct MessageView<'a> {
 }
 
 /// When and by whom a message was deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DeletionView {
     /// When.
     pub at: Time,
@@ -98,7 +115,7 @@ pub struct DeletionView {
 }
 
 /// Whom a message calls.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MentionsView<'a> {
     /// Single people.
     pub users: &'a [UserId],
@@ -123,7 +140,7 @@ impl<'a> MentionsView<'a> {
 }
 
 /// What the server itself tells by a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SystemView<'a> {
     /// The author became a member.
@@ -154,7 +171,7 @@ impl<'a> From<&'a SystemMessage> for SystemView<'a> {
 }
 
 /// One emoji on a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReactionView<'a> {
     /// Which.
     pub emoji: &'a str,
@@ -197,7 +214,7 @@ impl<'a> MessageView<'a> {
 }
 
 /// A user as others see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UserView {
     /// Who.
     pub id: UserId,
@@ -224,7 +241,7 @@ impl UserView {
 }
 
 /// A member of a guild.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MemberView {
     /// Who.
     pub user: UserView,
@@ -233,7 +250,7 @@ pub struct MemberView {
 }
 
 /// How far somebody has read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MarkerView {
     /// The newest message that was read.
     pub seq: u64,
@@ -242,7 +259,7 @@ pub struct MarkerView {
 }
 
 /// A channel with what its reader wants to know at a glance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChannelView {
     /// The room.
     pub id: RoomId,
@@ -263,7 +280,7 @@ pub struct ChannelView {
 }
 
 /// A guild.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct GuildView {
     /// Which.
     pub id: GuildId,

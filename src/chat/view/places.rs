@@ -1,9 +1,12 @@
 //! Guilds, roles, rooms and people as they are sent.
 
+use std::borrow::Cow;
+
 use madang_storage::model::{
     BuiltInRole, Category, CategoryId, Guild, GuildId, Member, Override, OverrideTarget, Permissions, Role,
     RoleId, Room, RoomId, RoomKind, User, UserId,
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use super::Time;
@@ -18,6 +21,17 @@ impl Serialize for PermissionsView {
     }
 }
 
+impl JsonSchema for PermissionsView {
+    fn schema_name() -> Cow<'static, str> {
+        "Permissions".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = Permissions::all().names().collect();
+        json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
+    }
+}
+
 /// A colour, as `#rrggbb`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ColourView(pub u32);
@@ -28,8 +42,22 @@ impl Serialize for ColourView {
     }
 }
 
+impl JsonSchema for ColourView {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Colour".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^#[0-9a-f]{6}$" })
+    }
+}
+
 /// What a guild says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct GuildDetails<'a> {
     /// Its name.
     pub name: &'a str,
@@ -56,7 +84,7 @@ impl<'a> From<&'a Guild> for GuildDetails<'a> {
 }
 
 /// A role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RoleView {
     /// Which; the guild's own id for everybody's.
     pub id: RoleId,
@@ -94,7 +122,7 @@ impl RoleView {
 }
 
 /// A heading.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CategoryView {
     /// Which.
     pub id: CategoryId,
@@ -116,7 +144,7 @@ impl CategoryView {
 }
 
 /// A membership without the person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MembershipView<'a> {
     /// Who.
     pub user: UserId,
@@ -141,7 +169,7 @@ impl<'a> MembershipView<'a> {
 }
 
 /// What a person says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ProfileView<'a> {
     /// The unique name.
     pub name: &'a str,
@@ -165,7 +193,7 @@ impl<'a> From<&'a User> for ProfileView<'a> {
 }
 
 /// An exception in a room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OverrideView {
     /// For all who have this role,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,7 +223,7 @@ impl From<&Override> for OverrideView {
 }
 
 /// A room without what one reader has read of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RoomDetails<'a> {
     /// `channel`, `dm`, `group` or `thread`.
     pub kind: &'static str,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::codec::Codec;
 use crate::chat;
-use crate::chat::view::{HeadView, MarkerView, MessageView, Time};
+use crate::chat::view::{HeadView, Time};
 use crate::hub::{Encoder, FrameKey, Signal};
 
 /// A request's answer.
@@ -57,28 +57,6 @@ pub(super) struct Empty {}
 pub(super) struct OpenedWire {
     pub(super) head: HeadView,
     pub(super) reset: bool,
-}
-
-/// The answer to everything that changes a message.
-#[derive(Serialize)]
-pub(super) struct MessageWire<'a> {
-    pub(super) message: MessageView<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) replayed: Option<bool>,
-}
-
-/// The answer to `history`.
-#[derive(Serialize)]
-pub(super) struct HistoryWire<'a> {
-    pub(super) head: HeadView,
-    pub(super) messages: Vec<MessageView<'a>>,
-}
-
-/// The answer to `mark`.
-#[derive(Serialize)]
-pub(super) struct MarkedWire {
-    pub(super) marker: MarkerView,
-    pub(super) unread: u64,
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,77 @@
+//! Channels of a guild.
+
+use super::describe::{Method, Operation, Scope, of_noun};
+use super::input::{flag, number, page, text};
+use super::{Answer, Call};
+use crate::chat::view::ChannelView;
+use crate::chat::{Channels, Result, RoomChanges};
+
+pub(super) fn operations() -> Vec<Operation> {
+    of_noun(
+        "channels",
+        [
+            Operation::new(Method::Get, "channels", "/guilds/{guild}/channels", channels)
+                .about("A page of a guild's channels, in the order of their ids.")
+                .takes_all(page())
+                .answers::<Channels>(),
+            Operation::new(Method::Post, "create_channel", "/guilds/{guild}/channels", create)
+                .about("Makes a channel.")
+                .scope(Scope::Manage)
+                .takes(text("name", "up to 64 characters"))
+                .takes(text("topic", "up to 250 characters").optional())
+                .makes::<ChannelView>(),
+            Operation::new(Method::Patch, "change_room", "/rooms/{room}", change)
+                .about("Changes a channel; what is left out stays.")
+                .scope(Scope::Manage)
+                .takes(text("topic", "up to 250 characters").optional())
+                .takes(number("position", "its place: lower ones come first").optional())
+                .takes(
+                    number(
+                        "slow_mode_seconds",
+                        "how long one waits between two posts, up to 21,600",
+                    )
+                    .optional(),
+                )
+                .takes(flag("is_announcement", "whether only those may post who may announce").optional()),
+            Operation::new(Method::Delete, "delete_room", "/rooms/{room}", delete)
+                .about("Deletes a channel.")
+                .scope(Scope::Manage)
+                .takes(text("reason", "for the audit log").optional()),
+        ],
+    )
+}
+
+async fn channels(mut call: Call) -> Result<Answer> {
+    let guild = call.id("guild")?;
+    let (after, limit) = (call.optional_id("after")?, call.optional_number("limit")?);
+    let channels = call.chat.channels(&call.identity, guild, after, limit);
+    Ok(Answer::of(channels.await?))
+}
+
+async fn create(mut call: Call) -> Result<Answer> {
+    let guild = call.id("guild")?;
+    let (name, topic) = (call.text("name")?, call.optional_text("topic")?);
+    let created = call
+        .chat
+        .create_channel(&call.identity, guild, &name, topic.as_deref());
+    Ok(Answer::of(created.await?))
+}
+
+async fn change(mut call: Call) -> Result<Answer> {
+    let room = call.id("room")?;
+    let changes = RoomChanges {
+        topic: call.optional_text("topic")?,
+        position: call.optional_number("position")?,
+        slow_mode_seconds: call.optional_number("slow_mode_seconds")?,
+        is_announcement: call.optional_flag("is_announcement")?,
+    };
+    let changed = call.chat.change_channel(&call.identity, room, changes);
+    changed.await.map(|()| Answer::done())
+}
+
+async fn delete(mut call: Call) -> Result<Answer> {
+    let room = call.id("room")?;
+    let reason = call.optional_text("reason")?;
+    let deleted = call.chat.delete_channel(&call.identity, room, reason);
+    deleted.await.map(|()| Answer::done())
+}

@@ -1,0 +1,86 @@
+//! Guilds: how they come to be, what they say of themselves, and who owns them.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::describe::{Method, Operation, Scope, of_noun};
+use super::input::{flag, id, text};
+use super::{Answer, Call};
+use crate::chat::view::GuildView;
+use crate::chat::{GuildChanges, Result};
+
+pub(super) fn operations() -> Vec<Operation> {
+    of_noun(
+        "guilds",
+        [
+            Operation::new(Method::Get, "guilds", "/guilds", guilds)
+                .about("The guilds of the asking user, in the order of their ids.")
+                .answers::<Guilds>(),
+            Operation::new(Method::Post, "create_guild", "/guilds", create)
+                .about("Makes a guild with a first channel. Whoever asks owns it.")
+                .takes(text("name", "up to 64 characters"))
+                .makes::<GuildView>(),
+            Operation::new(Method::Patch, "change_guild", "/guilds/{guild}", change)
+                .about("Changes what a guild says of itself; what is left out stays.")
+                .scope(Scope::Manage)
+                .takes(text("name", "up to 64 characters").optional())
+                .takes(text("description", "up to 1,000 characters").optional())
+                .takes(flag("is_public", "whether everybody on the instance may join").optional())
+                .answers::<GuildView>(),
+            Operation::new(Method::Post, "join_guild", "/guilds/{guild}/join", join)
+                .about("Joins a public guild.")
+                .answers::<GuildView>(),
+            Operation::new(Method::Delete, "leave_guild", "/guilds/{guild}/members/me", leave)
+                .about("Leaves a guild. Its owner gives it away before."),
+            Operation::new(Method::Put, "transfer_guild", "/guilds/{guild}/owner", transfer)
+                .about("Gives a guild to another member. Only its owner can.")
+                .scope(Scope::Manage)
+                .takes(id("user", "the new owner")),
+        ],
+    )
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Guilds {
+    guilds: Vec<GuildView>,
+}
+
+async fn guilds(call: Call) -> Result<Answer> {
+    let guilds = call.chat.guilds_of(&call.identity).await?;
+    Ok(Answer::of(Guilds { guilds }))
+}
+
+async fn create(mut call: Call) -> Result<Answer> {
+    let name = call.text("name")?;
+    Ok(Answer::of(call.chat.create_guild(&call.identity, &name).await?))
+}
+
+async fn change(mut call: Call) -> Result<Answer> {
+    let guild = call.id("guild")?;
+    let changes = GuildChanges {
+        name: call.optional_text("name")?,
+        description: call.optional_text("description")?,
+        is_public: call.optional_flag("is_public")?,
+    };
+    let changed = call.chat.change_guild_details(&call.identity, guild, changes);
+    Ok(Answer::of(changed.await?))
+}
+
+async fn join(mut call: Call) -> Result<Answer> {
+    let guild = call.id("guild")?;
+    Ok(Answer::of(
+        call.chat.join_public_guild(&call.identity, guild).await?,
+    ))
+}
+
+async fn leave(mut call: Call) -> Result<Answer> {
+    let guild = call.id("guild")?;
+    call.chat.leave_guild(&call.identity, guild).await?;
+    Ok(Answer::done())
+}
+
+async fn transfer(mut call: Call) -> Result<Answer> {
+    let (guild, user) = (call.id("guild")?, call.id("user")?);
+    call.chat.transfer_guild(&call.identity, guild, user).await?;
+    Ok(Answer::done())
+}

@@ -1,0 +1,248 @@
+//! Messages of a room: history, posting, editing, deleting, reactions, the read marker, typing.
+
+use std::sync::Arc;
+
+use madang_storage::Anchor;
+use madang_storage::model::{MessageRecord, RoomId};
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
+use super::describe::{Method, Operation, of_noun};
+use super::input::{flag, id, number, page, text};
+use super::{Answer, Call};
+use crate::chat::view::{HeadView, MarkerView, MessageView, UserView};
+use crate::chat::{DEFAULT_PAGE, Error, History, Post, Posted, Result, list_limit};
+
+pub(super) fn operations() -> Vec<Operation> {
+    of_noun(
+        "messages",
+        [
+            Operation::new(Method::Get, "history", "/rooms/{room}/messages", history)
+                .about("A page of a room's messages, ascending, without a place the newest ones.")
+                .takes(number("before", "messages before this one").optional())
+                .takes(number("after", "messages after this one").optional())
+                .takes(number("around", "this message, and those before and after it").optional())
+                .takes(number("limit", "how many messages, 1 to 200, else 50").optional())
+                .answers::<Page<'static>>(),
+            Operation::new(Method::Post, "post", "/rooms/{room}/messages", post)
+                .about(
+                    "Posts a message. Answers 200 for one that an earlier request with the nonce has posted.",
+                )
+                .takes(text("text", "Markdown source, up to 4,000 characters and 16 KiB"))
+                .takes(number("reply_to", "the message that it answers").optional())
+                .takes(
+                    id(
+                        "nonce",
+                        "a ULID of the client's own; with it a retry posts nothing twice",
+                    )
+                    .optional(),
+                )
+                .makes::<Message<'static>>(),
+            Operation::new(Method::Patch, "edit", "/rooms/{room}/messages/{seq}", edit)
+                .about("Replaces the text of one's own message.")
+                .takes(text("text", "Markdown source, up to 4,000 characters and 16 KiB"))
+                .answers::<Message<'static>>(),
+            Operation::new(Method::Delete, "delete", "/rooms/{room}/messages/{seq}", delete)
+                .about("Deletes a message: one's own, or any for somebody who may. A tombstone stays.")
+                .answers::<Message<'static>>(),
+            Operation::new(
+                Method::Put,
+                "react",
+                "/rooms/{room}/messages/{seq}/reactions/{emoji}",
+                react,
+            )
+            .about("Puts a reaction on a message.")
+            .takes(flag("on", "false takes it back").optional())
+            .answers::<Message<'static>>(),
+            Operation::new(
+                Method::Delete,
+                "take_back_reaction",
+                "/rooms/{room}/messages/{seq}/reactions/{emoji}",
+                take_back,
+            )
+            .about("Takes a reaction back.")
+            .answers::<Message<'static>>(),
+            Operation::new(
+                Method::Get,
+                "reactors",
+                "/rooms/{room}/messages/{seq}/reactions/{emoji}",
+                reactors,
+            )
+            .about("A page of those who reacted with an emoji, in the order of their ids.")
+            .takes_all(page())
+            .answers::<Reactors>(),
+            Operation::new(Method::Put, "mark", "/rooms/{room}/marker", mark)
+                .about("Moves one's own read marker forward.")
+                .takes(number("seq", "the newest message that was read"))
+                .answers::<Marked>(),
+            Operation::new(Method::Post, "typing", "/rooms/{room}/typing", typing)
+                .about("Tells those who look at the room that one types in it."),
+        ],
+    )
+}
+
+/// A message as an answer has it.
+#[derive(Serialize, JsonSchema)]
+struct Message<'a> {
+    message: MessageView<'a>,
+    /// Whether an earlier request with the same nonce posted it. Only in answers to `post`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replayed: Option<bool>,
+}
+
+/// A page of messages as an answer has it.
+#[derive(Serialize, JsonSchema)]
+struct Page<'a> {
+    head: HeadView,
+    messages: Vec<MessageView<'a>>,
+}
+
+/// A message that is shown when it is encoded: until then it is shared, not copied.
+struct Shown {
+    room: RoomId,
+    record: Arc<MessageRecord>,
+    replayed: Option<bool>,
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let message = MessageView::new(self.room, &self.record);
+        let replayed = self.replayed;
+        Message { message, replayed }.serialize(serializer)
+    }
+}
+
+/// A page likewise.
+struct ShownPage {
+    room: RoomId,
+    page: History,
+}
+
+impl Serialize for ShownPage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let messages = self.page.messages.iter().map(|(record, mine)| MessageView {
+            mine: Some(mine.clone()),
+            ..MessageView::new(self.room, record)
+        });
+        Page {
+            head: self.page.head,
+            messages: messages.collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Reactors {
+    users: Vec<UserView>,
+    more: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Marked {
+    marker: MarkerView,
+    /// How many messages are unread; exact up to 99, 100 stands for more.
+    unread: u64,
+}
+
+fn shown(room: RoomId, posted: Posted) -> Answer {
+    Answer::of(Shown {
+        room,
+        record: posted.record,
+        replayed: None,
+    })
+}
+
+async fn history(mut call: Call) -> Result<Answer> {
+    let room = call.id("room")?;
+    let anchors = [
+        call.optional_number("before")?.map(Anchor::Before),
+        call.optional_number("after")?.map(Anchor::After),
+        call.optional_number("around")?.map(Anchor::Around),
+    ];
+    let limit = call.optional_number("limit")?;
+    let mut given = anchors.into_iter().flatten();
+    let anchor = given.next().unwrap_or(Anchor::Latest);
+    if given.next().is_some() {
+        return Err(Error::invalid(
+            "before",
+            "only one of before, after and around can be given",
+        ));
+    }
+    let limit = limit.map_or(DEFAULT_PAGE, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let page = call.chat.history(&call.identity, room, anchor, limit).await?;
+    Ok(Answer::of(ShownPage { room, page }))
+}
+
+async fn post(mut call: Call) -> Result<Answer> {
+    let room = call.id("room")?;
+    let post = Post {
+        text: call.text("text")?,
+        reply_to: call.optional_number("reply_to")?,
+        nonce: call.optional_id("nonce")?,
+    };
+    let posted = call.chat.post(&call.identity, room, post).await?;
+    let status = if posted.replayed { 200 } else { 201 };
+    let shown = Shown {
+        room,
+        record: posted.record,
+        replayed: Some(posted.replayed),
+    };
+    Ok(Answer::of(shown).with_status(status))
+}
+
+async fn edit(mut call: Call) -> Result<Answer> {
+    let (room, seq, text) = (call.id("room")?, call.number("seq")?, call.text("text")?);
+    let edited = call.chat.edit(&call.identity, room, seq, text).await?;
+    Ok(shown(room, edited))
+}
+
+async fn delete(mut call: Call) -> Result<Answer> {
+    let (room, seq) = (call.id("room")?, call.number("seq")?);
+    let deleted = call.chat.delete(&call.identity, room, seq).await?;
+    Ok(shown(room, deleted))
+}
+
+async fn react(mut call: Call) -> Result<Answer> {
+    let on = call.optional_flag("on")?.unwrap_or(true);
+    set_reaction(call, on).await
+}
+
+async fn take_back(call: Call) -> Result<Answer> {
+    set_reaction(call, false).await
+}
+
+async fn set_reaction(mut call: Call, on: bool) -> Result<Answer> {
+    let (room, seq, emoji) = (call.id("room")?, call.number("seq")?, call.text("emoji")?);
+    let reacted = call.chat.react(&call.identity, room, seq, &emoji, on).await?;
+    Ok(shown(room, reacted))
+}
+
+async fn reactors(mut call: Call) -> Result<Answer> {
+    let (room, seq, emoji) = (call.id("room")?, call.number("seq")?, call.text("emoji")?);
+    let after = call.optional_id("after")?;
+    let limit = list_limit(call.optional_number("limit")?)?;
+    let people = call
+        .chat
+        .reactors(&call.identity, room, seq, &emoji, after, limit)
+        .await?;
+    Ok(Answer::of(Reactors {
+        users: people.users,
+        more: people.more,
+    }))
+}
+
+async fn mark(mut call: Call) -> Result<Answer> {
+    let (room, seq) = (call.id("room")?, call.number("seq")?);
+    let read = call.chat.mark(&call.identity, room, seq).await?;
+    Ok(Answer::of(Marked {
+        marker: read.marker,
+        unread: read.unread,
+    }))
+}
+
+async fn typing(mut call: Call) -> Result<Answer> {
+    let room = call.id("room")?;
+    call.chat.typing(&call.identity, room).await?;
+    Ok(Answer::done())
+}

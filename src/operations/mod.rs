@@ -1,0 +1,192 @@
+//! What can be asked of Madang: one table of operations, from which the REST routes, the gateway's requests and the
+//! OpenAPI description are made.
+//!
+//! One file per noun. An operation is an entry in its noun's table and a function below it, which reads its fields, calls
+//! one function of `chat`, and answers. A request is checked against the entry before the function sees it, so the
+//! description is what holds.
+
+mod accounts;
+mod answer;
+mod channels;
+mod describe;
+mod guilds;
+mod input;
+mod instance;
+mod invites;
+mod members;
+mod messages;
+mod people;
+mod relations;
+mod roles;
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+pub use answer::Answer;
+pub use describe::{Answers, Method, Operation, Scope};
+pub use input::{Input, Kind, Place};
+
+use crate::chat::{Chat, Code, Error, Identity, Result};
+use crate::fields::Fields;
+
+/// All operations, by name.
+struct Table {
+    operations: Vec<Operation>,
+    by_name: HashMap<&'static str, usize>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let operations: Vec<Operation> = [
+        people::operations(),
+        relations::operations(),
+        accounts::operations(),
+        instance::operations(),
+        guilds::operations(),
+        members::operations(),
+        roles::operations(),
+        invites::operations(),
+        channels::operations(),
+        messages::operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let names = operations.iter().map(|operation| operation.name);
+    let by_name = names.enumerate().map(|(at, name)| (name, at)).collect();
+    Table { operations, by_name }
+});
+
+/// Every operation, noun by noun.
+pub fn all() -> &'static [Operation] {
+    &TABLE.operations
+}
+
+/// The operation with this name.
+pub fn find(name: &str) -> Option<&'static Operation> {
+    TABLE.by_name.get(name).map(|at| &TABLE.operations[*at])
+}
+
+/// A request on its way to its function: who asks, and the fields, which fit the operation's description.
+pub struct Call {
+    /// The logic.
+    pub chat: Chat,
+    /// Who asks.
+    pub identity: Identity,
+    /// The address by which the asking client knows this server; links are made with it.
+    pub own_url: String,
+    /// What was asked. Read by [`Call::id`] and the like.
+    pub fields: Fields,
+}
+
+/// What a function's future is.
+type Running = Pin<Box<dyn Future<Output = Result<Answer>> + Send>>;
+
+impl Operation {
+    /// Carries out a request: the one door for every transport.
+    pub async fn call(&self, mut call: Call) -> Result<Answer> {
+        call.identity.require(self.scope.into())?;
+        let mut checked = Vec::with_capacity(self.inputs.len());
+        for input in &self.inputs {
+            if let Some(value) = input.take(&mut call.fields)? {
+                checked.push((input.name, value));
+            }
+        }
+        std::mem::replace(&mut call.fields, Fields::from_iter(checked)).finish()?;
+        (self.run)(call).await
+    }
+}
+
+/// Functions read what the description has already found to be there and well formed. What it does not describe is never
+/// there, which the first try of a new operation shows.
+impl Call {
+    fn id<T: FromStr>(&mut self, name: &'static str) -> Result<T> {
+        self.fields.id(name)
+    }
+
+    fn optional_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>> {
+        self.fields.optional_id(name)
+    }
+
+    fn text(&mut self, name: &'static str) -> Result<String> {
+        self.fields.text(name)
+    }
+
+    fn optional_text(&mut self, name: &'static str) -> Result<Option<String>> {
+        self.fields.optional_text(name)
+    }
+
+    fn number(&mut self, name: &'static str) -> Result<u64> {
+        self.fields.number(name)
+    }
+
+    fn optional_number(&mut self, name: &'static str) -> Result<Option<u64>> {
+        self.fields.optional_number(name)
+    }
+
+    fn optional_flag(&mut self, name: &'static str) -> Result<Option<bool>> {
+        self.fields.optional_flag(name)
+    }
+
+    /// At most as many as the description allows.
+    fn ids<T: FromStr>(&mut self, name: &'static str) -> Result<Vec<T>> {
+        self.fields.ids(name, usize::MAX)
+    }
+
+    fn optional_texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {
+        self.fields.optional_texts(name, usize::MAX)
+    }
+
+    fn nullable_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<Option<T>>> {
+        self.fields.nullable_id(name)
+    }
+
+    fn nullable_number(&mut self, name: &'static str) -> Result<Option<Option<u64>>> {
+        self.fields.nullable_number(name)
+    }
+}
+
+/// What a client gets that asks for something that is not in the table.
+pub fn unknown() -> Error {
+    Error {
+        field: Some("op".into()),
+        ..Error::new(Code::UnknownOp, "there is no such operation")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_is_there_once_and_says_what_it_is() {
+        let mut names = HashSet::new();
+        let mut routes = HashSet::new();
+        for operation in all() {
+            let Operation { name, path, .. } = operation;
+            assert!(names.insert(name), "{name} is there twice");
+            assert!(routes.insert((operation.method, path)), "{path} is there twice");
+            assert!(operation.about.ends_with('.'), "{name} does not say what it does");
+            let mut inputs = HashSet::new();
+            for input in &operation.inputs {
+                assert!(inputs.insert(input.name), "{name} takes {} twice", input.name);
+                assert!(!input.about.is_empty(), "{name}: {} is not described", input.name);
+            }
+            for part in operation.path_parts() {
+                assert!(inputs.contains(part), "{name} does not describe {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_operation_is_found_by_its_name() {
+        assert_eq!(
+            find("post").map(|operation| operation.path),
+            Some("/rooms/{room}/messages")
+        );
+        assert!(find("unheard_of").is_none());
+    }
+}
