@@ -178,6 +178,12 @@ impl Chat {
     }
 
     pub(super) async fn deactivate_by(&self, by: Option<UserId>, user: UserId) -> Result<()> {
+        self.intend_deactivation(by, user).await?;
+        self.carry_out_deactivation(user).await
+    }
+
+    /// Takes an administrator's right away, and notes what is to be done: from here on the deactivation goes through.
+    pub(super) async fn intend_deactivation(&self, by: Option<UserId>, user: UserId) -> Result<()> {
         for _ in 0..MAX_TRIES {
             self.settle_deactivations().await?;
             let found = self.administrators().await?;
@@ -192,7 +198,7 @@ impl Chat {
                 row.leaving.push(user);
             }
             if self.replace_administrators(found.version, &row).await? {
-                return self.carry_out_deactivation(user).await;
+                return Ok(());
             }
         }
         Err(kept_changing())

@@ -3,7 +3,8 @@
 use madang_storage::model::UserId;
 
 use super::administrators::AccountList;
-use super::{Chat, Code, Error, Result, list_limit, names, secrets};
+use super::guilds::MAX_LIST;
+use super::{Chat, Code, Error, Result, names, secrets};
 
 impl Chat {
     /// Makes an account, which joins the guild that open sign-ups lead into. Without a password one is made up. Answers
@@ -64,7 +65,7 @@ impl Chat {
 
     /// A page of all accounts.
     pub async fn operator_lists(&self, after: Option<UserId>) -> Result<AccountList> {
-        self.account_page(after, list_limit(None)?).await
+        self.account_page(after, MAX_LIST).await
     }
 
     async fn user_named(&self, name: &str) -> Result<UserId> {

@@ -123,7 +123,10 @@ impl Chat {
 
     async fn relate(&self, identity: &Identity, relation: Relation, other: UserId, on: bool) -> Result<()> {
         if other == identity.user {
-            return Err(Error::invalid("user", "this is about others"));
+            return Err(Error::new(
+                Code::Conflict,
+                "this is about others, and not oneself",
+            ));
         }
         let user = identity.user;
         let is_so = self.store().rows(&[relation.key(user, other)]).await?;

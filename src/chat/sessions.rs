@@ -47,7 +47,7 @@ impl StateRecord for Session {
 
 /// Where a user's session is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Entry {
+pub(super) struct Entry {
     /// The hash of its token.
     hash: Vec<u8>,
     at: Timestamp,

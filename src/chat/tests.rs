@@ -1,1 +1,407 @@
-//! The logic over a real store, in states that are hard to reach from outside.
+//! The logic over a real store, in states that are hard to reach from outside: cut off between two writes, and by count
+//! instead of by clock.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use madang_storage::embedded::{self, Options};
+use madang_storage::model::{Commit, StateOutcome, StateTable, UserId};
+use madang_storage::{Env, StateRecord, Store};
+
+use super::accounts::{Account, Visitor};
+use super::credentials::Credentials;
+use super::registration::RegistrationRow;
+use super::sessions::SignedIn;
+use super::{Chat, Code, Identity, NewAccessToken, Places, Scopes, SetUp};
+use crate::broker::memory::Bus;
+use crate::hub::{Encoder, FrameKey, Hub, Signal};
+
+/// Nobody is connected.
+struct NoFrames;
+
+impl Encoder for NoFrames {
+    fn event(&self, _key: FrameKey, _commit: &Commit) -> Bytes {
+        Bytes::new()
+    }
+
+    fn signal(&self, _key: FrameKey, _signal: &Signal) -> Bytes {
+        Bytes::new()
+    }
+}
+
+/// A life of a node over data that may outlive it.
+fn begin(store: &Store) -> Chat {
+    let hub = Hub::new(Arc::new(NoFrames));
+    let chat = Chat::new(
+        store.clone(),
+        Env::system(),
+        Places::default(),
+        hub.clone(),
+        Bus::new().join(),
+    );
+    hub.attach(store.clone(), Arc::new(chat.clone()));
+    chat
+}
+
+struct World {
+    chat: Chat,
+    /// Who set the instance up.
+    owner: SignedIn,
+    _folder: tempfile::TempDir,
+}
+
+const PASSWORD: &str = "correct horse";
+
+fn visitor() -> Visitor {
+    Visitor {
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        device: "a test".to_owned(),
+    }
+}
+
+fn credentials(name: &str, password: &str) -> Credentials {
+    Credentials {
+        name: name.to_owned(),
+        password: password.to_owned(),
+    }
+}
+
+fn identity(signed_in: &SignedIn) -> Identity {
+    Identity {
+        user: signed_in.user.id,
+        session: signed_in.session,
+        scopes: Scopes::ALL,
+    }
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = Options {
+            min_free_bytes: 0,
+            ..Options::default()
+        };
+        let store = embedded::open(folder.path(), options)
+            .expect("the store opens")
+            .store();
+        let chat = begin(&store);
+        let token = chat.open_setup().await.expect("a start").expect("a link");
+        let request = SetUp {
+            token,
+            instance_name: "yard".to_owned(),
+            guild_name: "guild".to_owned(),
+            owner: credentials("owner", PASSWORD),
+        };
+        let owner = chat.set_up(request, &visitor()).await.expect("a set-up");
+        Self {
+            chat,
+            owner,
+            _folder: folder,
+        }
+    }
+
+    fn owner(&self) -> Identity {
+        identity(&self.owner)
+    }
+
+    async fn add(&self, name: &str) -> SignedIn {
+        let added = self.chat.operator_adds(name, Some(PASSWORD)).await;
+        added.expect("an account");
+        self.sign_in(name).await
+    }
+
+    async fn sign_in(&self, name: &str) -> SignedIn {
+        let signed_in = self.chat.sign_in(&credentials(name, PASSWORD), &visitor()).await;
+        signed_in.expect("a login")
+    }
+
+    async fn account(&self, user: UserId) -> Account {
+        let account = self.chat.account(user).await.expect("read");
+        account.expect("an account").record
+    }
+
+    async fn keys(&self, table: StateTable) -> Vec<Vec<u8>> {
+        let page = self.chat.store().state_list(table, &[], None, 100).await;
+        page.expect("rows").rows.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Removes all rows of a table, as if they had never been written.
+    async fn lose<T: StateRecord>(&self) {
+        for key in self.keys(T::TABLE).await {
+            let key = madang_storage::model::StateKey { table: T::TABLE, key };
+            let found = self.chat.store().state::<T>(&key).await.expect("read");
+            let version = found.expect("a row").version;
+            let outcome = self.chat.store().state_delete(key, version).await;
+            assert!(matches!(outcome, Ok(StateOutcome::Written { .. })));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_name_costs_the_same_work_as_a_wrong_password() {
+    let world = World::new().await;
+    let gone = world.add("gone").await;
+    world
+        .chat
+        .deactivate(&world.owner(), gone.user.id)
+        .await
+        .expect("done");
+    let computed = || world.chat.inner.passwords.computed.load(Ordering::SeqCst);
+    for (name, password) in [
+        ("owner", "a wrong password"),
+        ("nobody", PASSWORD),
+        ("no name at all! ", PASSWORD),
+        ("gone", PASSWORD),
+    ] {
+        let before = computed();
+        let refused = world.chat.sign_in(&credentials(name, password), &visitor()).await;
+        let error = refused.expect_err(name);
+        assert_eq!(error.code, Code::WrongCredentials, "{name}");
+        assert_eq!(error.field, None, "{name}");
+        assert_eq!(computed() - before, 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_no_index_knows_ends_with_all_others() {
+    let world = World::new().await;
+    let jiho = world.add("jiho").await;
+    let lost = world.sign_in("jiho").await;
+    // Cut off between the two writes, the other way round than they are made.
+    world.lose::<super::sessions::Entry>().await;
+    world.chat.prove(&lost.token).await.expect("it works");
+    world
+        .chat
+        .revoke_other_sessions(&identity(&jiho))
+        .await
+        .expect("revoked");
+    world
+        .chat
+        .prove(&jiho.token)
+        .await
+        .expect("the one that asks goes on");
+    let error = world.chat.prove(&lost.token).await.expect_err("it has ended");
+    assert_eq!(error.code, Code::Unauthenticated);
+    let listed = world.chat.sessions(&identity(&jiho)).await.expect("a list");
+    assert!(listed.sessions.iter().all(|session| session.id != lost.session));
+
+    // The other way round there is an entry and no session: it is no login, and opens nothing.
+    let other = world.sign_in("jiho").await;
+    world.lose::<super::sessions::Session>().await;
+    assert!(world.chat.prove(&other.token).await.is_err());
+    let listed = world.chat.sessions(&identity(&jiho)).await.expect("a list");
+    assert_eq!(listed.sessions, []);
+    let revoked = world.chat.revoke_session(&identity(&jiho), other.session).await;
+    assert_eq!(revoked.expect_err("there is none").code, Code::NotFound);
+}
+
+#[tokio::test]
+async fn whoever_changes_the_password_first_ends_the_login_that_was_being_made() {
+    let world = World::new().await;
+    let jiho = world.add("jiho").await;
+    let generation = world.account(jiho.user.id).await.generation;
+    let asks = identity(&jiho);
+    let changed = world.chat.change_password(&asks, PASSWORD, "battery staple");
+    changed.await.expect("changed");
+    // The password was proved before, the session is written after.
+    let late = world
+        .chat
+        .start_session(jiho.user.id, generation, &visitor())
+        .await
+        .expect("a session");
+    assert!(world.chat.prove(&late.token).await.is_err());
+    world.chat.prove(&jiho.token).await.expect("the one that asked");
+}
+
+#[tokio::test]
+async fn people_have_so_many_sessions_and_the_oldest_makes_room() {
+    let world = World::new().await;
+    let first = world.add("jiho").await;
+    let mut last = None;
+    for _ in 0..super::sessions::MAX_SESSIONS {
+        let made = world.chat.start_session(first.user.id, 0, &visitor()).await;
+        last = Some(made.expect("a session"));
+    }
+    let last = last.expect("the last one");
+    assert!(world.chat.prove(&first.token).await.is_err());
+    let listed = world.chat.sessions(&identity(&last)).await.expect("a list");
+    assert_eq!(listed.sessions.len(), super::sessions::MAX_SESSIONS);
+}
+
+#[tokio::test]
+async fn a_deactivation_that_was_cut_off_is_carried_to_its_end() {
+    let world = World::new().await;
+    let jiho = world.add("jiho").await;
+    let user = jiho.user.id;
+    world
+        .chat
+        .grant_administrator(&world.owner(), user)
+        .await
+        .expect("granted");
+    let token = NewAccessToken {
+        name: "bot".to_owned(),
+        scopes: vec!["read".to_owned()],
+        expires_in_seconds: None,
+    };
+    let token = world.chat.create_access_token(&identity(&jiho), token).await;
+    let token = token.expect("a token").token.expect("its secret");
+    world.chat.prove(&token).await.expect("it works");
+
+    // Only the first write: the right is gone, and what is to be done is noted.
+    world.chat.intend_deactivation(None, user).await.expect("noted");
+    assert!(!world.account(user).await.deactivated);
+    let error = world
+        .chat
+        .grant_administrator(&world.owner(), user)
+        .await
+        .expect_err("nobody gives it back");
+    assert_eq!(error.code, Code::Conflict);
+    assert!(world.account(user).await.deactivated, "carried to its end");
+
+    world.chat.reactivate(&world.owner(), user).await.expect("let in");
+    let again = world.sign_in("jiho").await;
+    for ended in [&jiho.token, &token] {
+        assert!(world.chat.prove(ended).await.is_err(), "what ended stays so");
+    }
+    world.chat.intend_deactivation(None, user).await.expect("noted");
+    let next_life = begin(world.chat.store());
+    assert_eq!(next_life.open_setup().await, Ok(None));
+    assert!(world.account(user).await.deactivated, "by the next start");
+    assert!(next_life.prove(&again.token).await.is_err());
+}
+
+#[tokio::test]
+async fn there_is_always_an_administrator() {
+    let world = World::new().await;
+    let jiho = world.add("jiho").await;
+    let (minji, jiho) = (world.owner(), identity(&jiho));
+    let code = |done: super::Result<()>| done.expect_err("refused").code;
+    let last = world.chat.revoke_administrator(&minji, minji.user).await;
+    assert_eq!(code(last), Code::Conflict);
+    assert_eq!(
+        code(world.chat.deactivate(&minji, minji.user).await),
+        Code::Conflict
+    );
+    assert_eq!(
+        code(world.chat.deactivate(&jiho, minji.user).await),
+        Code::Forbidden
+    );
+    let mut winners = [0, 0];
+    for _ in 0..20 {
+        world
+            .chat
+            .operator_makes_administrator("owner", true)
+            .await
+            .expect("granted");
+        world
+            .chat
+            .operator_makes_administrator("jiho", true)
+            .await
+            .expect("granted");
+        let (one, other) = tokio::join!(
+            world.chat.revoke_administrator(&minji, jiho.user),
+            world.chat.revoke_administrator(&jiho, minji.user),
+        );
+        assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+        winners[usize::from(other.is_ok())] += 1;
+        let left = world.chat.account_page(None, 10).await.expect("a page").accounts;
+        assert_eq!(left.iter().filter(|account| account.is_administrator).count(), 1);
+    }
+    assert_eq!(winners[0] + winners[1], 20);
+}
+
+#[tokio::test]
+async fn data_without_a_list_of_administrators_gets_one() {
+    let world = World::new().await;
+    let jiho = world.add("jiho").await;
+    // As data of an earlier version is.
+    for key in world.keys(StateTable::Settings).await {
+        let key = madang_storage::model::StateKey {
+            table: StateTable::Settings,
+            key,
+        };
+        world.chat.store().state_delete(key, 1).await.expect("deleted");
+    }
+    let me = world.chat.me(&world.owner()).await.expect("me");
+    assert!(me.owner);
+    assert!(!world.chat.me(&identity(&jiho)).await.expect("me").owner);
+}
+
+#[tokio::test]
+async fn no_token_allows_more_than_its_maker_may() {
+    let world = World::new().await;
+    let jiho = world.add("jiho").await;
+    let make = |maker: Identity, scopes: &[&str], seconds: u64| {
+        let new = NewAccessToken {
+            name: "bot".to_owned(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            expires_in_seconds: Some(seconds),
+        };
+        let chat = world.chat.clone();
+        async move { chat.create_access_token(&maker, new).await }
+    };
+    let at_fault = |made: super::Result<super::AccessTokenView>| {
+        let error = made.expect_err("refused");
+        (error.code, error.field.map(|field| field.into_owned()))
+    };
+    let about = |code, field: &str| (code, Some(field.to_owned()));
+    let own = identity(&jiho);
+    assert_eq!(
+        at_fault(make(own, &["admin"], 60).await),
+        about(Code::Forbidden, "scopes")
+    );
+    assert_eq!(
+        at_fault(make(own, &[], 60).await),
+        about(Code::InvalidField, "scopes")
+    );
+    for seconds in [0, u64::MAX] {
+        let refused = at_fault(make(own, &["read"], seconds).await);
+        assert_eq!(refused, about(Code::InvalidField, "expires_in_seconds"));
+    }
+    let made = make(own, &["read", "account"], 600).await.expect("a token");
+    let secret = made.token.expect("its secret");
+    let by_token = world.chat.prove(&secret).await.expect("it works").identity;
+    assert_eq!(by_token.scopes, Scopes::READ | Scopes::ACCOUNT);
+    assert_eq!(
+        at_fault(make(by_token, &["read", "write"], 60).await),
+        about(Code::Forbidden, "scopes")
+    );
+    assert_eq!(
+        at_fault(make(by_token, &["read"], 6_000).await),
+        about(Code::Forbidden, "expires_in_seconds")
+    );
+    make(by_token, &["read"], 60).await.expect("less is fine");
+    // Exact, also when all come at once.
+    let many = (0..60).map(|_| make(own, &["read"], 60));
+    let mut made = 0;
+    let mut tasks = tokio::task::JoinSet::new();
+    for one in many {
+        tasks.spawn(one);
+    }
+    while let Some(one) = tasks.join_next().await {
+        match one.expect("no panic") {
+            Ok(_) => made += 1,
+            Err(error) => assert!(matches!(error.code, Code::TooMany | Code::Conflict), "{error}"),
+        }
+    }
+    assert!(made <= 48, "{made}");
+    let listed = world.chat.access_tokens(&own).await.expect("a list").tokens;
+    assert_eq!(listed.len(), made + 2);
+    assert!(listed.iter().all(|token| token.token.is_none()));
+}
+
+#[tokio::test]
+async fn a_guild_that_is_gone_keeps_nobody_from_coming_in() {
+    let world = World::new().await;
+    let row = RegistrationRow {
+        welcome_guild: Some(madang_storage::model::GuildId::from_u128(404)),
+        ..RegistrationRow::default()
+    };
+    let key = madang_storage::model::StateKey::new(StateTable::Settings, &[b"registration"]);
+    let written = world.chat.store().state_insert(key, &row, None).await;
+    written.expect("written");
+    let jiho = world.add("jiho").await;
+    assert_eq!(world.chat.guilds_of(&identity(&jiho)).await, Ok(Vec::new()));
+}

@@ -21,10 +21,16 @@ pub struct Time(pub Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Beyond what the calendar holds the last moment of it is shown: such a time was never made by a clock.
         let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
         let moment = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
-        serializer.collect_str(&format_args!("{moment:.3}"))
+        write!(f, "{moment:.3}")
     }
 }
 
