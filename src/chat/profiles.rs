@@ -152,7 +152,7 @@ impl Chat {
         });
     }
 
-    /// Answers the new rev, or `None` when it was so already.
+    /// Answers the new version, or `None` when it was so already.
     async fn append_profile(&self, user: UserId, changes: Checked) -> Result<Option<u64>> {
         let row = RowKey::User(user);
         let command = Command {
@@ -167,14 +167,18 @@ impl Chat {
             let Some(Row::User(present)) = rows.get(&row) else {
                 return Err(Some(Error::unauthenticated()));
             };
-            let user = changes.applied_to(present);
+            let mut user = changes.applied_to(present);
             if user == *present {
                 return Err(None);
             }
+            user.version += 1;
             Ok(Fact::UserChanged { user }.into())
         };
         match self.store().append(command, decide).await {
-            Ok(appended) => Ok(Some(appended.commit.event.rev())),
+            Ok(appended) => match &appended.commit.event.fact {
+                Fact::UserChanged { user } => Ok(Some(user.version)),
+                _ => Ok(None),
+            },
             Err(AppendError::Refused(None)) => Ok(None),
             Err(AppendError::Refused(Some(error))) => Err(error),
             Err(AppendError::Store(error)) => Err(error.into()),
@@ -182,8 +186,6 @@ impl Chat {
     }
 
     async fn profile_of(&self, id: UserId) -> Result<Profile> {
-        // The head first: what is read after it is at least as new.
-        let version = self.store().head(StreamId::User(id)).await?.rev;
         let user = self.store().user(id).await?.ok_or_else(Error::not_found)?;
         Ok(Profile {
             id,
@@ -191,7 +193,7 @@ impl Chat {
             display_name: user.display_name,
             bio: user.bio,
             colour: user.colour.map(ColourView),
-            version,
+            version: user.version,
         })
     }
 
