@@ -120,7 +120,14 @@ async fn carry_out(chat: &Chat, ask: AccountAsk) -> Result<AccountAnswer> {
         } => {
             let made = chat.operator_adds(&name, password.as_deref()).await?;
             if administrator {
-                chat.operator_makes_administrator(&name, true).await?;
+                let granted = chat.operator_makes_administrator(&name, true).await;
+                granted.map_err(|error| {
+                    let text = format!(
+                        "the account is made, but it is no administrator: {}",
+                        error.message
+                    );
+                    Error::new(error.code, text)
+                })?;
             }
             Ok(told(made))
         }

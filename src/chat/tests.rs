@@ -1,143 +1,18 @@
 //! The logic over a real store, in states that are hard to reach from outside: cut off between two writes, and by count
 //! instead of by clock.
 
-use std::net::{IpAddr, Ipv4Addr};
+mod world;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use madang_storage::embedded::{self, Options};
-use madang_storage::model::{Commit, StateOutcome, StateTable, UserId};
-use madang_storage::{Env, StateRecord, Store};
+use madang_storage::Command;
+use madang_storage::model::{EventId, Fact, GuildId, Head, Rows, StateKey, StateTable, StreamId, UserId};
 
-use super::accounts::{Account, Visitor};
-use super::credentials::Credentials;
 use super::registration::RegistrationRow;
-use super::sessions::SignedIn;
-use super::{Chat, Code, Identity, NewAccessToken, Places, Scopes, SetUp};
-use crate::broker::memory::Bus;
-use crate::hub::{Encoder, FrameKey, Hub, Signal};
-
-/// Nobody is connected.
-struct NoFrames;
-
-impl Encoder for NoFrames {
-    fn event(&self, _key: FrameKey, _commit: &Commit) -> Bytes {
-        Bytes::new()
-    }
-
-    fn signal(&self, _key: FrameKey, _signal: &Signal) -> Bytes {
-        Bytes::new()
-    }
-}
-
-/// A life of a node over data that may outlive it.
-fn begin(store: &Store) -> Chat {
-    let hub = Hub::new(Arc::new(NoFrames));
-    let chat = Chat::new(
-        store.clone(),
-        Env::system(),
-        Places::default(),
-        hub.clone(),
-        Bus::new().join(),
-    );
-    hub.attach(store.clone(), Arc::new(chat.clone()));
-    chat
-}
-
-struct World {
-    chat: Chat,
-    /// Who set the instance up.
-    owner: SignedIn,
-    _folder: tempfile::TempDir,
-}
-
-const PASSWORD: &str = "correct horse";
-
-fn visitor() -> Visitor {
-    Visitor {
-        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        device: "a test".to_owned(),
-    }
-}
-
-fn credentials(name: &str, password: &str) -> Credentials {
-    Credentials {
-        name: name.to_owned(),
-        password: password.to_owned(),
-    }
-}
-
-fn identity(signed_in: &SignedIn) -> Identity {
-    Identity {
-        user: signed_in.user.id,
-        session: signed_in.session,
-        scopes: Scopes::ALL,
-    }
-}
-
-impl World {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let options = Options {
-            min_free_bytes: 0,
-            ..Options::default()
-        };
-        let store = embedded::open(folder.path(), options)
-            .expect("the store opens")
-            .store();
-        let chat = begin(&store);
-        let token = chat.open_setup().await.expect("a start").expect("a link");
-        let request = SetUp {
-            token,
-            instance_name: "yard".to_owned(),
-            guild_name: "guild".to_owned(),
-            owner: credentials("owner", PASSWORD),
-        };
-        let owner = chat.set_up(request, &visitor()).await.expect("a set-up");
-        Self {
-            chat,
-            owner,
-            _folder: folder,
-        }
-    }
-
-    fn owner(&self) -> Identity {
-        identity(&self.owner)
-    }
-
-    async fn add(&self, name: &str) -> SignedIn {
-        let added = self.chat.operator_adds(name, Some(PASSWORD)).await;
-        added.expect("an account");
-        self.sign_in(name).await
-    }
-
-    async fn sign_in(&self, name: &str) -> SignedIn {
-        let signed_in = self.chat.sign_in(&credentials(name, PASSWORD), &visitor()).await;
-        signed_in.expect("a login")
-    }
-
-    async fn account(&self, user: UserId) -> Account {
-        let account = self.chat.account(user).await.expect("read");
-        account.expect("an account").record
-    }
-
-    async fn keys(&self, table: StateTable) -> Vec<Vec<u8>> {
-        let page = self.chat.store().state_list(table, &[], None, 100).await;
-        page.expect("rows").rows.into_iter().map(|(key, _)| key).collect()
-    }
-
-    /// Removes all rows of a table, as if they had never been written.
-    async fn lose<T: StateRecord>(&self) {
-        for key in self.keys(T::TABLE).await {
-            let key = madang_storage::model::StateKey { table: T::TABLE, key };
-            let found = self.chat.store().state::<T>(&key).await.expect("read");
-            let version = found.expect("a row").version;
-            let outcome = self.chat.store().state_delete(key, version).await;
-            assert!(matches!(outcome, Ok(StateOutcome::Written { .. })));
-        }
-    }
-}
+use super::{Code, Identity, NewAccessToken, Scopes};
+use crate::hub::{FrameKey, Outlet};
+use world::{Ear, Line, PASSWORD, World, begin, credentials, identity, visitor};
 
 #[tokio::test]
 async fn a_wrong_name_costs_the_same_work_as_a_wrong_password() {
@@ -266,7 +141,7 @@ async fn a_deactivation_that_was_cut_off_is_carried_to_its_end() {
         assert!(world.chat.prove(ended).await.is_err(), "what ended stays so");
     }
     world.chat.intend_deactivation(None, user).await.expect("noted");
-    let next_life = begin(world.chat.store());
+    let next_life = begin(world.chat.store(), world.bus.join());
     assert_eq!(next_life.open_setup().await, Ok(None));
     assert!(world.account(user).await.deactivated, "by the next start");
     assert!(next_life.prove(&again.token).await.is_err());
@@ -318,7 +193,7 @@ async fn data_without_a_list_of_administrators_gets_one() {
     let jiho = world.add("jiho").await;
     // As data of an earlier version is.
     for key in world.keys(StateTable::Settings).await {
-        let key = madang_storage::model::StateKey {
+        let key = StateKey {
             table: StateTable::Settings,
             key,
         };
@@ -396,12 +271,132 @@ async fn no_token_allows_more_than_its_maker_may() {
 async fn a_guild_that_is_gone_keeps_nobody_from_coming_in() {
     let world = World::new().await;
     let row = RegistrationRow {
-        welcome_guild: Some(madang_storage::model::GuildId::from_u128(404)),
+        welcome_guild: Some(GuildId::from_u128(404)),
         ..RegistrationRow::default()
     };
-    let key = madang_storage::model::StateKey::new(StateTable::Settings, &[b"registration"]);
+    let key = StateKey::new(StateTable::Settings, &[b"registration"]);
     let written = world.chat.store().state_insert(key, &row, None).await;
     written.expect("written");
     let jiho = world.add("jiho").await;
     assert_eq!(world.chat.guilds_of(&identity(&jiho)).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn what_ends_on_one_node_closes_sockets_on_another() {
+    let world = World::new().await;
+    let jiho = world.add("jiho").await;
+    let beside = world.sign_in("jiho").await;
+    let broker = world.bus.join();
+    let other_node = begin(world.chat.store(), broker.clone());
+    let started = broker.start(Arc::new(Ear(other_node.clone()))).await;
+    started.expect("it hears");
+    let connect = |identity: Identity| {
+        let line = Arc::new(Line::default());
+        let outlet: Arc<dyn Outlet> = line.clone();
+        let (user, session) = (identity.user, identity.session);
+        other_node.hub().enter(user, session, FrameKey(0), outlet);
+        line
+    };
+    let token = NewAccessToken {
+        name: "bot".to_owned(),
+        scopes: vec!["read".to_owned()],
+        expires_in_seconds: None,
+    };
+    let token = world.chat.create_access_token(&identity(&jiho), token).await;
+    let token = token.expect("a token").token.expect("its secret");
+    let by_token = other_node.authenticate(&token).await.expect("it works");
+    let (own, others) = (connect(identity(&jiho)), connect(identity(&beside)));
+    let (programs, owners) = (connect(by_token), connect(world.owner()));
+    // Proved there a moment ago: what has ended is forgotten at once all the same.
+    other_node.authenticate(&beside.token).await.expect("it works");
+    let asks = identity(&jiho);
+    world.chat.revoke_other_sessions(&asks).await.expect("revoked");
+    others.closed.notified().await;
+    assert!(other_node.authenticate(&beside.token).await.is_err());
+    for line in [&own, &programs, &owners] {
+        assert!(!line.is_closed.load(Ordering::SeqCst));
+    }
+    world
+        .chat
+        .deactivate(&world.owner(), asks.user)
+        .await
+        .expect("done");
+    own.closed.notified().await;
+    programs.closed.notified().await;
+    for ended in [&jiho.token, &token] {
+        assert!(other_node.authenticate(ended).await.is_err());
+    }
+    assert!(!owners.is_closed.load(Ordering::SeqCst), "nobody else's");
+}
+
+#[tokio::test]
+async fn the_last_place_on_a_list_is_given_once() {
+    let world = World::new().await;
+    let (jiho, sora) = (world.add("jiho").await, world.add("sora").await);
+    let guild = world
+        .chat
+        .create_guild(&world.owner(), "together")
+        .await
+        .expect("a guild");
+    for user in [&jiho, &sora] {
+        world
+            .chat
+            .join_guild(guild.id, user.user.id)
+            .await
+            .expect("joined");
+    }
+    let owner = world.owner();
+    let mut appends = tokio::task::JoinSet::new();
+    for number in 1..1_000 {
+        let (chat, user) = (world.chat.clone(), owner.user);
+        appends.spawn(async move {
+            let command = Command {
+                stream: StreamId::User(user),
+                event_id: EventId::from_u128(chat.env().next_id()),
+                actor: Some(user),
+                access_rev: 0,
+                nonce: None,
+                rows: Vec::new(),
+            };
+            let followed = UserId::from_u128(number);
+            let fact = Fact::FollowChanged {
+                user: followed,
+                on: true,
+            };
+            let decide = move |_: &Head, _: &Rows| Ok::<_, ()>(fact.clone().into());
+            chat.store().append(command, decide).await.expect("appended");
+        });
+    }
+    appends.join_all().await;
+    let (one, other) = tokio::join!(
+        world.chat.follow(&owner, jiho.user.id, true),
+        world.chat.follow(&owner, sora.user.id, true),
+    );
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    let error = one.and(other).expect_err("one is too many");
+    assert_eq!(error.code, Code::TooMany);
+    // A list of its own, and a place that is given back can be taken again.
+    world
+        .chat
+        .block(&owner, jiho.user.id, true)
+        .await
+        .expect("blocked");
+    assert_eq!(world.chat.has_blocked(owner.user, jiho.user.id).await, Ok(true));
+    assert_eq!(world.chat.has_blocked(jiho.user.id, owner.user).await, Ok(false));
+    assert_eq!(world.chat.has_blocked(owner.user, sora.user.id).await, Ok(false));
+    world
+        .chat
+        .follow(&owner, UserId::from_u128(1), false)
+        .await
+        .expect("given back");
+    for user in [&jiho, &sora] {
+        let followed = world.chat.follow(&owner, user.user.id, true).await;
+        assert!(followed.is_ok() || followed.is_err_and(|error| error.code == Code::TooMany));
+    }
+    let page = world
+        .chat
+        .followed(&owner, None, Some(500))
+        .await
+        .expect("a page");
+    assert!(page.more);
 }

@@ -12,6 +12,7 @@ mod support;
 
 mod accounts;
 mod gateway;
+mod instance;
 mod keeper;
 mod operation;
 mod people;
@@ -40,14 +41,16 @@ macro_rules! scenarios {
 
 scenarios! {
     accounts {
-        who_may_sign_up_is_set_while_it_runs,
-        of_two_who_want_one_name_one_gets_it_and_floods_are_slowed,
         another_password_ends_all_other_logins,
         logins_are_listed_and_end_one_by_one_or_all,
         a_login_that_ends_while_it_is_used_is_of_no_use_after,
+        accounts_are_closed_to_strangers,
+    }
+    instance {
+        who_may_sign_up_is_set_while_it_runs,
+        of_two_who_want_one_name_one_gets_it_and_floods_are_slowed,
         whoever_is_deactivated_is_out_at_once_and_leaves_everything,
         the_instance_has_an_administrator_whatever_they_do,
-        accounts_are_closed_to_strangers,
     }
     tokens {
         a_token_does_what_its_scopes_say,

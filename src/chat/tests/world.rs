@@ -1,0 +1,172 @@
+//! A node over a store of its own, with an owner.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use madang_storage::embedded::{self, Options};
+use madang_storage::model::{Commit, StateKey, StateOutcome, StateTable, UserId};
+use madang_storage::{Env, StateRecord, Store};
+use tokio::sync::Notify;
+
+use super::super::accounts::{Account, Visitor};
+use crate::broker::memory::Bus;
+use crate::broker::{self, Broker, Receiver};
+use crate::chat::{Chat, Credentials, Identity, Places, Scopes, SetUp, SignedIn};
+use crate::hub::{CloseReason, Encoder, FrameKey, Hub, Outlet, Signal};
+
+/// Nobody is connected.
+struct NoFrames;
+
+impl Encoder for NoFrames {
+    fn event(&self, _key: FrameKey, _commit: &Commit) -> Bytes {
+        Bytes::new()
+    }
+
+    fn signal(&self, _key: FrameKey, _signal: &Signal) -> Bytes {
+        Bytes::new()
+    }
+}
+
+/// A life of a node over data that may outlive it.
+pub(super) fn begin(store: &Store, broker: Broker) -> Chat {
+    let hub = Hub::new(Arc::new(NoFrames));
+    let chat = Chat::new(
+        store.clone(),
+        Env::system(),
+        Places::default(),
+        hub.clone(),
+        broker,
+    );
+    hub.attach(store.clone(), Arc::new(chat.clone()));
+    chat
+}
+
+/// Passes on what another node tells.
+pub(super) struct Ear(pub(super) Chat);
+
+impl Receiver for Ear {
+    fn event(&self, _commit: Arc<Commit>) {}
+
+    fn signal(&self, signal: broker::Signal) {
+        self.0.hear_signal(&signal);
+    }
+}
+
+/// A connection that notes when it is closed.
+#[derive(Default)]
+pub(super) struct Line {
+    pub(super) closed: Notify,
+    pub(super) is_closed: AtomicBool,
+}
+
+#[async_trait]
+impl Outlet for Line {
+    fn send(&self, _frame: &Bytes) {}
+
+    fn close(&self, _reason: CloseReason) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.closed.notify_one();
+    }
+
+    async fn drained(&self) {}
+}
+
+pub(super) struct World {
+    pub(super) bus: Bus,
+    pub(super) chat: Chat,
+    /// Who set the instance up.
+    pub(super) owner: SignedIn,
+    _folder: tempfile::TempDir,
+}
+
+pub(super) const PASSWORD: &str = "correct horse";
+
+pub(super) fn visitor() -> Visitor {
+    Visitor {
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        device: "a test".to_owned(),
+    }
+}
+
+pub(super) fn credentials(name: &str, password: &str) -> Credentials {
+    Credentials {
+        name: name.to_owned(),
+        password: password.to_owned(),
+    }
+}
+
+pub(super) fn identity(signed_in: &SignedIn) -> Identity {
+    Identity {
+        user: signed_in.user.id,
+        session: signed_in.session,
+        scopes: Scopes::ALL,
+    }
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = Options {
+            min_free_bytes: 0,
+            ..Options::default()
+        };
+        let store = embedded::open(folder.path(), options)
+            .expect("the store opens")
+            .store();
+        let bus = Bus::new();
+        let chat = begin(&store, bus.join());
+        let token = chat.open_setup().await.expect("a start").expect("a link");
+        let request = SetUp {
+            token,
+            instance_name: "yard".to_owned(),
+            guild_name: "guild".to_owned(),
+            owner: credentials("owner", PASSWORD),
+        };
+        let owner = chat.set_up(request, &visitor()).await.expect("a set-up");
+        Self {
+            bus,
+            chat,
+            owner,
+            _folder: folder,
+        }
+    }
+
+    pub(super) fn owner(&self) -> Identity {
+        identity(&self.owner)
+    }
+
+    pub(super) async fn add(&self, name: &str) -> SignedIn {
+        let added = self.chat.operator_adds(name, Some(PASSWORD)).await;
+        added.expect("an account");
+        self.sign_in(name).await
+    }
+
+    pub(super) async fn sign_in(&self, name: &str) -> SignedIn {
+        let signed_in = self.chat.sign_in(&credentials(name, PASSWORD), &visitor()).await;
+        signed_in.expect("a login")
+    }
+
+    pub(super) async fn account(&self, user: UserId) -> Account {
+        let account = self.chat.account(user).await.expect("read");
+        account.expect("an account").record
+    }
+
+    pub(super) async fn keys(&self, table: StateTable) -> Vec<Vec<u8>> {
+        let page = self.chat.store().state_list(table, &[], None, 100).await;
+        page.expect("rows").rows.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Removes all rows of a table, as if they had never been written.
+    pub(super) async fn lose<T: StateRecord>(&self) {
+        for key in self.keys(T::TABLE).await {
+            let key = StateKey { table: T::TABLE, key };
+            let found = self.chat.store().state::<T>(&key).await.expect("read");
+            let version = found.expect("a row").version;
+            let outcome = self.chat.store().state_delete(key, version).await;
+            assert!(matches!(outcome, Ok(StateOutcome::Written { .. })));
+        }
+    }
+}
