@@ -21,7 +21,7 @@ use crate::broker::Signal;
 pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How often the last use is noted at most.
 pub(super) const NOTE_EVERY_MS: u64 = 60 * 1000;
-/// An entry of the index is written anew when it would end so much sooner than its session.
+/// So much longer than its session an entry of the index lives, so that it need not be written with each use.
 const ENTRY_LAG_MS: u64 = 24 * 60 * 60 * 1000;
 /// How many sessions one person may have; the one that was not used for longest makes room for a new one.
 pub(super) const MAX_SESSIONS: usize = 100;
@@ -133,9 +133,13 @@ impl Chat {
             at: now,
         };
         // The entry first: cut off between the two, it leads nowhere, which harms nobody.
-        let (entry_key, ends) = (entry_key(user, session.id), Some(expiry(now)));
-        self.store().state_insert(entry_key, &entry, ends).await?;
-        self.store().state_insert(key, &session, ends).await?;
+        let entry_key = entry_key(user, session.id);
+        self.store()
+            .state_insert(entry_key, &entry, Some(entry_expiry(now)))
+            .await?;
+        self.store()
+            .state_insert(key, &session, Some(expiry(now)))
+            .await?;
         Ok(SignedIn {
             token,
             user: view,
@@ -198,30 +202,31 @@ impl Chat {
     async fn note_use(&self, key: StateKey, found: Versioned<Session>, now: Timestamp) -> Result<()> {
         let mut session = found.record;
         session.last_used = now;
-        let ends = Some(expiry(now));
-        // The index lists no session that is kept longer than its entry.
+        self.keep_listed(&key, &session, now).await?;
+        self.store()
+            .state_replace(key, found.version, &session, Some(expiry(now)))
+            .await?;
+        self.note_account_use(session.user, now).await
+    }
+
+    /// The entry of a session outlives it, as long as it may live without another use.
+    async fn keep_listed(&self, key: &StateKey, session: &Session, now: Timestamp) -> Result<()> {
         let entry_key = entry_key(session.user, session.id);
         let entry = Entry {
             hash: key.key.clone(),
             at: session.created_at,
         };
+        let ends = Some(entry_expiry(now));
         match self.store().state::<Entry>(&entry_key).await? {
             None => drop(self.store().state_insert(entry_key, &entry, ends).await?),
-            Some(known) => {
-                let is_late = known
-                    .expires_at
-                    .is_some_and(|at| at.plus_millis(ENTRY_LAG_MS) < expiry(now));
-                if is_late {
-                    self.store()
-                        .state_replace(entry_key, known.version, &entry, ends)
-                        .await?;
-                }
+            Some(known) if known.expires_at.is_some_and(|at| at < expiry(now)) => {
+                self.store()
+                    .state_replace(entry_key, known.version, &entry, ends)
+                    .await?;
             }
+            Some(_) => {}
         }
-        self.store()
-            .state_replace(key, found.version, &session, ends)
-            .await?;
-        self.note_account_use(session.user, now).await
+        Ok(())
     }
 
     /// Ends the session of this token: at once here, within a second elsewhere. A token that is unknown has ended.
@@ -400,6 +405,10 @@ fn entry_key(user: UserId, session: SessionId) -> StateKey {
 
 fn expiry(now: Timestamp) -> Timestamp {
     now.plus_millis(u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn entry_expiry(now: Timestamp) -> Timestamp {
+    expiry(now).plus_millis(ENTRY_LAG_MS)
 }
 
 /// A device's own description, as far as it can be shown.

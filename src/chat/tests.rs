@@ -12,7 +12,7 @@ use madang_storage::model::{EventId, Fact, GuildId, Head, Rows, StateKey, StateT
 use super::registration::RegistrationRow;
 use super::{Code, Identity, NewAccessToken, Scopes};
 use crate::hub::{FrameKey, Outlet};
-use world::{Ear, Line, PASSWORD, World, begin, credentials, identity, visitor};
+use world::{Ear, Line, PASSWORD, World, credentials, identity, visitor};
 
 #[tokio::test]
 async fn a_wrong_name_costs_the_same_work_as_a_wrong_password() {
@@ -91,6 +91,58 @@ async fn whoever_changes_the_password_first_ends_the_login_that_was_being_made()
 }
 
 #[tokio::test]
+async fn what_is_used_goes_on_and_stays_listed() {
+    const DAY: u64 = 24 * 60 * 60;
+    let world = World::new().await;
+    let jiho = world.add("jiho").await;
+    let forgotten = world.sign_in("jiho").await;
+    let new = NewAccessToken {
+        name: "bot".to_owned(),
+        scopes: vec!["read".to_owned()],
+        expires_in_seconds: Some(40 * DAY),
+    };
+    let asks = identity(&jiho);
+    let token = world.chat.create_access_token(&asks, new).await.expect("a token");
+    let token = token.token.expect("its secret");
+    let versions = async || {
+        let session = world.version::<super::sessions::Session>(&jiho.token).await;
+        (session, world.version::<super::tokens::AccessToken>(&token).await)
+    };
+    let prove = async || {
+        world.chat.prove(&jiho.token).await.expect("it goes on");
+        world.chat.prove(&token).await.expect("it goes on");
+    };
+    prove().await;
+    assert_eq!(versions().await, (Some(1), Some(2)), "a new login was just used");
+    prove().await;
+    assert_eq!(versions().await, (Some(1), Some(2)), "at most once a minute");
+    world.pass(61).await;
+    prove().await;
+    assert_eq!(versions().await, (Some(2), Some(3)));
+    for _ in 0..2 {
+        world.pass(16 * DAY).await;
+        prove().await;
+    }
+    // What is listed is what works, to the last day.
+    world.pass(30 * DAY - 60).await;
+    let listed = world.chat.sessions(&asks).await.expect("a list").sessions;
+    assert_eq!(listed.len(), 1, "the forgotten one has ended");
+    assert!(world.chat.prove(&forgotten.token).await.is_err());
+    world
+        .chat
+        .prove(&jiho.token)
+        .await
+        .expect("used not quite 30 days ago");
+    assert!(
+        world.chat.prove(&token).await.is_err(),
+        "however often it was used"
+    );
+    assert_eq!(world.chat.access_tokens(&asks).await.expect("a list").tokens, []);
+    world.pass(31 * DAY).await;
+    assert!(world.chat.prove(&jiho.token).await.is_err());
+}
+
+#[tokio::test]
 async fn people_have_so_many_sessions_and_the_oldest_makes_room() {
     let world = World::new().await;
     let first = world.add("jiho").await;
@@ -141,7 +193,7 @@ async fn a_deactivation_that_was_cut_off_is_carried_to_its_end() {
         assert!(world.chat.prove(ended).await.is_err(), "what ended stays so");
     }
     world.chat.intend_deactivation(None, user).await.expect("noted");
-    let next_life = begin(world.chat.store(), world.bus.join());
+    let (next_life, _) = world.other_node();
     assert_eq!(next_life.open_setup().await, Ok(None));
     assert!(world.account(user).await.deactivated, "by the next start");
     assert!(next_life.prove(&again.token).await.is_err());
@@ -286,8 +338,7 @@ async fn what_ends_on_one_node_closes_sockets_on_another() {
     let world = World::new().await;
     let jiho = world.add("jiho").await;
     let beside = world.sign_in("jiho").await;
-    let broker = world.bus.join();
-    let other_node = begin(world.chat.store(), broker.clone());
+    let (other_node, broker) = world.other_node();
     let started = broker.start(Arc::new(Ear(other_node.clone()))).await;
     started.expect("it hears");
     let connect = |identity: Identity| {
@@ -311,7 +362,7 @@ async fn what_ends_on_one_node_closes_sockets_on_another() {
     other_node.authenticate(&beside.token).await.expect("it works");
     let asks = identity(&jiho);
     world.chat.revoke_other_sessions(&asks).await.expect("revoked");
-    others.closed.notified().await;
+    others.closed().await;
     assert!(other_node.authenticate(&beside.token).await.is_err());
     for line in [&own, &programs, &owners] {
         assert!(!line.is_closed.load(Ordering::SeqCst));
@@ -321,8 +372,8 @@ async fn what_ends_on_one_node_closes_sockets_on_another() {
         .deactivate(&world.owner(), asks.user)
         .await
         .expect("done");
-    own.closed.notified().await;
-    programs.closed.notified().await;
+    own.closed().await;
+    programs.closed().await;
     for ended in [&jiho.token, &token] {
         assert!(other_node.authenticate(ended).await.is_err());
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::accounts::{call, done, token_of};
-use super::support::{Client, Form, World};
+use super::support::{Client, Form, Server, World};
 
 /// Runs `madang user`; answers its exit code and what it printed to both.
 fn user(data: &Path, arguments: &[&str], stdin: &str) -> (i32, String, String) {
@@ -131,6 +131,11 @@ pub(crate) fn what_cannot_be_done_says_why(form: Form) {
         !empty.path().join("none").exists(),
         "nothing is made where nothing was"
     );
+    let fresh = Server::start(form, &empty.path().join("fresh"), None);
+    let (code, _, err) = user(&empty.path().join("fresh"), &["add", "sora"], "");
+    assert_eq!(code, 1);
+    assert!(err.contains("not set up"), "{err}");
+    drop(fresh);
     for running in [true, false] {
         if !running {
             assert!(world.server.stop());

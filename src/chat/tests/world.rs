@@ -2,13 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use madang_storage::embedded::{self, Options};
-use madang_storage::model::{Commit, StateKey, StateOutcome, StateTable, UserId};
-use madang_storage::{Env, StateRecord, Store};
+use madang_storage::model::{Commit, StateKey, StateOutcome, StateTable, Timestamp, UserId};
+use madang_storage::{Clock, Env, StateRecord, Store};
 use tokio::sync::Notify;
 
 use super::super::accounts::{Account, Visitor};
@@ -31,17 +33,21 @@ impl Encoder for NoFrames {
 }
 
 /// A life of a node over data that may outlive it.
-pub(super) fn begin(store: &Store, broker: Broker) -> Chat {
+fn begin(store: &Store, broker: Broker, env: Env) -> Chat {
     let hub = Hub::new(Arc::new(NoFrames));
-    let chat = Chat::new(
-        store.clone(),
-        Env::system(),
-        Places::default(),
-        hub.clone(),
-        broker,
-    );
+    let chat = Chat::new(store.clone(), env, Places::default(), hub.clone(), broker);
     hub.attach(store.clone(), Arc::new(chat.clone()));
     chat
+}
+
+/// The machine's clock, which a test can put forward.
+#[derive(Debug, Default)]
+pub(super) struct Forward(AtomicU64);
+
+impl Clock for Forward {
+    fn now(&self) -> Timestamp {
+        Env::system().now().plus_millis(self.0.load(Ordering::SeqCst))
+    }
 }
 
 /// Passes on what another node tells.
@@ -58,8 +64,16 @@ impl Receiver for Ear {
 /// A connection that notes when it is closed.
 #[derive(Default)]
 pub(super) struct Line {
-    pub(super) closed: Notify,
+    closed: Notify,
     pub(super) is_closed: AtomicBool,
+}
+
+impl Line {
+    /// Waits until it is closed.
+    pub(super) async fn closed(&self) {
+        let closed = tokio::time::timeout(PATIENCE, self.closed.notified()).await;
+        closed.expect("it is closed");
+    }
 }
 
 #[async_trait]
@@ -75,13 +89,16 @@ impl Outlet for Line {
 }
 
 pub(super) struct World {
-    pub(super) bus: Bus,
+    bus: Bus,
+    clock: Arc<Forward>,
     pub(super) chat: Chat,
     /// Who set the instance up.
     pub(super) owner: SignedIn,
     _folder: tempfile::TempDir,
 }
 
+/// How long anything may take before a test has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) const PASSWORD: &str = "correct horse";
 
 pub(super) fn visitor() -> Visitor {
@@ -109,7 +126,13 @@ pub(super) fn identity(signed_in: &SignedIn) -> Identity {
 impl World {
     pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(Forward::default());
+        let env = Env {
+            clock: clock.clone(),
+            ..Env::system()
+        };
         let options = Options {
+            env: env.clone(),
             min_free_bytes: 0,
             ..Options::default()
         };
@@ -117,7 +140,7 @@ impl World {
             .expect("the store opens")
             .store();
         let bus = Bus::new();
-        let chat = begin(&store, bus.join());
+        let chat = begin(&store, bus.join(), env);
         let token = chat.open_setup().await.expect("a start").expect("a link");
         let request = SetUp {
             token,
@@ -128,6 +151,7 @@ impl World {
         let owner = chat.set_up(request, &visitor()).await.expect("a set-up");
         Self {
             bus,
+            clock,
             chat,
             owner,
             _folder: folder,
@@ -136,6 +160,26 @@ impl World {
 
     pub(super) fn owner(&self) -> Identity {
         identity(&self.owner)
+    }
+
+    /// Lets time pass, and what has expired be cleared away.
+    pub(super) async fn pass(&self, seconds: u64) {
+        self.clock.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
+        while self.chat.store().sweep().await.expect("a sweep") > 0 {}
+    }
+
+    /// Another node over the same data.
+    pub(super) fn other_node(&self) -> (Chat, Broker) {
+        let broker = self.bus.join();
+        let chat = begin(self.chat.store(), broker.clone(), self.chat.env().clone());
+        (chat, broker)
+    }
+
+    /// How often the row of a token was written.
+    pub(super) async fn version<T: StateRecord>(&self, token: &str) -> Option<u64> {
+        let key = crate::chat::secrets::key(T::TABLE, token).expect("a key");
+        let found = self.chat.store().state::<T>(&key).await.expect("read");
+        found.map(|found| found.version)
     }
 
     pub(super) async fn add(&self, name: &str) -> SignedIn {
