@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use madang_storage::Command;
-use madang_storage::model::{EventId, Fact, GuildId, Head, Rows, StateKey, StateTable, StreamId, UserId};
+use madang_storage::model::{
+    EventId, Fact, GuildId, Head, Rows, StateKey, StateOutcome, StateTable, StreamId, UserId,
+};
 
 use super::registration::RegistrationRow;
 use super::{Code, Identity, NewAccessToken, Scopes};
@@ -23,19 +25,19 @@ async fn a_wrong_name_costs_the_same_work_as_a_wrong_password() {
         .deactivate(&world.owner(), gone.user.id)
         .await
         .expect("done");
-    let computed = || world.chat.inner.passwords.computed.load(Ordering::SeqCst);
+    let compared = || world.chat.inner.passwords.compared.load(Ordering::SeqCst);
     for (name, password) in [
         ("owner", "a wrong password"),
         ("nobody", PASSWORD),
         ("no name at all! ", PASSWORD),
         ("gone", PASSWORD),
     ] {
-        let before = computed();
+        let before = compared();
         let refused = world.chat.sign_in(&credentials(name, password), &visitor()).await;
         let error = refused.expect_err(name);
         assert_eq!(error.code, Code::WrongCredentials, "{name}");
         assert_eq!(error.field, None, "{name}");
-        assert_eq!(computed() - before, 1, "{name}");
+        assert_eq!(compared() - before, 1, "{name}");
     }
 }
 
@@ -146,6 +148,7 @@ async fn what_is_used_goes_on_and_stays_listed() {
 async fn people_have_so_many_sessions_and_the_oldest_makes_room() {
     let world = World::new().await;
     let first = world.add("jiho").await;
+    world.pass(1).await;
     let mut last = None;
     for _ in 0..super::sessions::MAX_SESSIONS {
         let made = world.chat.start_session(first.user.id, 0, &visitor()).await;
@@ -176,6 +179,7 @@ async fn a_deactivation_that_was_cut_off_is_carried_to_its_end() {
     let token = token.expect("a token").token.expect("its secret");
     world.chat.prove(&token).await.expect("it works");
 
+    let row = world.row::<super::tokens::AccessToken>(&token).await;
     // Only the first write: the right is gone, and what is to be done is noted.
     world.chat.intend_deactivation(None, user).await.expect("noted");
     assert!(!world.account(user).await.deactivated);
@@ -189,6 +193,10 @@ async fn a_deactivation_that_was_cut_off_is_carried_to_its_end() {
 
     world.chat.reactivate(&world.owner(), user).await.expect("let in");
     let again = world.sign_in("jiho").await;
+    // As if its row had not been cleared away.
+    let key = super::secrets::key(StateTable::AccessTokens, &token).expect("a key");
+    let put_back = world.chat.store().state_insert(key, &row, None).await;
+    assert!(matches!(put_back, Ok(StateOutcome::Written { .. })));
     for ended in [&jiho.token, &token] {
         assert!(world.chat.prove(ended).await.is_err(), "what ended stays so");
     }

@@ -175,6 +175,13 @@ impl World {
         (chat, broker)
     }
 
+    /// The row of a token.
+    pub(super) async fn row<T: StateRecord>(&self, token: &str) -> T {
+        let key = crate::chat::secrets::key(T::TABLE, token).expect("a key");
+        let found = self.chat.store().state(&key).await.expect("read");
+        found.expect("a row").record
+    }
+
     /// How often the row of a token was written.
     pub(super) async fn version<T: StateRecord>(&self, token: &str) -> Option<u64> {
         let key = crate::chat::secrets::key(T::TABLE, token).expect("a key");
