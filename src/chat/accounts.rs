@@ -13,10 +13,10 @@
 use std::net::IpAddr;
 
 use madang_storage::model::{
-    EventId, Fact, GuildId, Head, RowKey, Rows, SessionId, StateKey, StateOutcome, StateTable, StreamId,
-    Timestamp, UserId,
+    Fact, GuildId, Head, RowKey, Rows, SessionId, StateKey, StateOutcome, StateTable, StreamId, Timestamp,
+    UserId,
 };
-use madang_storage::{AppendError, Command, StateRecord, Versioned, decode};
+use madang_storage::{StateRecord, Versioned, decode};
 use serde::{Deserialize, Serialize};
 
 use super::names::{self, Name};
@@ -279,36 +279,6 @@ impl Chat {
             return Err(Error::new(Code::Forbidden, "you were banned from this guild"));
         }
         Ok(())
-    }
-
-    /// Appends a fact, unless it is so already.
-    pub(super) async fn append_unless(
-        &self,
-        stream: StreamId,
-        actor: Option<UserId>,
-        rows: Vec<RowKey>,
-        fact: Fact,
-        is_so: impl Fn(&Head, &Rows) -> bool + Send + 'static,
-    ) -> Result<()> {
-        let command = Command {
-            stream,
-            event_id: EventId::from_u128(self.env().next_id()),
-            actor,
-            access_rev: 0,
-            nonce: None,
-            rows,
-        };
-        let decide = move |head: &Head, rows: &Rows| {
-            if is_so(head, rows) {
-                Err(())
-            } else {
-                Ok(fact.clone().into())
-            }
-        };
-        match self.store().append(command, decide).await {
-            Ok(_) | Err(AppendError::Refused(())) => Ok(()),
-            Err(AppendError::Store(error)) => Err(error.into()),
-        }
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use madang_storage::model::{
-    EventId, Fact, GuildId, Head, RoomId, Row, RowKey, RowPrefix, Rows, StreamId, User, UserId,
-};
-use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE};
+use madang_storage::model::{EventId, Fact, GuildId, Head, Row, RowKey, Rows, StreamId, User, UserId};
+use madang_storage::{AppendError, Command};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -228,37 +226,8 @@ impl Chat {
                 *known |= matches!(row, Some(Row::Member(_)));
             }
         }
-        if known.iter().all(|known| *known) {
-            return Ok(known);
-        }
-        let own = self.conversations(asker).await?;
-        for (known, id) in known.iter_mut().zip(ids) {
-            if !*known && !own.is_empty() {
-                let theirs = self.conversations(*id).await?;
-                *known = theirs.iter().any(|room| own.binary_search(room).is_ok());
-            }
-        }
+        self.note_partners(asker, ids, &mut known).await?;
         Ok(known)
-    }
-
-    /// The DMs and groups of somebody, ascending.
-    async fn conversations(&self, user: UserId) -> Result<Vec<RoomId>> {
-        let (mut rooms, mut after) = (Vec::new(), None);
-        loop {
-            let prefix = RowPrefix::RoomsOf(user);
-            let page = self
-                .store()
-                .list_rows(&prefix, after.as_ref(), MAX_ROWS_PER_PAGE)
-                .await?;
-            rooms.extend(page.rows.iter().filter_map(|(key, _)| match key {
-                RowKey::RoomOf { room, .. } => Some(*room),
-                _ => None,
-            }));
-            match page.rows.into_iter().next_back() {
-                Some((key, _)) if page.more => after = Some(key),
-                _ => return Ok(rooms),
-            }
-        }
     }
 
     /// Users as others see them, in the order asked; unknown ones are left out.

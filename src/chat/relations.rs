@@ -102,8 +102,7 @@ impl Chat {
 
     /// Whether `by` wants nothing of `whom`.
     pub async fn has_blocked(&self, by: UserId, whom: UserId) -> Result<bool> {
-        let rows = self.store().rows(&[Relation::Block.key(by, whom)]).await?;
-        Ok(rows.first().is_some_and(Option::is_some))
+        self.look_at_user(by, |copy| copy.has_blocked(whom)).await
     }
 
     async fn people(&self, prefix: RowPrefix, after: Option<RowKey>, limit: Option<u64>) -> Result<People> {

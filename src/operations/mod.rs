@@ -8,6 +8,7 @@
 mod accounts;
 mod answer;
 mod channels;
+mod conversations;
 mod describe;
 mod guilds;
 mod input;
@@ -16,8 +17,10 @@ mod invites;
 mod members;
 mod messages;
 mod people;
+mod reads;
 mod relations;
 mod roles;
+mod threads;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -48,7 +51,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         roles::operations(),
         invites::operations(),
         channels::operations(),
+        conversations::operations(),
         messages::operations(),
+        threads::operations(),
+        reads::operations(),
     ]
     .into_iter()
     .flatten()
@@ -83,9 +89,15 @@ pub struct Call {
 /// What a function's future is.
 type Running = Pin<Box<dyn Future<Output = Result<Answer>> + Send>>;
 
+/// A request that fits its operation.
+pub struct Checked {
+    operation: &'static Operation,
+    call: Call,
+}
+
 impl Operation {
-    /// Carries out a request: the one door for every transport.
-    pub async fn call(&self, mut call: Call) -> Result<Answer> {
+    /// Holds a request against the description: the first half of the one door for every transport.
+    pub fn check(&'static self, mut call: Call) -> Result<Checked> {
         call.identity.require(self.scope.into())?;
         let mut checked = Vec::with_capacity(self.inputs.len());
         for input in &self.inputs {
@@ -94,7 +106,17 @@ impl Operation {
             }
         }
         std::mem::replace(&mut call.fields, Fields::from_iter(checked)).finish()?;
-        (self.run)(call).await
+        Ok(Checked {
+            operation: self,
+            call,
+        })
+    }
+}
+
+impl Checked {
+    /// Carries the request out.
+    pub async fn answer(self) -> Result<Answer> {
+        (self.operation.run)(self.call).await
     }
 }
 

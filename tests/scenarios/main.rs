@@ -11,6 +11,8 @@
 mod support;
 
 mod accounts;
+mod calls;
+mod conversations;
 mod gateway;
 mod instance;
 mod keeper;
@@ -68,6 +70,22 @@ scenarios! {
         accounts_are_kept_from_the_command_line,
         what_cannot_be_done_says_why,
         a_crash_between_the_steps_of_a_sign_up_loses_nobody,
+    }
+    calls {
+        mentions_and_replies_reach_the_inbox,
+        many_are_called_only_by_those_who_may,
+        threads_hang_on_messages,
+        a_thread_is_as_private_as_its_room,
+        pins_are_few_and_told,
+        what_was_read_can_be_unread_again,
+        wishes_about_notifications_are_kept,
+    }
+    conversations {
+        a_dm_is_one_room_and_reaches_both_without_being_opened,
+        conversations_are_nobody_elses,
+        people_come_into_groups_and_go,
+        a_group_has_limits,
+        conversations_come_by_their_newest_message,
     }
     gateway {
         two_people_talk,

@@ -30,11 +30,13 @@ pub enum StateTable {
     AccessTokensOf = 11,
     /// When an account was last used, by user.
     AccountUses = 12,
+    /// Of what people want to be told, by user and room or guild.
+    Notifications = 21,
 }
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -47,6 +49,7 @@ impl StateTable {
         Self::AccessTokens,
         Self::AccessTokensOf,
         Self::AccountUses,
+        Self::Notifications,
     ];
 
     /// The stored number.
@@ -74,6 +77,7 @@ impl StateTable {
             Self::AccessTokens => "access_tokens",
             Self::AccessTokensOf => "access_tokens_of",
             Self::AccountUses => "account_uses",
+            Self::Notifications => "notifications",
         }
     }
 }
