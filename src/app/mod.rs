@@ -1,25 +1,26 @@
 //! The composition root: from settings to a running server. The only place that names a backend.
 
+pub mod accounts;
 pub mod control;
 pub mod delivery;
 mod figures;
+mod logic;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use madang_storage::embedded::{self, Embedded, Options};
-use madang_storage::{Env, Error as StoreError, Store};
+use madang_storage::{Error as StoreError, Store};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
-use crate::broker::memory::Bus;
-use crate::chat::{Chat, Code, Places};
+use crate::chat::{Chat, Code};
 use crate::config::Config;
-use crate::gateway::{self, Gateway, NativeEncoder};
+use crate::gateway::{self, Gateway};
 use crate::http;
 use crate::hub::Hub;
 use crate::origin::Origins;
-use delivery::{Delivery, Ear};
+use delivery::Delivery;
+use logic::Logic;
 
 /// Left free whatever is configured: as much may be written between two looks at the free space, and a store that hits
 /// the end of its disk must be started again.
@@ -67,12 +68,6 @@ pub enum AppError {
 impl App {
     /// Opens the data and puts everything over it. Must be called within a runtime.
     pub async fn new(config: Config) -> Result<Self, AppError> {
-        let env = Env::system();
-        let delivery = Delivery {
-            places: Places::default(),
-            hub: Hub::new(Arc::new(NativeEncoder)),
-            broker: Bus::new().join(),
-        };
         let options = Options {
             engine: Some(config.storage.kind),
             cache_bytes: config.storage.cache_mib.saturating_mul(1024 * 1024),
@@ -81,21 +76,14 @@ impl App {
                 .min_free_mib
                 .saturating_mul(1024 * 1024)
                 .max(LEAST_FREE_BYTES),
-            env: env.clone(),
-            sink: Arc::new(delivery.clone()),
+            ..Options::default()
         };
-        let folder = config.storage.folder.clone();
-        let opening = tokio::task::spawn_blocking(move || embedded::open(&folder, options)).await;
-        let embedded = opening.map_err(|error| madang_storage::Error::CannotOpen(error.to_string()))??;
-        let store = embedded.store();
-        let Delivery { places, hub, broker } = delivery.clone();
-        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone());
-        hub.attach(store.clone(), Arc::new(chat.clone()));
-        let ear = Ear {
-            delivery: delivery.clone(),
-            chat: chat.clone(),
-        };
-        broker.start(Arc::new(ear)).await?;
+        let Logic {
+            embedded,
+            store,
+            delivery,
+            chat,
+        } = Logic::open(config.storage.folder.clone(), options, embedded::open).await?;
         let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
             what: "listen on the control socket".to_owned(),
             error,
@@ -103,7 +91,7 @@ impl App {
         let epoch = store.epoch().await?;
         let gateway = Gateway::new(
             chat.clone(),
-            hub,
+            delivery.hub.clone(),
             epoch,
             origins(&config),
             gateway_settings(&config),
@@ -135,7 +123,11 @@ impl App {
             drain,
         };
         let router = http::router(self.http_settings()).merge(self.gateway.router());
-        let control = tokio::spawn(control::serve(self.control, self.embedded.clone()));
+        let control = tokio::spawn(control::serve(
+            self.control,
+            self.embedded.clone(),
+            self.chat.clone(),
+        ));
         let hub = self.delivery.hub.clone();
         let ticking = tokio::spawn(tick(self.chat.clone(), hub, self.gateway.clone()));
         let following = tokio::spawn(delivery::follow(self.store.clone(), self.delivery.clone()));

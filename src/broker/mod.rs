@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use madang_storage::model::{Commit, RoomId, SessionId, UserId};
+use madang_storage::model::{Commit, GuildId, RoomId, SessionId, UserId};
 use tokio::time::Instant;
 
 /// What nodes tell each other besides events. Never stored, never numbered, may be lost.
@@ -45,6 +45,24 @@ pub enum Signal {
     SessionEnded {
         /// Which.
         session: SessionId,
+    },
+    /// All logins and tokens of somebody have ended but these: the connections of all others close.
+    SessionsEnded {
+        /// Whose.
+        user: UserId,
+        /// Those that go on.
+        kept: Vec<SessionId>,
+    },
+    /// Somebody says something else of itself: those who see the person read it anew.
+    Profile {
+        /// Who.
+        user: UserId,
+        /// By which login; it knows already.
+        session: SessionId,
+        /// The profile's version.
+        version: u64,
+        /// Where the person is a member.
+        guilds: Vec<GuildId>,
     },
 }
 

@@ -5,9 +5,11 @@
 
 mod access;
 mod accounts;
+mod administrators;
 mod audience;
 mod changes;
 mod conversations;
+mod credentials;
 mod error;
 mod founding;
 mod guilds;
@@ -19,21 +21,30 @@ mod messages;
 mod moderation;
 pub mod names;
 mod notifications;
+mod operator;
 mod pace;
 mod passwords;
 mod pins;
 mod places;
+mod profiles;
+mod proofs;
 mod reactions;
 mod reads;
 mod ready;
+mod registration;
+mod relations;
 mod roles;
 mod rooms;
+mod scopes;
 mod secrets;
 mod sessions;
 mod setup;
 mod signals;
+#[cfg(test)]
+mod tests;
 mod text;
 mod threads;
+mod tokens;
 mod typing;
 pub mod view;
 
@@ -42,8 +53,10 @@ use std::sync::Arc;
 use madang_storage::model::{SessionId, UserId};
 use madang_storage::{Env, Store};
 
-pub use accounts::{Credentials, MAX_USERS, Me, Visitor};
+pub use accounts::Visitor;
+pub use administrators::{AccountList, AccountView};
 pub use conversations::{Conversations, MAX_GROUP_MEMBERS};
+pub use credentials::Credentials;
 pub use error::{Code, Error, Result};
 pub use founding::GuildChanges;
 pub use guilds::{Channels, Members, list_limit};
@@ -54,14 +67,18 @@ pub use moderation::{BanView, Bans};
 pub use notifications::{Level, Place, WishView};
 pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS};
 pub use places::Places;
+pub use profiles::{MAX_USERS, Me, Profile, ProfileChanges};
 pub use reactions::People;
 pub use reads::{MAX_COUNTED, Read};
 pub use ready::{Ready, ReadyGuild};
+pub use registration::{Registration, RegistrationChanges, RegistrationView};
 pub use roles::{RoleChanges, Roles};
 pub use rooms::{Exception, RoomChanges};
-pub use sessions::{LIFETIME as SESSION_LIFETIME, SignedIn};
+pub use scopes::Scopes;
+pub use sessions::{LIFETIME as SESSION_LIFETIME, Proof, SessionList, SessionView, SignedIn};
 pub use setup::{InstanceView, SetUp};
 pub use threads::Threads;
+pub use tokens::{AccessTokenView, AccessTokens, NewAccessToken};
 
 use crate::broker::Broker;
 use crate::hub::Hub;
@@ -71,8 +88,10 @@ use crate::hub::Hub;
 pub struct Identity {
     /// The person.
     pub user: UserId,
-    /// The login.
+    /// The login, or the access token.
     pub session: SessionId,
+    /// What it may be used for.
+    pub scopes: Scopes,
 }
 
 /// The logic over its store and hub. Cheap to clone.
@@ -87,8 +106,11 @@ struct Inner {
     places: Places,
     hub: Hub,
     broker: Broker,
-    accounts: accounts::Accounts,
-    sessions: sessions::Sessions,
+    passwords: passwords::Passwords,
+    attempts: credentials::Attempts,
+    sign_ups: registration::SignUps,
+    profile_changes: profiles::Changes,
+    proofs: proofs::Proofs,
     reads: reads::Reads,
     typing: typing::Typing,
     pace: pace::Pace,
@@ -98,9 +120,6 @@ impl Chat {
     /// Puts the logic over a store. `places` must be told of every event; the hub tells this node's connections, and the
     /// broker the other nodes.
     pub fn new(store: Store, env: Env, places: Places, hub: Hub, broker: Broker) -> Self {
-        let accounts = accounts::Accounts::new();
-        let sessions = sessions::Sessions::default();
-        let reads = reads::Reads::default();
         Self {
             inner: Arc::new(Inner {
                 store,
@@ -108,9 +127,12 @@ impl Chat {
                 places,
                 hub,
                 broker,
-                accounts,
-                sessions,
-                reads,
+                passwords: passwords::Passwords::new(),
+                attempts: credentials::Attempts::new(),
+                sign_ups: registration::SignUps::new(),
+                profile_changes: profiles::Changes::new(),
+                proofs: proofs::Proofs::default(),
+                reads: reads::Reads::default(),
                 typing: typing::Typing::default(),
                 pace: pace::Pace::default(),
             }),

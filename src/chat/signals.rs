@@ -12,12 +12,12 @@ impl Chat {
 
     /// Tells a signal to whom it concerns on this node: also for signals that other nodes told.
     pub fn hear_signal(&self, signal: &broker::Signal) {
-        match *signal {
-            broker::Signal::Typing { room, user } => {
+        match signal {
+            &broker::Signal::Typing { room, user } => {
                 let typing = hub::Signal::Typing { room, user };
                 self.hub().signal_lookers(room, user, &typing);
             }
-            broker::Signal::Marker {
+            &broker::Signal::Marker {
                 user,
                 session,
                 room,
@@ -35,9 +35,25 @@ impl Chat {
                 };
                 self.hub().signal_user(user, Some(session), marker);
             }
-            broker::Signal::SessionEnded { session } => {
-                self.inner.sessions.forget_session(session);
+            &broker::Signal::SessionEnded { session } => {
+                self.inner.proofs.forget_session(session);
                 self.hub().close_session(session);
+            }
+            broker::Signal::SessionsEnded { user, kept } => {
+                self.inner.proofs.forget_user(*user, kept);
+                self.hub().close_sessions_of(*user, kept);
+            }
+            broker::Signal::Profile {
+                user,
+                session,
+                version,
+                guilds,
+            } => {
+                let profile = hub::Signal::Profile {
+                    user: *user,
+                    version: *version,
+                };
+                self.hub().signal_watchers(guilds, *user, *session, profile);
             }
         }
     }

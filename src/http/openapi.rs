@@ -9,8 +9,8 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::chat::Code;
-use crate::operations::{self, Answers, Door, Input, Kind, Method, Operation, Place, Scope};
+use crate::chat::{Code, Scopes};
+use crate::operations::{self, Answers, Door, Input, Kind, Method, Operation, Place};
 
 /// Where the description points to its own parts.
 const DEFINITIONS: &str = "/components/schemas";
@@ -75,7 +75,7 @@ fn of_operation(operation: &Operation, generator: &mut SchemaGenerator) -> Value
     described["operationId"] = json!(operation.name);
     described["summary"] = json!(operation.about);
     described["tags"] = json!([operation.noun]);
-    described["x-scope"] = json!(name_of_scope(operation.scope));
+    described["x-scope"] = json!(Scopes::from(operation.scope).names().next());
     described["responses"] = responses(operation.answers, generator);
     described
 }
@@ -215,15 +215,5 @@ const fn name_of(method: Method) -> &'static str {
         Method::Put => "put",
         Method::Patch => "patch",
         Method::Delete => "delete",
-    }
-}
-
-const fn name_of_scope(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Read => "read",
-        Scope::Write => "write",
-        Scope::Manage => "manage",
-        Scope::Account => "account",
-        Scope::Admin => "admin",
     }
 }

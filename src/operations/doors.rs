@@ -46,6 +46,9 @@ pub fn doors() -> Vec<Door> {
             .takes(text("instance_name", "the name of this place"))
             .takes(text("guild_name", "the name of its first guild"))
             .signs_in(),
+        Door::new(Method::Post, "sign_up", "/accounts")
+            .about("Makes an account, where registration is open, and signs in.")
+            .signs_in(),
         Door::new(Method::Post, "sign_in", "/sessions")
             .about("Signs in.")
             .signs_in(),

@@ -5,7 +5,7 @@ mod places;
 use std::borrow::Cow;
 
 use madang_storage::model::{
-    GuildId, Head, Mentions, MessageRecord, RoleId, RoomId, SystemMessage, Timestamp, UserId,
+    GuildId, Head, Mentions, MessageRecord, RoleId, RoomId, SystemMessage, Timestamp, User, UserId,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
@@ -21,10 +21,16 @@ pub struct Time(pub Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Beyond what the calendar holds the last moment of it is shown: such a time was never made by a clock.
         let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
         let moment = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
-        serializer.collect_str(&format_args!("{moment:.3}"))
+        write!(f, "{moment:.3}")
     }
 }
 
@@ -231,6 +237,24 @@ pub struct UserView {
     pub id: UserId,
     /// The unique name.
     pub name: String,
+    /// What the person wants to be called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// A colour for the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub colour: Option<ColourView>,
+}
+
+impl UserView {
+    /// A user as others see one.
+    pub fn new(id: UserId, user: User) -> Self {
+        Self {
+            id,
+            name: user.name,
+            display_name: user.display_name,
+            colour: user.colour.map(ColourView),
+        }
+    }
 }
 
 /// A member of a guild.

@@ -22,13 +22,21 @@ pub enum StateTable {
     Markers = 7,
     /// The few values that the server itself keeps.
     Settings = 8,
+    /// The same logins, by user and login.
+    SessionsOf = 9,
+    /// Personal access tokens, by their hash.
+    AccessTokens = 10,
+    /// Which of them a user has, by user.
+    AccessTokensOf = 11,
+    /// When an account was last used, by user.
+    AccountUses = 12,
     /// Of what people want to be told, by user and room or guild.
     Notifications = 21,
 }
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -37,6 +45,10 @@ impl StateTable {
         Self::Claims,
         Self::Markers,
         Self::Settings,
+        Self::SessionsOf,
+        Self::AccessTokens,
+        Self::AccessTokensOf,
+        Self::AccountUses,
         Self::Notifications,
     ];
 
@@ -61,6 +73,10 @@ impl StateTable {
             Self::Claims => "claims",
             Self::Markers => "markers",
             Self::Settings => "settings",
+            Self::SessionsOf => "sessions_of",
+            Self::AccessTokens => "access_tokens",
+            Self::AccessTokensOf => "access_tokens_of",
+            Self::AccountUses => "account_uses",
             Self::Notifications => "notifications",
         }
     }
