@@ -28,6 +28,7 @@ mod pins;
 mod places;
 mod profiles;
 mod proofs;
+mod rates;
 mod reactions;
 mod reads;
 mod ready;
@@ -114,6 +115,7 @@ struct Inner {
     reads: reads::Reads,
     typing: typing::Typing,
     pace: pace::Pace,
+    rates: rates::Rates,
 }
 
 impl Chat {
@@ -135,6 +137,7 @@ impl Chat {
                 reads: reads::Reads::default(),
                 typing: typing::Typing::default(),
                 pace: pace::Pace::default(),
+                rates: rates::Rates::default(),
             }),
         }
     }

@@ -133,6 +133,7 @@ scenarios! {
         slow_clients_are_cut_off_and_disturb_nobody,
         the_figures_tell_what_happened,
         guessing_passwords_is_slowed_and_the_owner_still_gets_in,
+        an_account_that_asks_too_much_is_slowed_and_others_are_not,
     }
     sockets {
         silent_connections_lock_nobody_out,
