@@ -58,6 +58,7 @@ pub struct MadeInvite {
 
 /// What an invite says to whoever has its code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Invite")]
 pub struct InviteView {
     /// The instance's name.
     pub instance_name: String,

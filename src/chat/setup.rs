@@ -60,6 +60,7 @@ pub struct SetUp {
 
 /// The instance as everybody may know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Instance")]
 pub struct InstanceView {
     /// Its name; empty before it is set up.
     pub name: String,

@@ -191,7 +191,8 @@ pub(super) fn of_noun(noun: &'static str, operations: impl IntoIterator<Item = O
     operations.into_iter().map(named).collect()
 }
 
-fn parts(path: &'static str) -> impl Iterator<Item = &'static str> {
+/// The names of the variable parts of a path.
+pub(super) fn parts(path: &'static str) -> impl Iterator<Item = &'static str> {
     path.split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }

@@ -10,6 +10,7 @@ mod answer;
 mod channels;
 mod conversations;
 mod describe;
+mod doors;
 mod guilds;
 mod input;
 mod instance;
@@ -29,6 +30,7 @@ use std::sync::LazyLock;
 
 pub use answer::Answer;
 pub use describe::{Answers, Method, Operation, Scope};
+pub use doors::{Door, doors};
 pub use input::{Input, Kind, Place};
 
 use crate::chat::{Chat, Code, Error, Identity, Result};

@@ -22,6 +22,7 @@ mod profiles;
 mod rest;
 mod sockets;
 mod tokens;
+mod walk;
 
 /// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
 macro_rules! scenarios {
@@ -139,5 +140,10 @@ scenarios! {
         what_a_closed_connection_asked_for_is_dropped,
         stopping_does_not_wait_for_sockets_that_stay_open,
         broken_close_frames_are_answered_as_such,
+    }
+    walk {
+        strangers_and_ended_sessions_are_let_in_nowhere,
+        who_was_sent_away_finds_nothing,
+        what_needs_a_right_is_refused_without_it,
     }
 }

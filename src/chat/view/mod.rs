@@ -50,6 +50,7 @@ impl JsonSchema for Time {
 
 /// Where a room or guild stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Head")]
 pub struct HeadView {
     /// The newest event.
     pub rev: u64,
@@ -71,6 +72,7 @@ impl From<Head> for HeadView {
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Message")]
 pub struct MessageView<'a> {
     /// In which room.
     pub room: RoomId,
@@ -116,6 +118,7 @@ pub struct MessageView<'a> {
 
 /// When and by whom a message was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Deletion")]
 pub struct DeletionView {
     /// When.
     pub at: Time,
@@ -125,6 +128,7 @@ pub struct DeletionView {
 
 /// Whom a message calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Mentions")]
 pub struct MentionsView<'a> {
     /// Single people.
     pub users: &'a [UserId],
@@ -150,6 +154,7 @@ impl<'a> MentionsView<'a> {
 
 /// What the server itself tells by a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "System")]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SystemView<'a> {
     /// The author became a member.
@@ -181,6 +186,7 @@ impl<'a> From<&'a SystemMessage> for SystemView<'a> {
 
 /// One emoji on a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Reaction")]
 pub struct ReactionView<'a> {
     /// Which.
     pub emoji: &'a str,
@@ -225,6 +231,7 @@ impl<'a> MessageView<'a> {
 
 /// A user as others see one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "User")]
 pub struct UserView {
     /// Who.
     pub id: UserId,
@@ -252,6 +259,7 @@ impl UserView {
 
 /// A member of a guild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Member")]
 pub struct MemberView {
     /// Who.
     pub user: UserView,
@@ -261,6 +269,7 @@ pub struct MemberView {
 
 /// How far somebody has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Marker")]
 pub struct MarkerView {
     /// The newest message that was read.
     pub seq: u64,
@@ -270,6 +279,7 @@ pub struct MarkerView {
 
 /// A channel with what its reader wants to know at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Channel")]
 pub struct ChannelView {
     /// The room.
     pub id: RoomId,
@@ -293,6 +303,7 @@ pub struct ChannelView {
 
 /// A thread with what is told of it beside its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Thread")]
 pub struct ThreadView {
     /// The room.
     pub id: RoomId,
@@ -313,6 +324,7 @@ pub struct ThreadView {
 
 /// A DM or group with what its reader wants to know at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Conversation")]
 pub struct ConversationView {
     /// The room.
     pub id: RoomId,
@@ -343,6 +355,7 @@ pub struct ConversationView {
 
 /// A guild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Guild")]
 pub struct GuildView {
     /// Which.
     pub id: GuildId,
