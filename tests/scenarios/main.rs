@@ -118,6 +118,7 @@ scenarios! {
         a_log_whose_reader_left_costs_nothing,
         data_is_for_its_owner_only,
         a_full_disk_is_said_once_and_from_the_start,
+        an_account_that_asks_too_much_is_slowed_and_others_are_not,
     }
     rest {
         of_two_set_ups_one_wins,
@@ -133,7 +134,6 @@ scenarios! {
         slow_clients_are_cut_off_and_disturb_nobody,
         the_figures_tell_what_happened,
         guessing_passwords_is_slowed_and_the_owner_still_gets_in,
-        an_account_that_asks_too_much_is_slowed_and_others_are_not,
     }
     sockets {
         silent_connections_lock_nobody_out,
