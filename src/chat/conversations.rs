@@ -8,9 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::once::same;
 use super::places::RoomCopy;
 use super::view::{ConversationView, Time};
-use super::{Chat, Code, Error, Identity, Result, list_limit, names};
+use super::{Chat, Code, Error, Identity, Once, Result, list_limit, names};
 
 /// How many people a group has at most, its owner included.
 pub const MAX_GROUP_MEMBERS: usize = Fact::MAX_FIRST_MEMBERS;
@@ -51,6 +52,7 @@ impl Chat {
     pub async fn create_group(
         &self,
         identity: &Identity,
+        once: &Once,
         name: Option<&str>,
         users: &[UserId],
     ) -> Result<ConversationView> {
@@ -67,11 +69,14 @@ impl Chat {
             .collect();
         self.check_can_be_asked(identity, &others, "users").await?;
         self.check_room_for_conversation(identity).await?;
-        let room = RoomId::from_u128(self.env().next_id());
+        let room = RoomId::from_u128(self.new_id(identity, once, "group"));
+        let asked = name.clone();
         let kind = RoomKind::Group { owner: identity.user };
         self.begin(identity, room, kind, name, members.into_iter().collect())
             .await?;
-        self.conversation(identity, room).await
+        let made = self.conversation(identity, room).await?;
+        same(made.name == asked)?;
+        Ok(made)
     }
 
     /// Takes somebody into a group. Whoever is in it may do that.

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::{CLAIM_HELD_MS, MAX_TRIES};
 use super::names::{self, Name};
+use super::once::same;
 use super::places::GuildCopy;
 use super::reads::Read;
 use super::view::{ChannelView, GuildView, MemberView, Time};
-use super::{Chat, Code, Error, Identity, Result};
+use super::{Chat, Code, Error, Identity, Once, Result};
 
 /// How many entries a list has when nothing is said.
 pub(super) const DEFAULT_LIST: usize = 100;
@@ -227,6 +228,7 @@ impl Chat {
     pub async fn create_channel(
         &self,
         identity: &Identity,
+        once: &Once,
         guild: GuildId,
         name: &str,
         topic: Option<&str>,
@@ -236,11 +238,13 @@ impl Chat {
         let name = names::title("name", name)?;
         let topic = names::topic(topic.unwrap_or_default())?;
         self.check_room_for_channel(guild).await?;
-        let room = RoomId::from_u128(self.env().next_id());
-        let (chat, user) = (self.clone(), identity.user);
+        let room = RoomId::from_u128(self.new_id(identity, once, "channel"));
+        let (chat, user, asked) = (self.clone(), identity.user, name.shown.clone());
         self.to_the_end(async move { chat.make_channel(guild, room, user, &name, topic).await })
             .await?;
-        self.channel(identity, room).await
+        let made = self.channel(identity, room).await?;
+        same(made.name == asked)?;
+        Ok(made)
     }
 
     async fn check_room_for_channel(&self, guild: GuildId) -> Result<()> {

@@ -12,7 +12,7 @@ use madang_storage::model::{
 };
 
 use super::registration::RegistrationRow;
-use super::{Code, Identity, NewAccessToken, Scopes};
+use super::{Code, Identity, NewAccessToken, Once, Scopes};
 use crate::hub::{FrameKey, Outlet};
 use world::{Ear, Line, PASSWORD, World, credentials, identity, visitor};
 
@@ -394,7 +394,7 @@ async fn the_last_place_on_a_list_is_given_once() {
     let (jiho, sora) = (world.add("jiho").await, world.add("sora").await);
     let guild = world
         .chat
-        .create_guild(&world.owner(), "together")
+        .create_guild(&world.owner(), &Once::default(), "together")
         .await
         .expect("a guild");
     for user in [&jiho, &sora] {

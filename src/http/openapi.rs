@@ -142,10 +142,16 @@ fn request(inputs: &[Input], place: impl Fn(&Input) -> Place) -> Value {
 fn parameter(input: &Input, place: Place) -> Value {
     let (place, is_required) = match place {
         Place::Path => ("path", true),
+        Place::Header => ("header", input.is_required),
         Place::Query | Place::Body => ("query", input.is_required),
     };
+    let name = if place == "header" {
+        "Idempotency-Key"
+    } else {
+        input.name
+    };
     json!({
-        "name": input.name,
+        "name": name,
         "in": place,
         "required": is_required,
         "description": input.about,

@@ -1,7 +1,7 @@
 //! DMs and groups.
 
 use super::describe::{Method, Operation, of_noun};
-use super::input::{ids, page, text};
+use super::input::{idempotency_key, ids, page, text};
 use super::{Answer, Call};
 use crate::chat::view::ConversationView;
 use crate::chat::{Conversations, MAX_GROUP_MEMBERS, Result};
@@ -24,6 +24,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 .about("Begins a group. Whoever asks owns it, and is in it without being named.")
                 .takes(ids("users", MAX_GROUP_MEMBERS, "who else is in it"))
                 .takes(text("name", "up to 64 characters").optional())
+                .takes(idempotency_key())
                 .makes::<ConversationView>(),
             Operation::new(Method::Patch, "rename_group", "/groups/{room}", rename)
                 .about("Gives a group another name. Whoever is in it may do that.")
@@ -60,8 +61,11 @@ async fn open_dm(mut call: Call) -> Result<Answer> {
 }
 
 async fn create_group(mut call: Call) -> Result<Answer> {
+    let once = call.once()?;
     let (name, users) = (call.optional_text("name")?, call.ids("users")?);
-    let created = call.chat.create_group(&call.identity, name.as_deref(), &users);
+    let created = call
+        .chat
+        .create_group(&call.identity, &once, name.as_deref(), &users);
     Ok(Answer::of(created.await?))
 }
 

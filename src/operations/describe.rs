@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::input::{Input, Place};
+use super::input::{IDEMPOTENCY_KEY, Input, Place};
 use super::{Answer, Call, Running};
 use crate::chat::{Result, Scopes};
 
@@ -166,6 +166,8 @@ impl Operation {
     pub fn place(&self, input: &Input) -> Place {
         if self.path_parts().any(|part| part == input.name) {
             Place::Path
+        } else if input.name == IDEMPOTENCY_KEY {
+            Place::Header
         } else if matches!(self.method, Method::Get | Method::Delete) {
             Place::Query
         } else {

@@ -33,7 +33,7 @@ pub use describe::{Answers, Method, Operation, Scope};
 pub use doors::{Door, doors};
 pub use input::{Input, Kind, Place};
 
-use crate::chat::{Chat, Code, Error, Identity, Result};
+use crate::chat::{Chat, Code, Error, Identity, Once, Result};
 use crate::fields::Fields;
 
 /// All operations, by name.
@@ -128,6 +128,11 @@ impl Checked {
 impl Call {
     fn id<T: FromStr>(&mut self, name: &'static str) -> Result<T> {
         self.fields.id(name)
+    }
+
+    /// What the client calls the request.
+    fn once(&mut self) -> Result<Once> {
+        Once::called(self.optional_text(input::IDEMPOTENCY_KEY)?)
     }
 
     fn optional_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>> {

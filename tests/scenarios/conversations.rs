@@ -281,3 +281,54 @@ pub(crate) fn conversations_come_by_their_newest_message(form: Form) {
     }
     assert_eq!(order, [rooms[1].clone(), rooms[0].clone(), rooms[2].clone()]);
 }
+
+pub(crate) fn what_is_asked_for_twice_with_one_key_is_made_once(form: Form) {
+    let world = World::on(form);
+    let keyed = |world: &World, path: &str, key: &str, body: &Value| {
+        let body = body.to_string();
+        let request = format!(
+            "POST /api/v1{path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Authorization: Bearer {}\r\nIdempotency-Key: {key}\r\nContent-Length: {}\r\n\r\n{body}",
+            world.server.address,
+            world.owner,
+            body.len()
+        );
+        world.server.raw(request.as_bytes())
+    };
+    let channels = format!("/guilds/{}/channels", world.guild);
+    let roles = format!("/guilds/{}/roles", world.guild);
+    let requests = [
+        ("/guilds", json!({ "name": "once" })),
+        (&*channels, json!({ "name": "once" })),
+        (&*roles, json!({ "name": "once" })),
+        ("/groups", json!({ "users": [], "name": "once" })),
+    ];
+    let mut made = Vec::new();
+    for (path, body) in &requests {
+        let (status, first) = keyed(&world, path, "try-1", body);
+        assert_eq!(status, 201, "{path}: {first}");
+        made.push(first["id"].clone());
+    }
+    // The answer was lost, and the server with it.
+    let world = world.crash();
+    for ((path, body), made) in requests.iter().zip(&made) {
+        let (status, again) = keyed(&world, path, "try-1", body);
+        assert_eq!((status, &again["id"]), (201, made), "{path}: {again}");
+        let mut other = body.clone();
+        other["name"] = json!("another");
+        let (status, problem) = keyed(&world, path, "try-1", &other);
+        let refusal = (&problem["code"], &problem["field"]);
+        assert_eq!(status, 409, "{path}: {problem}");
+        assert_eq!(
+            refusal,
+            (&json!("nonce_conflict"), &json!("idempotency_key")),
+            "{path}"
+        );
+        let (_, problem) = keyed(&world, path, &"k".repeat(129), body);
+        assert_eq!(problem["field"], "idempotency_key", "{path}");
+    }
+    // Over the gateway it is the same request.
+    let (mut client, _) = Client::sign_in(&world.server.address, &world.owner, None);
+    let args = json!({ "name": "once", "idempotency_key": "try-1" });
+    assert_eq!(client.ask("create_guild", args).unwrap()["id"], made[0]);
+}

@@ -87,6 +87,7 @@ scenarios! {
         people_come_into_groups_and_go,
         a_group_has_limits,
         conversations_come_by_their_newest_message,
+        what_is_asked_for_twice_with_one_key_is_made_once,
     }
     gateway {
         two_people_talk,
