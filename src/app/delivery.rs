@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::broker::{Broker, Receiver, Signal};
 use crate::chat::{Chat, Places};
 use crate::hub::Hub;
+use crate::presence::{self, Change};
 
 /// How often the store is asked what nobody told.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -64,6 +65,16 @@ impl Receiver for Ear {
 
     fn signal(&self, signal: Signal) {
         self.chat.hear_signal(&signal);
+    }
+}
+
+impl presence::Receiver for Ear {
+    fn changed(&self, change: &Change) {
+        self.chat.note_presence(change);
+    }
+
+    fn unsure(&self) {
+        self.chat.doubt_presence();
     }
 }
 

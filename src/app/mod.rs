@@ -1,5 +1,6 @@
 //! The composition root: from settings to a running server. The only place that names a backend.
 
+mod absent;
 pub mod control;
 pub mod delivery;
 mod figures;
@@ -12,13 +13,17 @@ use madang_storage::{Env, Error as StoreError, Store};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
+use crate::broker;
 use crate::broker::memory::Bus;
-use crate::chat::{Chat, Code, Places};
+use crate::chat::{Absent, Chat, Code, Places, Presences};
 use crate::config::Config;
 use crate::gateway::{self, Gateway, NativeEncoder};
 use crate::http;
 use crate::hub::Hub;
 use crate::origin::Origins;
+use crate::presence::Presence;
+use crate::presence::memory::Commons;
+use absent::Missing;
 use delivery::{Delivery, Ear};
 
 /// Left free whatever is configured: as much may be written between two looks at the free space, and a store that hits
@@ -40,6 +45,8 @@ pub struct App {
     chat: Chat,
     gateway: Gateway,
     control: UnixListener,
+    presence: Presence,
+    absent: Arc<Missing>,
 }
 
 /// Why a server could not be put together or had to stop, for whoever started it.
@@ -59,6 +66,9 @@ pub enum AppError {
     /// The other nodes cannot be told of anything.
     #[error(transparent)]
     Broker(#[from] crate::broker::Error),
+    /// Nobody can know who is there.
+    #[error(transparent)]
+    Presence(#[from] crate::presence::Error),
     /// The logic refused.
     #[error(transparent)]
     Chat(#[from] crate::chat::Error),
@@ -89,13 +99,22 @@ impl App {
         let embedded = opening.map_err(|error| madang_storage::Error::CannotOpen(error.to_string()))??;
         let store = embedded.store();
         let Delivery { places, hub, broker } = delivery.clone();
-        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone());
+        let absent = Arc::new(Missing::default());
+        let presence = Commons::new(env.clone(), Duration::from_secs(config.presence.grace_seconds)).join();
+        let quiet = Duration::from_secs(config.presence.quiet_seconds);
+        let presences = Presences::new(presence.clone(), Arc::clone(&absent) as Arc<dyn Absent>, quiet);
+        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone(), presences);
         hub.attach(store.clone(), Arc::new(chat.clone()));
         let ear = Ear {
             delivery: delivery.clone(),
             chat: chat.clone(),
         };
-        broker.start(Arc::new(ear)).await?;
+        let ear = Arc::new(ear);
+        broker
+            .start(Arc::clone(&ear) as Arc<dyn broker::Receiver>)
+            .await?;
+        presence.start(ear).await?;
+        chat.load_switches().await?;
         let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
             what: "listen on the control socket".to_owned(),
             error,
@@ -116,6 +135,8 @@ impl App {
             chat,
             gateway,
             control,
+            presence,
+            absent,
         })
     }
 
@@ -138,6 +159,7 @@ impl App {
         let control = tokio::spawn(control::serve(self.control, self.embedded.clone()));
         let hub = self.delivery.hub.clone();
         let ticking = tokio::spawn(tick(self.chat.clone(), hub, self.gateway.clone()));
+        let presence = tokio::spawn(tick_presence(self.chat.clone()));
         let following = tokio::spawn(delivery::follow(self.store.clone(), self.delivery.clone()));
         let sweeping = tokio::spawn(sweep(self.store.clone()));
 
@@ -150,13 +172,14 @@ impl App {
         if let Err(error) = serving.await {
             tracing::error!(%error, "the server ended badly");
         }
-        for task in [control, ticking, following, sweeping] {
+        for task in [control, ticking, presence, following, sweeping] {
             task.abort();
         }
         // How far somebody has read is no reason to leave the data open behind.
         if let Err(error) = self.chat.write_markers(true).await {
             tracing::warn!(%error, "the last read markers were not written");
         }
+        self.presence.close().await;
         self.delivery.broker.close().await;
         self.store.close().await?;
         let socket = control::path(&self.config.storage.folder);
@@ -173,7 +196,13 @@ impl App {
             origins: origins(&self.config),
             public_url: public_url(&self.config).map(str::to_owned),
             trusted_proxies: self.config.server.trusted_proxies.clone(),
-            figures: figures::of(self.gateway.clone(), self.delivery.clone()),
+            figures: figures::of(figures::Sources {
+                gateway: self.gateway.clone(),
+                delivery: self.delivery.clone(),
+                chat: self.chat.clone(),
+                presence: self.presence.clone(),
+                absent: Arc::clone(&self.absent),
+            }),
         }
     }
 }
@@ -213,6 +242,17 @@ async fn tick(chat: Chat, hub: Hub, gateway: Gateway) {
             }
             Err(error) => tracing::warn!(%error, "read markers were not written"),
         }
+    }
+}
+
+/// On its own: who is there may be long in coming, and nothing else waits for it.
+async fn tick_presence(chat: Chat) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        chat.beat().await;
+        chat.tell_presence().await;
     }
 }
 

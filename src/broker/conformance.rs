@@ -238,6 +238,11 @@ pub(crate) async fn signals_reach_every_other_node(home: &impl Home) {
             n: 8,
             unread: 1,
         },
+        Signal::Switched {
+            user,
+            room: RoomId::from_u128(1),
+            until: Some(Timestamp::from_millis(1_800_000_000_000)),
+        },
         Signal::SessionEnded { session },
     ];
     for signal in &signals {

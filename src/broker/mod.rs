@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use madang_storage::model::{Commit, RoomId, SessionId, UserId};
+use madang_storage::model::{Commit, RoomId, SessionId, Timestamp, UserId};
 use tokio::time::Instant;
 
 /// What nodes tell each other besides events. Never stored, never numbered, may be lost.
@@ -38,6 +38,15 @@ pub enum Signal {
         n: u64,
         /// How many messages are left.
         unread: u64,
+    },
+    /// Somebody has switched itself on or off in a room.
+    Switched {
+        /// Who.
+        user: UserId,
+        /// Where.
+        room: RoomId,
+        /// Until when it is off; `None` for on.
+        until: Option<Timestamp>,
     },
     /// A login has ended: its connections close.
     SessionEnded {

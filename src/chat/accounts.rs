@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use madang_storage::model::{
-    EventId, Fact, GuildId, Head, Row, RowKey, Rows, StateKey, StateOutcome, StateTable, StreamId, Timestamp,
+    EventId, Fact, GuildId, Head, RowKey, Rows, StateKey, StateOutcome, StateTable, StreamId, Timestamp,
     UserId,
 };
 use madang_storage::{AppendError, Command, StateRecord, Versioned, decode};
@@ -373,28 +373,15 @@ impl Chat {
         }
     }
 
-    /// Users by their ids, in the order asked; those who share no guild with the asker are left out.
+    /// Users by their ids, in the order asked; those who share no guild, DM or group with the asker
+    /// are left out.
     pub async fn users(&self, identity: &Identity, ids: &[UserId]) -> Result<Vec<UserView>> {
         if ids.len() > MAX_USERS {
             let text = format!("at most {MAX_USERS} ids can be asked for at once");
             return Err(Error::too_large("ids", text));
         }
-        let guilds = self.guild_ids(identity.user).await?;
-        let mut known = vec![false; ids.len()];
-        for guild in guilds {
-            let keys: Vec<RowKey> = ids
-                .iter()
-                .map(|user| RowKey::Member { guild, user: *user })
-                .collect();
-            let rows = self.store().rows(&keys).await?;
-            for (known, row) in known.iter_mut().zip(rows) {
-                *known |= matches!(row, Some(Row::Member(_)));
-            }
-        }
-        let known = ids
-            .iter()
-            .zip(known)
-            .filter(|(id, known)| *known || **id == identity.user);
+        let known = self.knows(identity.user, ids).await?;
+        let known = ids.iter().zip(known).filter(|(_, known)| *known);
         self.views_of(known.map(|(id, _)| *id).collect()).await
     }
 }

@@ -18,6 +18,7 @@ pub mod names;
 mod pace;
 mod passwords;
 mod places;
+mod presence;
 mod reactions;
 mod reads;
 mod ready;
@@ -45,6 +46,7 @@ pub use messages::{DEFAULT_PAGE, History, MAX_PAGE, Post, Posted};
 pub use moderation::{BanView, Bans};
 pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS};
 pub use places::Places;
+pub use presence::{Absent, MAX_WATCHED, Missed, NewCustom, OwnPresence, Presences, RoomPresence};
 pub use reactions::People;
 pub use reads::{MAX_COUNTED, Read};
 pub use ready::{Ready, ReadyGuild};
@@ -82,12 +84,20 @@ struct Inner {
     reads: reads::Reads,
     typing: typing::Typing,
     pace: pace::Pace,
+    presences: Presences,
 }
 
 impl Chat {
     /// Puts the logic over a store. `places` must be told of every event; the hub tells this node's connections, and the
     /// broker the other nodes.
-    pub fn new(store: Store, env: Env, places: Places, hub: Hub, broker: Broker) -> Self {
+    pub fn new(
+        store: Store,
+        env: Env,
+        places: Places,
+        hub: Hub,
+        broker: Broker,
+        presences: Presences,
+    ) -> Self {
         let accounts = accounts::Accounts::new();
         let sessions = sessions::Sessions::default();
         let reads = reads::Reads::default();
@@ -103,6 +113,7 @@ impl Chat {
                 reads,
                 typing: typing::Typing::default(),
                 pace: pace::Pace::default(),
+                presences,
             }),
         }
     }

@@ -28,6 +28,7 @@ impl Chat {
                 let marker = hub::Signal::Marker { room, seq, n, unread };
                 self.hub().signal_user(user, Some(session), marker);
             }
+            broker::Signal::Switched { user, room, until } => self.hear_switch(user, room, until),
             broker::Signal::SessionEnded { session } => {
                 self.inner.sessions.forget_session(session);
                 self.hub().close_session(session);

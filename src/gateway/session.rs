@@ -122,6 +122,7 @@ impl Session {
             };
         }
         if let Some(signed_in) = self.signed_in.take() {
+            self.gateway.chat().went(&signed_in.listener);
             self.gateway.hub().leave(&signed_in.listener);
         }
     }
@@ -214,6 +215,7 @@ impl Session {
         let signed_in = SignedIn { identity, listener };
         self.signed_in = Some(signed_in.clone());
         self.gateway.authenticated(self.connection.number);
+        self.gateway.chat().came(&signed_in.listener).await?;
         requests::ready(self, &signed_in, id, asked).await
     }
 

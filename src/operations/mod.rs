@@ -14,6 +14,7 @@ mod invites;
 mod members;
 mod messages;
 mod people;
+mod presence;
 mod roles;
 
 use std::collections::HashMap;
@@ -43,6 +44,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         invites::operations(),
         channels::operations(),
         messages::operations(),
+        presence::operations(),
     ]
     .into_iter()
     .flatten()
@@ -116,6 +118,10 @@ impl Call {
 
     fn optional_number(&mut self, name: &'static str) -> Result<Option<u64>> {
         self.fields.optional_number(name)
+    }
+
+    fn flag(&mut self, name: &'static str) -> Result<bool> {
+        self.fields.flag(name)
     }
 
     fn optional_flag(&mut self, name: &'static str) -> Result<Option<bool>> {

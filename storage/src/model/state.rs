@@ -22,11 +22,13 @@ pub enum StateTable {
     Markers = 7,
     /// The few values that the server itself keeps.
     Settings = 8,
+    /// What people say of themselves, and from which rooms they have switched themselves off.
+    Presence = 20,
 }
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -35,6 +37,7 @@ impl StateTable {
         Self::Claims,
         Self::Markers,
         Self::Settings,
+        Self::Presence,
     ];
 
     /// The stored number.
@@ -58,6 +61,7 @@ impl StateTable {
             Self::Claims => "claims",
             Self::Markers => "markers",
             Self::Settings => "settings",
+            Self::Presence => "presence",
         }
     }
 }
