@@ -180,6 +180,9 @@ impl App {
             tracing::warn!(%error, "the last read markers were not written");
         }
         self.presence.close().await;
+        if let Err(error) = self.chat.write_left().await {
+            tracing::warn!(%error, "where people were last was not written");
+        }
         self.delivery.broker.close().await;
         self.store.close().await?;
         let socket = control::path(&self.config.storage.folder);
@@ -241,6 +244,9 @@ async fn tick(chat: Chat, hub: Hub, gateway: Gateway) {
                 tracing::debug!(%error, "read markers wait");
             }
             Err(error) => tracing::warn!(%error, "read markers were not written"),
+        }
+        if let Err(error) = chat.write_left().await {
+            tracing::debug!(%error, "where people were last waits to be written");
         }
     }
 }

@@ -72,6 +72,7 @@ pub(crate) use presence_conformance;
 #[derive(Default)]
 pub(crate) struct Ear {
     changes: Mutex<Vec<Change>>,
+    left: Mutex<Vec<(UserId, Left)>>,
     unsure: AtomicUsize,
 }
 
@@ -87,6 +88,10 @@ impl Ear {
 impl Receiver for Ear {
     fn changed(&self, change: &Change) {
         self.changes.lock().unwrap().push(change.clone());
+    }
+
+    fn left(&self, user: UserId, left: Left) {
+        self.left.lock().unwrap().push((user, left));
     }
 
     fn unsure(&self) {

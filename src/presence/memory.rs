@@ -71,15 +71,35 @@ impl Shared {
         Ok(lock(&self.people))
     }
 
-    /// Tells every node. Without the lock of the people: who hears may ask.
-    fn tell(&self, changes: &[Change]) {
-        if changes.is_empty() {
+    /// Tells every node, and the one that brought it about what only one is told. Without the lock of the people: who
+    /// hears may ask.
+    fn tell(&self, teller: u64, news: &News) {
+        if news.changes.is_empty() && news.leavings.is_empty() {
             return;
         }
-        let ears: Vec<Arc<dyn Receiver>> = lock(&self.ears).iter().map(|(_, ear)| Arc::clone(ear)).collect();
-        for ear in ears {
-            changes.iter().for_each(|change| ear.changed(change));
+        let ears = lock(&self.ears).clone();
+        for (node, ear) in ears {
+            news.changes.iter().for_each(|change| ear.changed(change));
+            if node == teller {
+                news.leavings
+                    .iter()
+                    .for_each(|(user, left)| ear.left(*user, *left));
+            }
         }
+    }
+}
+
+/// What came of something.
+#[derive(Default)]
+struct News {
+    changes: Vec<Change>,
+    leavings: Vec<(UserId, Left)>,
+}
+
+impl News {
+    fn of(people: &mut People, changes: Vec<Change>) -> Self {
+        let leavings = people.take_leavings();
+        Self { changes, leavings }
     }
 }
 
@@ -113,6 +133,10 @@ impl Receiver for Counting {
     fn changed(&self, change: &Change) {
         self.changes.fetch_add(1, Ordering::Relaxed);
         self.ear.changed(change);
+    }
+
+    fn left(&self, user: UserId, left: Left) {
+        self.ear.left(user, left);
     }
 
     fn unsure(&self) {
@@ -152,7 +176,7 @@ impl Backend for MemoryPresence {
             people.put(self.node, old.as_ref(), &entry, now)
         });
         drop(own);
-        self.shared.tell(&told);
+        self.shared.tell(self.node, &told);
     }
 
     fn end(&self, number: u64) {
@@ -163,7 +187,7 @@ impl Backend for MemoryPresence {
         let now = self.shared.env.now();
         let told = self.with_people(&mut own, |people| people.end(self.node, &entry, now));
         drop(own);
-        self.shared.tell(&told);
+        self.shared.tell(self.node, &told);
     }
 
     fn say(&self, user: UserId, said: Arc<Said>) {
@@ -178,12 +202,13 @@ impl Backend for MemoryPresence {
             }
         };
         drop(own);
-        self.shared.tell(&changes);
+        let leavings = Vec::new();
+        self.shared.tell(self.node, &News { changes, leavings });
     }
 
     async fn beat(&self) -> Result<(), Error> {
         let now = self.shared.env.now();
-        let (changes, is_sure) = {
+        let (news, is_sure) = {
             let mut own = lock(&self.own);
             if own.is_closed {
                 return Ok(());
@@ -207,9 +232,9 @@ impl Backend for MemoryPresence {
                 (own.is_behind, own.is_away) = (false, false);
             }
             changes.extend(people.end_overdue(now));
-            (changes, is_sure)
+            (News::of(&mut people, changes), is_sure)
         };
-        self.shared.tell(&changes);
+        self.shared.tell(self.node, &news);
         if !is_sure {
             self.unsure();
         }
@@ -243,29 +268,35 @@ impl Backend for MemoryPresence {
 
     async fn close(&self) {
         let now = self.shared.env.now();
-        let changes = {
+        let news = {
             let mut own = lock(&self.own);
             own.is_closed = true;
             own.entries.clear();
-            // Who cannot be told finds out that this node is dead.
-            let people = self.shared.people();
-            people
-                .map(|mut people| people.go(self.node, now))
-                .unwrap_or_default()
+            match self.shared.people() {
+                Ok(mut people) => {
+                    let changes = people.go(self.node, now);
+                    News::of(&mut people, changes)
+                }
+                // Who cannot be told finds out that this node is dead.
+                Err(_) => News::default(),
+            }
         };
         lock(&self.shared.ears).retain(|(node, _)| *node != self.node);
-        self.shared.tell(&changes);
+        self.shared.tell(self.node, &news);
     }
 }
 
 impl MemoryPresence {
     /// Changes what all know together. What cannot be told now is told anew with the next beat, and with it all the rest.
-    fn with_people(&self, own: &mut Own, change: impl FnOnce(&mut People) -> Vec<Change>) -> Vec<Change> {
+    fn with_people(&self, own: &mut Own, change: impl FnOnce(&mut People) -> Vec<Change>) -> News {
         match self.shared.people() {
-            Ok(mut people) if people.knows(self.node) && !own.is_behind => change(&mut people),
+            Ok(mut people) if people.knows(self.node) && !own.is_behind => {
+                let changes = change(&mut people);
+                News::of(&mut people, changes)
+            }
             _ => {
                 own.is_behind = true;
-                Vec::new()
+                News::default()
             }
         }
     }

@@ -133,6 +133,9 @@ pub trait Receiver: Send + Sync + 'static {
     /// One change: each is told once to each node that is there, also to the one that made it.
     fn changed(&self, change: &Change);
 
+    /// A user looks at a room no more. Told to one node: the one that ended the last session that did.
+    fn left(&self, user: UserId, left: Left);
+
     /// Changes may have been missed, or nobody knows any more: what is shown must be asked for again.
     fn unsure(&self);
 }
@@ -158,7 +161,7 @@ pub trait Backend: Send + Sync + 'static {
     /// A session of this node is new or has become different. Never waits, and never fails: what cannot be told now is
     /// told with the next beat. `number` tells the sessions of this node apart.
     ///
-    /// When no session of the user looks at a room any more, that room and the time are noted.
+    /// When no session of the user looks at a room any more, that room and the time are noted and told.
     fn put(&self, number: u64, entry: Entry);
 
     /// A session of this node has ended. After the last one of a user, on whichever node, the user is still seen as

@@ -65,6 +65,7 @@ scenarios! {
         the_last_session_that_ends_makes_offline,
         people_are_seen_as_they_chose,
         what_was_chosen_outlives_a_crash,
+        the_last_room_outlives_a_restart,
         after_a_start_whoever_asks_is_answered_and_nobody_else_is_told,
         a_room_knows_who_looks_and_who_is_on,
         strangers_learn_nothing,

@@ -161,6 +161,17 @@ pub(crate) fn what_was_chosen_outlives_a_crash(form: Form) {
         .unwrap();
 }
 
+pub(crate) fn the_last_room_outlives_a_restart(form: Form) {
+    let world = World::with(form, at_once);
+    let (mut own, _) = Client::sign_in(&world.server.address, &world.member, None);
+    own.ask("look", json!({ "room": world.room })).unwrap();
+    assert_eq!(own.ask("own_presence", json!({})).unwrap()["last"], Value::Null);
+    let world = world.restart_with(at_once);
+    let (mut own, _) = Client::sign_in(&world.server.address, &world.member, None);
+    let seen = own.ask("own_presence", json!({})).unwrap();
+    assert_eq!(seen["last"]["room"], json!(world.room), "{seen}");
+}
+
 pub(crate) fn after_a_start_whoever_asks_is_answered_and_nobody_else_is_told(form: Form) {
     let world = World::on(form);
     let jiho = id_of(&world, &world.member);

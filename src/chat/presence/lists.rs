@@ -52,7 +52,7 @@ impl Chat {
             status: state.status,
             said,
         });
-        let left = self.presences().backend.left(identity.user).await.ok().flatten();
+        let left = self.left_by(identity.user).await?;
         Ok(OwnPresence {
             seen: own_view(identity.user, state.as_ref(), self.env().now()).into(),
             last: left.map(|left| LastView {

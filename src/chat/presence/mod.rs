@@ -5,6 +5,7 @@
 
 mod absent;
 mod known;
+mod left;
 mod lists;
 mod said;
 mod switches;
@@ -44,6 +45,7 @@ pub struct Presences {
     noted: Mutex<telling::Noted>,
     windows: Mutex<windows::Windows>,
     switches: switches::Switches,
+    leavings: left::Leavings,
     sayings: Buckets<UserId>,
     looks: Buckets<UserId>,
     is_unsure: AtomicBool,
@@ -61,6 +63,7 @@ impl Presences {
             noted: Mutex::default(),
             windows: Mutex::default(),
             switches: switches::Switches::default(),
+            leavings: left::Leavings::default(),
             sayings: Buckets::new(SAYINGS.0, SAYINGS.1),
             looks: Buckets::new(LOOKS.0, LOOKS.1),
             is_unsure: AtomicBool::new(false),

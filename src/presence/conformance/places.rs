@@ -47,8 +47,8 @@ pub(crate) async fn the_invisible_are_in_no_room_for_others(home: &impl Home) {
 }
 
 pub(crate) async fn the_last_room_and_when_it_was_left_are_known(home: &impl Home) {
-    let (one, _) = started(home).await;
-    let (two, _) = started(home).await;
+    let (one, one_ear) = started(home).await;
+    let (two, two_ear) = started(home).await;
     one.put(1, in_room(ANA, HALL));
     two.put(1, in_room(ANA, YARD));
     assert_eq!(one.left(ANA).await.unwrap(), None);
@@ -69,6 +69,9 @@ pub(crate) async fn the_last_room_and_when_it_was_left_are_known(home: &impl Hom
     one.end(1);
     live(home, &[&one, &two], GRACE * 2).await;
     assert_eq!(one.left(ANA).await.unwrap(), Some(went));
+    // The node that ended the session is told, and no other.
+    assert_eq!(*one_ear.left.lock().unwrap(), [(ANA, moved)]);
+    assert_eq!(*two_ear.left.lock().unwrap(), [(ANA, went)]);
 }
 
 pub(crate) async fn nothing_is_kept_longer_than_two_weeks(home: &impl Home) {

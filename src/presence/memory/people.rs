@@ -19,6 +19,8 @@ pub(super) struct People {
     /// When something ends for those without a session: first the grace, then what is known of them.
     due: BTreeSet<(Timestamp, UserId)>,
     changes: u64,
+    /// Who has left a room since somebody asked.
+    leavings: Vec<(UserId, Left)>,
 }
 
 #[derive(Default)]
@@ -144,6 +146,7 @@ impl People {
             rooms: HashMap::new(),
             due: BTreeSet::new(),
             changes: 0,
+            leavings: Vec::new(),
         }
     }
 
@@ -292,6 +295,11 @@ impl People {
         self.users.get(&user)?.left
     }
 
+    /// Who has left a room since this was asked last. Whoever makes changes asks after each.
+    pub(super) fn take_leavings(&mut self) -> Vec<(UserId, Left)> {
+        std::mem::take(&mut self.leavings)
+    }
+
     /// Looks at everybody: for what happens when a node dies or comes back.
     fn users_on(&self, node: u64) -> Vec<UserId> {
         let is_there = |person: &Person| person.nodes.iter().any(|(known, _)| *known == node);
@@ -317,7 +325,9 @@ impl People {
         for (room, looked) in touched.iter().zip(looked) {
             let looks = person.looks_at(*room);
             if looked && !looks {
-                person.left = Some(Left { room: *room, at });
+                let left = Left { room: *room, at };
+                person.left = Some(left);
+                self.leavings.push((user, left));
             }
             moved.push((*room, looks && person.is_seen()));
         }

@@ -19,7 +19,7 @@ use crate::broker::memory::Bus;
 use crate::chat::{Missed, Places, Post};
 use crate::hub::{CloseReason, Encoder, FrameKey, Hub, Outlet, Signal};
 use crate::presence::memory::Commons;
-use crate::presence::{Change, Receiver};
+use crate::presence::{Change, Left, Receiver};
 
 pub(super) const GUILD: GuildId = GuildId::from_u128(1);
 pub(super) const OTHERS: GuildId = GuildId::from_u128(2);
@@ -115,6 +115,10 @@ struct Ear(Chat);
 impl Receiver for Ear {
     fn changed(&self, change: &Change) {
         self.0.note_presence(change);
+    }
+
+    fn left(&self, user: UserId, left: Left) {
+        self.0.note_left(user, left);
     }
 
     fn unsure(&self) {
