@@ -124,11 +124,15 @@ async fn look(
             let Changed::Stream(stream) = change.what else {
                 continue;
             };
+            let was_told = delivery.places.has_heard(stream, change.head);
             delivery.hear_of(stream, change.head);
             // The first round tells of all that there is. Whoever is here has read where the rooms stand after this
             // node began to hear of changes.
             if let (StreamId::Room(room), false) = (stream, is_first) {
                 delivery.hub.hear_of_head(room, change.head);
+                if !was_told {
+                    delivery.hub.hear_of_conversation(room).await;
+                }
             }
         }
         *cursor = page.cursor;

@@ -237,6 +237,7 @@ pub(crate) async fn signals_reach_every_other_node(home: &impl Home) {
             seq: 9,
             n: 8,
             unread: 1,
+            is_back: false,
         },
         Signal::Switched {
             user,

@@ -38,6 +38,8 @@ pub enum Signal {
         n: u64,
         /// How many messages are left.
         unread: u64,
+        /// Whether it was moved back on purpose.
+        is_back: bool,
     },
     /// Somebody has switched itself on or off in a room.
     Switched {

@@ -14,10 +14,9 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use madang_storage::model::{
-    EventId, Fact, GuildId, Head, RowKey, Rows, StateKey, StateOutcome, StateTable, StreamId, Timestamp,
-    UserId,
+    Fact, GuildId, Head, RowKey, Rows, StateKey, StateOutcome, StateTable, StreamId, Timestamp, UserId,
 };
-use madang_storage::{AppendError, Command, StateRecord, Versioned, decode};
+use madang_storage::{StateRecord, Versioned, decode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -343,38 +342,8 @@ impl Chat {
         Ok(())
     }
 
-    /// Appends a fact, unless it is so already.
-    pub(super) async fn append_unless(
-        &self,
-        stream: StreamId,
-        actor: Option<UserId>,
-        rows: Vec<RowKey>,
-        fact: Fact,
-        is_so: impl Fn(&Head, &Rows) -> bool + Send + 'static,
-    ) -> Result<()> {
-        let command = Command {
-            stream,
-            event_id: EventId::from_u128(self.env().next_id()),
-            actor,
-            access_rev: 0,
-            nonce: None,
-            rows,
-        };
-        let decide = move |head: &Head, rows: &Rows| {
-            if is_so(head, rows) {
-                Err(())
-            } else {
-                Ok(fact.clone().into())
-            }
-        };
-        match self.store().append(command, decide).await {
-            Ok(_) | Err(AppendError::Refused(())) => Ok(()),
-            Err(AppendError::Store(error)) => Err(error.into()),
-        }
-    }
-
-    /// Users by their ids, in the order asked; those who share no guild, DM or group with the asker
-    /// are left out.
+    /// Users by their ids, in the order asked; those who share neither a guild nor a conversation with the asker are left
+    /// out.
     pub async fn users(&self, identity: &Identity, ids: &[UserId]) -> Result<Vec<UserView>> {
         if ids.len() > MAX_USERS {
             let text = format!("at most {MAX_USERS} ids can be asked for at once");

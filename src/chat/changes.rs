@@ -3,7 +3,9 @@
 //! Two administrators who demote each other, two owners who leave: whoever comes second is judged again, by what the first
 //! one has left.
 
-use madang_storage::model::{Draft, EventId, Fact, GuildId, Head, RoomId, Rows, Sealed, StreamId};
+use madang_storage::model::{
+    Draft, EventId, Fact, GuildId, Head, RoomId, RowKey, Rows, Sealed, StreamId, UserId,
+};
 use madang_storage::{AppendError, Command};
 
 use super::places::{GuildCopy, RoomCopy};
@@ -81,6 +83,52 @@ impl Chat {
             }
         }
         Err(kept_changing())
+    }
+
+    /// Appends a fact, unless it is so already.
+    pub(super) async fn append_unless(
+        &self,
+        stream: StreamId,
+        actor: Option<UserId>,
+        rows: Vec<RowKey>,
+        fact: Fact,
+        is_so: impl Fn(&Head, &Rows) -> bool + Send + 'static,
+    ) -> Result<()> {
+        let mut command = self.server_command(stream);
+        (command.actor, command.rows) = (actor, rows);
+        self.append_command_unless(command, fact, is_so).await
+    }
+
+    /// The same with everything else that a command can say.
+    pub(super) async fn append_command_unless(
+        &self,
+        command: Command,
+        fact: Fact,
+        is_so: impl Fn(&Head, &Rows) -> bool + Send + 'static,
+    ) -> Result<()> {
+        let decide = move |head: &Head, rows: &Rows| {
+            if is_so(head, rows) {
+                Err(())
+            } else {
+                Ok(fact.clone().into())
+            }
+        };
+        match self.store().append(command, decide).await {
+            Ok(_) | Err(AppendError::Refused(())) => Ok(()),
+            Err(AppendError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// An append by the server itself.
+    pub(super) fn server_command(&self, stream: StreamId) -> Command {
+        Command {
+            stream,
+            event_id: EventId::from_u128(self.env().next_id()),
+            actor: None,
+            access_rev: 0,
+            nonce: None,
+            rows: Vec::new(),
+        }
     }
 
     /// Appends if the stream still is where it was; `false` when it is not.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::{CLAIM_HELD_MS, MAX_TRIES};
 use super::names::{self, Name};
 use super::places::GuildCopy;
+use super::reads::Read;
 use super::view::{ChannelView, GuildView, MemberView, Time};
 use super::{Chat, Code, Error, Identity, Result};
 
@@ -43,6 +44,8 @@ impl StateRecord for ChannelClaim {
 pub struct Channels {
     /// In the order of their ids.
     pub channels: Vec<ChannelView>,
+    /// Where the next page begins: the last channel of this one may be one that the reader does not see.
+    pub last: Option<RoomId>,
     /// Whether there are more.
     pub more: bool,
 }
@@ -81,6 +84,7 @@ impl Chat {
         Ok(views.collect())
     }
 
+    /// The ids of somebody's guilds, ascending.
     pub(super) async fn guild_ids(&self, user: UserId) -> Result<Vec<GuildId>> {
         let page = self
             .store()
@@ -120,9 +124,12 @@ impl Chat {
             RowKey::Channel { room, .. } => Some(*room),
             _ => None,
         });
-        let channels = self.channel_views(user, ids.collect()).await?;
+        let ids: Vec<RoomId> = ids.collect();
+        let last = ids.last().copied();
+        let channels = self.channel_views(user, ids).await?;
         Ok(Channels {
             channels,
+            last,
             more: page.more,
         })
     }
@@ -143,6 +150,7 @@ impl Chat {
         let rows = self.store().rows(&keys).await?;
         let markers = self.markers(user, &ids).await?;
         let seen = self.seen_by(user, &rows).await?;
+        let calls = self.calls(user).await?;
         let mut views = Vec::with_capacity(ids.len());
         for (((id, head), row), seen) in ids.into_iter().zip(heads).zip(rows).zip(seen) {
             let Some(Row::Room(room)) = row.filter(|_| seen) else {
@@ -150,7 +158,10 @@ impl Chat {
             };
             let stored = markers.get(&id).copied().unwrap_or_default();
             let marker = self.newest_marker(user, id, stored);
-            views.push(self.channel_view(id, room, &head, marker).await?);
+            let guild = room.kind.guild();
+            let mentions = self.count_calls(user, id, guild, &head, marker, &calls).await?;
+            let read = self.read_of(id, &head, marker).await?;
+            views.push(channel_view(id, room, &head, &read, mentions));
         }
         Ok(views)
     }
@@ -176,23 +187,9 @@ impl Chat {
         self.look_at_guild(guild, look).await
     }
 
-    async fn channel_view(&self, id: RoomId, room: Room, head: &Head, marker: Marker) -> Result<ChannelView> {
-        let read = self.read_of(id, head, marker).await?;
-        Ok(ChannelView {
-            id,
-            name: room.name,
-            topic: room.topic,
-            rev: head.rev,
-            seq: head.seq,
-            n: head.n,
-            marker: read.marker,
-            unread: read.unread,
-        })
-    }
-
     /// A person's stored markers of rooms, which are ascending. Markers lie in the order of rooms, so they are read as
     /// pages of what lies between the first and the last room.
-    async fn markers(&self, user: UserId, rooms: &[RoomId]) -> Result<HashMap<RoomId, Marker>> {
+    pub(super) async fn markers(&self, user: UserId, rooms: &[RoomId]) -> Result<HashMap<RoomId, Marker>> {
         let mut markers = HashMap::new();
         let (Some(first), Some(last)) = (rooms.first(), rooms.last()) else {
             return Ok(markers);
@@ -368,6 +365,20 @@ impl Chat {
             members: members.collect(),
             more: page.more,
         })
+    }
+}
+
+fn channel_view(id: RoomId, room: Room, head: &Head, read: &Read, mentions: u64) -> ChannelView {
+    ChannelView {
+        id,
+        name: room.name,
+        topic: room.topic,
+        rev: head.rev,
+        seq: head.seq,
+        n: head.n,
+        marker: read.marker,
+        unread: read.unread,
+        mentions,
     }
 }
 

@@ -24,8 +24,15 @@ impl Chat {
                 seq,
                 n,
                 unread,
+                is_back,
             } => {
-                let marker = hub::Signal::Marker { room, seq, n, unread };
+                let marker = hub::Signal::Marker {
+                    room,
+                    seq,
+                    n,
+                    unread,
+                    is_back,
+                };
                 self.hub().signal_user(user, Some(session), marker);
             }
             broker::Signal::Switched { user, room, until } => self.hear_switch(user, room, until),

@@ -96,7 +96,7 @@ async fn operation(session: &Session, who: &SignedIn, id: u64, op: &str, args: F
         own_url: session.own_url.to_string(),
         fields: args,
     };
-    session.answer(id, operation.call(call).await?);
+    session.answer(id, operation.check(call)?.answer().await?);
     Ok(())
 }
 

@@ -59,10 +59,10 @@ async fn answer(
         own_url,
         fields,
     };
-    let answer = operation
-        .call(call)
-        .await
+    let checked = operation
+        .check(call)
         .map_err(|error| names_nothing(operation, error))?;
+    let answer = checked.answer().await?;
     let status = answer.status().unwrap_or(operation.answers.status);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     Ok(match answer.body() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use madang_storage::Store;
-use madang_storage::model::{Commit, GuildId, Head, Room, RoomId, Row, RowKey, StreamId};
+use madang_storage::model::{Commit, GuildId, Head, Room, RoomId, RoomKind, Row, RowKey, StreamId};
 
 use super::listener::Listener;
 use super::{Attached, Audience, FrameKey, Hub, Signal, Standing};
@@ -32,9 +32,18 @@ struct Changed {
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    guild: GuildId,
+    audience: Watchers,
     /// The newest `rev` that was told.
     told: u64,
+}
+
+/// Who is told of a room without having it open.
+#[derive(Debug, Clone, Copy)]
+enum Watchers {
+    /// Those who watch its guild.
+    Guild(GuildId),
+    /// Of a thread: those who have the room open whose message it hangs on.
+    Lookers(RoomId),
 }
 
 impl Heads {
@@ -80,12 +89,12 @@ impl Heads {
         known.get(&room).copied()
     }
 
-    fn remember(&self, room: RoomId, guild: GuildId, told: u64) {
+    fn remember(&self, room: RoomId, audience: Watchers, told: u64) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_KNOWN_ROOMS && !known.contains_key(&room) {
             known.clear();
         }
-        known.insert(room, Known { guild, told });
+        known.insert(room, Known { audience, told });
     }
 }
 
@@ -99,11 +108,19 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
     for (room, changed) in changed {
         let known = hub.inner.heads.known(room).filter(|_| !changed.meta);
         let told = match (known, changed.head) {
-            (Some(known), Some(head)) => Some((known.guild, head, Signal::Head { room, head })),
+            (Some(known), Some(head)) => Some((known.audience, head, Signal::Head { room, head })),
             _ => read_room(&attached.store, room, &changed).await,
         };
-        let Some((guild, head, signal)) = told else {
+        let Some((audience, head, signal)) = told else {
             continue;
+        };
+        let guild = match audience {
+            Watchers::Guild(guild) => guild,
+            Watchers::Lookers(parent) => {
+                hub.inner.heads.remember(room, audience, head.rev);
+                hub.tell_lookers(parent, room, &signal);
+                continue;
+            }
         };
         let stream = StreamId::Room(room);
         // Whoever may hear of the room must be known before it is asked for each watcher.
@@ -112,7 +129,7 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
             tracing::warn!(%room, %error, "nobody knows who may hear of a room");
             continue;
         }
-        hub.inner.heads.remember(room, guild, head.rev);
+        hub.inner.heads.remember(room, audience, head.rev);
         by_guild.entry(guild).or_default().push(Told {
             room,
             signal,
@@ -135,12 +152,16 @@ struct Told {
     is_restricted: bool,
 }
 
-/// A room's guild, where it stands, and what to tell of it.
-async fn read_room(store: &Store, room: RoomId, changed: &Changed) -> Option<(GuildId, Head, Signal)> {
+/// Who is told of a room, where it stands, and what to tell of it.
+async fn read_room(store: &Store, room: RoomId, changed: &Changed) -> Option<(Watchers, Head, Signal)> {
     match try_read_room(store, room).await {
         Ok(Some((row, head))) => {
             let guild = row.kind.guild()?;
-            Some((guild, head, signal_of(guild, room, row, head, changed.meta)))
+            if let RoomKind::Thread { parent, .. } = row.kind {
+                return Some((Watchers::Lookers(parent), head, Signal::Head { room, head }));
+            }
+            let signal = signal_of(guild, room, row, head, changed.meta);
+            Some((Watchers::Guild(guild), head, signal))
         }
         Ok(None) => None,
         Err(error) => {

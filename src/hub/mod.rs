@@ -4,6 +4,7 @@
 //! says who may hear what ([`Audience`]). It is told of every commit, and reads from the store whatever it was not told.
 
 mod audience;
+mod conversation;
 mod frames;
 mod heads;
 mod lane;
@@ -137,6 +138,7 @@ impl Hub {
             self.inner.heads.note(room, commit);
         }
         self.follow_membership(commit);
+        self.follow_conversation(commit);
     }
 
     /// Notes that a stream is at `rev`, which nobody may have told: what is missing is read from the store.
@@ -198,7 +200,7 @@ impl Hub {
 
     /// Forgets a connection.
     pub fn leave(&self, listener: &Arc<Listener>) {
-        for room in listener.open_rooms() {
+        for room in listener.heard_rooms() {
             self.close_room(listener, room);
         }
         let watched: Vec<GuildId> = {

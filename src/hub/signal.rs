@@ -76,6 +76,8 @@ pub enum Signal {
         n: u64,
         /// What is left.
         unread: u64,
+        /// Whether it was moved back on purpose.
+        is_back: bool,
     },
     /// Who is there.
     Presence {
@@ -127,6 +129,18 @@ impl Hub {
         let receivers = lane.receivers();
         self.signal(
             receivers.iter().filter(|receiver| receiver.user != except),
+            signal,
+        );
+    }
+
+    /// Signals something of a thread to everybody who has open what it hangs in, and not the thread itself.
+    pub(super) fn tell_lookers(&self, parent: RoomId, thread: RoomId, signal: &Signal) {
+        let Some(lane) = self.lane(StreamId::Room(parent)) else {
+            return;
+        };
+        let receivers = lane.receivers();
+        self.signal(
+            receivers.iter().filter(|receiver| !receiver.has_open(thread)),
             signal,
         );
     }

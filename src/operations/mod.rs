@@ -7,6 +7,7 @@
 
 mod answer;
 mod channels;
+mod conversations;
 mod describe;
 mod guilds;
 mod input;
@@ -15,7 +16,9 @@ mod members;
 mod messages;
 mod people;
 mod presence;
+mod reads;
 mod roles;
+mod threads;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -43,8 +46,11 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         roles::operations(),
         invites::operations(),
         channels::operations(),
+        conversations::operations(),
         messages::operations(),
         presence::operations(),
+        threads::operations(),
+        reads::operations(),
     ]
     .into_iter()
     .flatten()
@@ -79,9 +85,15 @@ pub struct Call {
 /// What a function's future is.
 type Running = Pin<Box<dyn Future<Output = Result<Answer>> + Send>>;
 
+/// A request that fits its operation.
+pub struct Checked {
+    operation: &'static Operation,
+    call: Call,
+}
+
 impl Operation {
-    /// Carries out a request: the one door for every transport.
-    pub async fn call(&self, mut call: Call) -> Result<Answer> {
+    /// Holds a request against the description: the first half of the one door for every transport.
+    pub fn check(&'static self, mut call: Call) -> Result<Checked> {
         let mut checked = Vec::with_capacity(self.inputs.len());
         for input in &self.inputs {
             if let Some(value) = input.take(&mut call.fields)? {
@@ -89,7 +101,17 @@ impl Operation {
             }
         }
         std::mem::replace(&mut call.fields, Fields::from_iter(checked)).finish()?;
-        (self.run)(call).await
+        Ok(Checked {
+            operation: self,
+            call,
+        })
+    }
+}
+
+impl Checked {
+    /// Carries the request out.
+    pub async fn answer(self) -> Result<Answer> {
+        (self.operation.run)(self.call).await
     }
 }
 

@@ -10,6 +10,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod calls;
+mod conversations;
 mod gateway;
 mod operation;
 mod people;
@@ -36,6 +38,22 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    calls {
+        mentions_and_replies_reach_the_inbox,
+        many_are_called_only_by_those_who_may,
+        threads_hang_on_messages,
+        a_thread_is_as_private_as_its_room,
+        pins_are_few_and_told,
+        what_was_read_can_be_unread_again,
+        wishes_about_notifications_are_kept,
+    }
+    conversations {
+        a_dm_is_one_room_and_reaches_both_without_being_opened,
+        conversations_are_nobody_elses,
+        people_come_into_groups_and_go,
+        a_group_has_limits,
+        conversations_come_by_their_newest_message,
+    }
     gateway {
         two_people_talk,
         a_crash_loses_nothing_and_resuming_tells_what_was_missed,
@@ -69,6 +87,7 @@ scenarios! {
         after_a_start_whoever_asks_is_answered_and_nobody_else_is_told,
         a_room_knows_who_looks_and_who_is_on,
         strangers_learn_nothing,
+        dm_partners_hear_of_each_other_and_of_what_they_miss,
         a_crowd_that_comes_and_goes_is_no_storm,
     }
     operation {

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use super::support::{Client, Codec, Form, World};
+use super::conversations::{does, id_of};
+use super::support::{Client, Codec, Form, PATIENCE, World};
 use serde_json::{Value, json};
 
 /// A short grace, and nothing held back after a start.
@@ -25,11 +26,6 @@ fn until_seen(client: &mut Client, user: &str, status: &str) -> Value {
     };
     let frame = client.wait(|frame| of(frame).is_some());
     of(&frame).unwrap()
-}
-
-fn id_of(world: &World, token: &str) -> String {
-    let (_, me) = world.server.call("GET", "/api/v1/me", Some(token), None);
-    me["user"]["id"].as_str().unwrap().to_owned()
 }
 
 fn status_of(world: &World, user: &str, asker: &str) -> Value {
@@ -278,6 +274,63 @@ pub(crate) fn strangers_learn_nothing(form: Form) {
     let of_jiho = |frame: &Value| frame["signal"] == "presence" && frame.to_string().contains(&jiho);
     stranger.ask("heartbeat", json!({})).unwrap();
     assert!(!stranger.has_pushed(of_jiho));
+}
+
+pub(crate) fn dm_partners_hear_of_each_other_and_of_what_they_miss(form: Form) {
+    let world = World::with(form, at_once);
+    let (jiho, minji_id) = (id_of(&world, &world.member), id_of(&world, &world.owner));
+    let dm = does(&world, &world.owner, "PUT", &format!("/dms/{jiho}"), None);
+    let dm = dm["id"].as_str().unwrap();
+    // They share nothing but the conversation.
+    let path = format!("/guilds/{}/members/me", world.guild);
+    does(&world, &world.member, "DELETE", &path, None);
+    let (mut minji, _) = Client::sign_in(&world.server.address, &world.owner, None);
+    let (mut own, _) = Client::sign_in_by(Codec::MessagePack, &world.server.address, &world.member, None);
+    until_seen(&mut minji, &jiho, "online");
+    own.ask("set_status", json!({ "status": "do_not_disturb" }))
+        .unwrap();
+    until_seen(&mut minji, &jiho, "do_not_disturb");
+    assert_eq!(status_of(&world, &minji_id, &world.member), "online");
+    minji.ask("look", json!({ "room": dm })).unwrap();
+    let room = own.ask("room_presence", json!({ "room": dm })).unwrap();
+    assert_eq!(room["count"], 2);
+    for seen in room["users"].as_array().unwrap() {
+        assert_eq!(seen["looks"], seen["user"] == minji_id.as_str(), "{seen}");
+    }
+    // Minji looks and misses nothing; jiho does not.
+    own.ask("post", json!({ "room": dm, "text": "hello" })).unwrap();
+    minji.ask("post", json!({ "room": dm, "text": "hello" })).unwrap();
+    until_figure(&world, "madang_presence_absent_total 1");
+    own.ask("look", json!({ "room": dm })).unwrap();
+    minji
+        .ask("post", json!({ "room": dm, "text": "still there?" }))
+        .unwrap();
+    // In a channel a message is for those who are called.
+    let channel = world.room.as_str();
+    let invite = does(
+        &world,
+        &world.owner,
+        "POST",
+        "/invites",
+        Some(json!({ "guild": world.guild })),
+    );
+    let path = format!("/invites/{}/join", invite["code"].as_str().unwrap());
+    does(&world, &world.member, "POST", &path, None);
+    minji
+        .ask("post", json!({ "room": channel, "text": "anybody?" }))
+        .unwrap();
+    minji
+        .ask("post", json!({ "room": channel, "text": format!("<@{jiho}>?") }))
+        .unwrap();
+    until_figure(&world, "madang_presence_absent_total 2");
+}
+
+/// Waits until the server tells this figure.
+fn until_figure(world: &World, line: &str) {
+    let end = std::time::Instant::now() + PATIENCE;
+    while !world.server.text("/metrics").lines().any(|told| told == line) {
+        assert!(std::time::Instant::now() < end, "never {line}");
+    }
 }
 
 pub(crate) fn a_crowd_that_comes_and_goes_is_no_storm(form: Form) {

@@ -27,13 +27,7 @@ impl Chat {
                 *known |= matches!(row, Some(Row::Member(_)));
             }
         }
-        if known.iter().all(|known| *known) {
-            return Ok(known);
-        }
-        let partners = self.partners_of(user).await?;
-        for (known, id) in known.iter_mut().zip(ids) {
-            *known |= partners.contains(id);
-        }
+        self.note_partners(user, ids, &mut known).await?;
         Ok(known)
     }
 

@@ -70,7 +70,7 @@ impl Chat {
         let known = users.iter().zip(known).filter(|(_, known)| *known);
         let known: Vec<UserId> = known.map(|(user, _)| *user).collect();
         Ok(self
-            .seen(&known)
+            .seen_now(&known)
             .await
             .into_iter()
             .map(PresenceView::from)
@@ -105,7 +105,7 @@ impl Chat {
             answered: None,
         };
         self.presences().lock_windows().open(window);
-        let seen = self.seen(&users).await;
+        let seen = self.seen_now(&users).await;
         self.presences()
             .lock_windows()
             .answer(listener.number(), &users, seen.clone());
@@ -146,7 +146,7 @@ impl Chat {
                 (users, lookers.map(|lookers| lookers.count - gone))
             }
         };
-        let seen = self.seen(&users).await;
+        let seen = self.seen_now(&users).await;
         let users = seen.into_iter().map(|seen| RoomPresenceView {
             on: !self.is_off(seen.user, room),
             looks: looking.contains(&seen.user),
@@ -159,7 +159,7 @@ impl Chat {
     }
 
     /// How some people are seen by others; as unknown while nobody knows.
-    pub(super) async fn seen(&self, users: &[UserId]) -> Vec<Seen> {
+    pub(super) async fn seen_now(&self, users: &[UserId]) -> Vec<Seen> {
         let now = self.env().now();
         let mut seen = Vec::with_capacity(users.len());
         for users in users.chunks(MAX_WATCHED) {

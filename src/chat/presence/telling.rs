@@ -208,7 +208,7 @@ impl Chat {
     /// Tells a connection who of its window is seen in another way than it was answered; everybody where it was answered
     /// longer ago.
     async fn tell_window(&self, window: &Window) {
-        let mut seen = self.seen(&window.users).await;
+        let mut seen = self.seen_now(&window.users).await;
         if let Some(answered) = &window.answered {
             seen.retain(|seen| !answered.contains(seen));
         }

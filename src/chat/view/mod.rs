@@ -102,6 +102,9 @@ pub struct MessageView<'a> {
     /// Whether a thread hangs on it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub has_thread: bool,
+    /// That thread. Only in answers of pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ThreadView>,
     /// The asking user's own reactions. Only in answers, never in events: their bytes are the same for everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mine: Option<Vec<String>>,
@@ -210,6 +213,7 @@ impl<'a> MessageView<'a> {
             system: record.system.as_ref().map(SystemView::from),
             pinned_at: record.pinned_at.map(Time),
             has_thread: record.has_thread,
+            thread: None,
             mine: None,
         }
     }
@@ -261,6 +265,58 @@ pub struct ChannelView {
     pub marker: MarkerView,
     /// How many messages the asking user has not read; exact up to 99, 100 stands for more.
     pub unread: u64,
+    /// How many of them call the user, counted alike.
+    pub mentions: u64,
+}
+
+/// A thread with what is told of it beside its messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ThreadView {
+    /// The room.
+    pub id: RoomId,
+    /// The message that it hangs on.
+    pub parent_seq: u64,
+    /// When something happened in it last.
+    pub at: Time,
+    /// The newest event.
+    pub rev: u64,
+    /// The newest message.
+    pub seq: u64,
+    /// How many messages were ever posted.
+    pub n: u64,
+    /// For whoever follows it: how many messages are unread, as elsewhere. Not in pages of messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<u64>,
+}
+
+/// A DM or group with what its reader wants to know at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ConversationView {
+    /// The room.
+    pub id: RoomId,
+    /// `dm` or `group`.
+    pub kind: &'static str,
+    /// A group's name; may be empty.
+    pub name: String,
+    /// Who is in it, ascending.
+    pub users: Vec<UserId>,
+    /// Who owns a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<UserId>,
+    /// When something happened in it last.
+    pub at: Time,
+    /// The newest event.
+    pub rev: u64,
+    /// The newest message.
+    pub seq: u64,
+    /// How many messages were ever posted.
+    pub n: u64,
+    /// How far the asking user has read.
+    pub marker: MarkerView,
+    /// How many messages the asking user has not read; exact up to 99, 100 stands for more.
+    pub unread: u64,
+    /// How many of them call the user, counted alike.
+    pub mentions: u64,
 }
 
 /// A guild.

@@ -53,6 +53,7 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         n: u64,
         marker: MarkerView,
         unread: u64,
+        mentions: u64,
     }
     #[derive(Serialize)]
     struct Marked {
@@ -60,6 +61,8 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         seq: u64,
         n: u64,
         unread: u64,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        back: bool,
     }
     #[derive(Serialize)]
     struct Draining {
@@ -133,6 +136,7 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 n,
                 marker,
                 unread,
+                mentions: 0,
             };
             named(
                 codec,
@@ -143,7 +147,13 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 },
             )
         }
-        Signal::Marker { room, seq, n, unread } => named(
+        Signal::Marker {
+            room,
+            seq,
+            n,
+            unread,
+            is_back,
+        } => named(
             codec,
             "marker",
             Marked {
@@ -151,6 +161,7 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 seq: *seq,
                 n: *n,
                 unread: *unread,
+                back: *is_back,
             },
         ),
         Signal::Presence { users } => {

@@ -24,11 +24,13 @@ pub enum StateTable {
     Settings = 8,
     /// What people say of themselves, and from which rooms they have switched themselves off.
     Presence = 20,
+    /// Of what people want to be told, by user and room or guild.
+    Notifications = 21,
 }
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -38,6 +40,7 @@ impl StateTable {
         Self::Markers,
         Self::Settings,
         Self::Presence,
+        Self::Notifications,
     ];
 
     /// The stored number.
@@ -62,6 +65,7 @@ impl StateTable {
             Self::Markers => "markers",
             Self::Settings => "settings",
             Self::Presence => "presence",
+            Self::Notifications => "notifications",
         }
     }
 }

@@ -191,6 +191,10 @@ impl World {
             self.append(StreamId::Guild(guild), Fact::MemberJoined { user: owner })
                 .await;
         }
+        for user in [ANA, BO, CY] {
+            let name = user.to_string();
+            self.append(StreamId::User(user), Fact::UserCreated { name }).await;
+        }
         self.join(BO).await;
         let fact = Fact::channel_created(GUILD, "hall", "");
         self.append(StreamId::Room(CHANNEL), fact).await;
