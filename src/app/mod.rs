@@ -115,6 +115,7 @@ impl App {
             .await?;
         presence.start(ear).await?;
         chat.load_switches().await?;
+        chat.load_asked().await?;
         let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
             what: "listen on the control socket".to_owned(),
             error,

@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod asked;
 mod audience;
 mod changes;
 mod conversations;
@@ -95,6 +96,7 @@ struct Inner {
     typing: typing::Typing,
     pace: pace::Pace,
     presences: Presences,
+    asked: asked::Asked,
 }
 
 impl Chat {
@@ -124,6 +126,7 @@ impl Chat {
                 typing: typing::Typing::default(),
                 pace: pace::Pace::default(),
                 presences,
+                asked: asked::Asked::default(),
             }),
         }
     }

@@ -1,6 +1,7 @@
 //! Signals: told to those who are here, and to the other nodes for those who are there.
 
 use super::Chat;
+use super::notifications::Place;
 use crate::{broker, hub};
 
 impl Chat {
@@ -36,6 +37,15 @@ impl Chat {
                 self.hub().signal_user(user, Some(session), marker);
             }
             broker::Signal::Switched { user, room, until } => self.hear_switch(user, room, until),
+            broker::Signal::Asked {
+                user,
+                room,
+                guild,
+                on,
+            } => {
+                let places = room.map(Place::Room).into_iter().chain(guild.map(Place::Guild));
+                places.for_each(|place| self.hear_asked(user, place, on));
+            }
             broker::Signal::SessionEnded { session } => {
                 self.inner.sessions.forget_session(session);
                 self.hub().close_session(session);

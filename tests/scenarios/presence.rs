@@ -306,7 +306,7 @@ pub(crate) fn dm_partners_hear_of_each_other_and_of_what_they_miss(form: Form) {
         .ask("post", json!({ "room": dm, "text": "still there?" }))
         .unwrap();
     // In a channel a message is for those who are called.
-    let channel = world.room.as_str();
+    let channel = &world.room.clone();
     let invite = does(
         &world,
         &world.owner,
@@ -323,6 +323,39 @@ pub(crate) fn dm_partners_hear_of_each_other_and_of_what_they_miss(form: Form) {
         .ask("post", json!({ "room": channel, "text": format!("<@{jiho}>?") }))
         .unwrap();
     until_figure(&world, "madang_presence_absent_total 2");
+    // Whoever wants to hear of every message does, also after a crash.
+    let of_room = format!("/me/notifications/rooms/{channel}");
+    let of_guild = format!("/me/notifications/guilds/{}", world.guild);
+    let wish = |world: &World, path: &str, wish: Value| {
+        does(world, &world.member, "PATCH", path, Some(wish));
+    };
+    let anybody = json!({ "room": channel, "text": "anybody?" });
+    let calling = json!({ "room": channel, "text": format!("<@{jiho}>?") });
+    wish(&world, &of_room, json!({ "level": "all" }));
+    minji.ask("post", anybody.clone()).unwrap();
+    until_figure(&world, "madang_presence_absent_total 3");
+    drop((minji, own));
+    let world = world.crash_with(at_once);
+    let (mut minji, _) = Client::sign_in(&world.server.address, &world.owner, None);
+    minji.ask("post", anybody.clone()).unwrap();
+    until_figure(&world, "madang_presence_absent_total 1");
+    // Muted, or nothing in the room although everything in the guild: only who is called.
+    wish(&world, &of_room, json!({ "muted_seconds": 60 }));
+    minji.ask("post", anybody.clone()).unwrap();
+    minji.ask("post", calling.clone()).unwrap();
+    until_figure(&world, "madang_presence_absent_total 2");
+    wish(
+        &world,
+        &of_room,
+        json!({ "muted_seconds": 0, "level": "nothing" }),
+    );
+    wish(&world, &of_guild, json!({ "level": "all" }));
+    minji.ask("post", anybody.clone()).unwrap();
+    minji.ask("post", calling).unwrap();
+    until_figure(&world, "madang_presence_absent_total 3");
+    wish(&world, &of_room, json!({ "level": "default" }));
+    minji.ask("post", anybody).unwrap();
+    until_figure(&world, "madang_presence_absent_total 4");
 }
 
 /// Waits until the server tells this figure.

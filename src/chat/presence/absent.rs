@@ -17,7 +17,7 @@ pub struct Missed {
     /// The message.
     pub record: Arc<MessageRecord>,
     /// Those whom it concerns, and who may see it, but do not look at the room: in DMs and groups everybody, elsewhere those who
-    /// are mentioned by name.
+    /// are mentioned by name or asked for every message.
     pub people: Vec<UserId>,
 }
 
@@ -39,7 +39,9 @@ impl Chat {
             } => Some(parent),
             RoomKind::Channel { .. } | RoomKind::Thread { .. } => None,
         };
-        if conversation.is_none() && record.mentions.users.is_empty() {
+        let guild = access.room.kind.guild();
+        let is_asked_for = guild.is_some_and(|guild| self.has_askers(access.id, guild));
+        if conversation.is_none() && record.mentions.users.is_empty() && !is_asked_for {
             return;
         }
         let (chat, access, record) = (self.clone(), access.clone(), Arc::clone(record));
@@ -61,7 +63,7 @@ impl Chat {
                 self.look_at_room(room, |copy| copy.members().iter().copied().collect())
                     .await?
             }
-            None => self.seeing(access, &record.mentions.users).await?,
+            None => self.called(access, &record.mentions.users).await?,
         };
         concerned.retain(|user| *user != record.author);
         let mut people = Vec::new();
@@ -77,6 +79,17 @@ impl Chat {
             self.presences().absent.absent(&Missed { room, record, people });
         }
         Ok(())
+    }
+
+    /// Those who are mentioned in a room of a guild, and those who asked for every message, as far as they see the room.
+    async fn called(&self, access: &RoomAccess, mentioned: &[UserId]) -> Result<Vec<UserId>> {
+        let mut called = mentioned.to_vec();
+        if let Some(guild) = access.room.kind.guild() {
+            called.extend(self.askers(access.id, guild).await?);
+        }
+        called.sort_unstable();
+        called.dedup();
+        self.seeing(access, &called).await
     }
 
     /// Those of some users who may see a room.

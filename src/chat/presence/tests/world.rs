@@ -193,7 +193,8 @@ impl World {
         }
         for user in [ANA, BO, CY] {
             let name = user.to_string();
-            self.append(StreamId::User(user), Fact::UserCreated { name }).await;
+            self.append(StreamId::User(user), Fact::UserCreated { name })
+                .await;
         }
         self.join(BO).await;
         let fact = Fact::channel_created(GUILD, "hall", "");
