@@ -182,6 +182,16 @@ impl Fields {
         texts.iter().map(|text| parse_id(text, name)).collect()
     }
 
+    /// An identifier that may be left out, or be null, which then says something: `Some(None)`.
+    pub fn nullable_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<Option<T>>> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(Value::String(text)) => parse_id(&text, name).map(|id| Some(Some(id))),
+            Some(_) => Err(Error::invalid(name, "expected a text")),
+        }
+    }
+
     /// A number that may be left out, or be null, which then says something: `Some(None)`.
     pub fn nullable_number(&mut self, name: &'static str) -> Result<Option<Option<u64>>> {
         match self.0.remove(name) {

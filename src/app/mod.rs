@@ -1,30 +1,30 @@
 //! The composition root: from settings to a running server. The only place that names a backend.
 
 mod absent;
+pub mod accounts;
 pub mod control;
 pub mod delivery;
 mod figures;
+mod logic;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use madang_storage::embedded::{self, Embedded, Options};
-use madang_storage::{Env, Error as StoreError, Store};
+use madang_storage::{Error as StoreError, Store};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
-use crate::broker;
-use crate::broker::memory::Bus;
-use crate::chat::{Absent, Chat, Code, Places, Presences};
+use crate::chat::{Chat, Code};
 use crate::config::Config;
-use crate::gateway::{self, Gateway, NativeEncoder};
+use crate::gateway::{self, Gateway};
 use crate::http;
 use crate::hub::Hub;
 use crate::origin::Origins;
 use crate::presence::Presence;
-use crate::presence::memory::Commons;
 use absent::Missing;
-use delivery::{Delivery, Ear};
+use delivery::Delivery;
+use logic::Logic;
 
 /// Left free whatever is configured: as much may be written between two looks at the free space, and a store that hits
 /// the end of its disk must be started again.
@@ -77,12 +77,6 @@ pub enum AppError {
 impl App {
     /// Opens the data and puts everything over it. Must be called within a runtime.
     pub async fn new(config: Config) -> Result<Self, AppError> {
-        let env = Env::system();
-        let delivery = Delivery {
-            places: Places::default(),
-            hub: Hub::new(Arc::new(NativeEncoder)),
-            broker: Bus::new().join(),
-        };
         let options = Options {
             engine: Some(config.storage.kind),
             cache_bytes: config.storage.cache_mib.saturating_mul(1024 * 1024),
@@ -91,31 +85,22 @@ impl App {
                 .min_free_mib
                 .saturating_mul(1024 * 1024)
                 .max(LEAST_FREE_BYTES),
-            env: env.clone(),
-            sink: Arc::new(delivery.clone()),
+            ..Options::default()
         };
-        let folder = config.storage.folder.clone();
-        let opening = tokio::task::spawn_blocking(move || embedded::open(&folder, options)).await;
-        let embedded = opening.map_err(|error| madang_storage::Error::CannotOpen(error.to_string()))??;
-        let store = embedded.store();
-        let Delivery { places, hub, broker } = delivery.clone();
-        let absent = Arc::new(Missing::default());
-        let presence = Commons::new(env.clone(), Duration::from_secs(config.presence.grace_seconds)).join();
-        let quiet = Duration::from_secs(config.presence.quiet_seconds);
-        let presences = Presences::new(presence.clone(), Arc::clone(&absent) as Arc<dyn Absent>, quiet);
-        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone(), presences);
-        hub.attach(store.clone(), Arc::new(chat.clone()));
-        let ear = Ear {
-            delivery: delivery.clone(),
-            chat: chat.clone(),
-        };
-        let ear = Arc::new(ear);
-        broker
-            .start(Arc::clone(&ear) as Arc<dyn broker::Receiver>)
-            .await?;
-        presence.start(ear).await?;
-        chat.load_switches().await?;
-        chat.load_asked().await?;
+        let Logic {
+            embedded,
+            store,
+            delivery,
+            chat,
+            presence,
+            absent,
+        } = Logic::open(
+            config.storage.folder.clone(),
+            options,
+            &config.presence,
+            embedded::open,
+        )
+        .await?;
         let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
             what: "listen on the control socket".to_owned(),
             error,
@@ -123,7 +108,7 @@ impl App {
         let epoch = store.epoch().await?;
         let gateway = Gateway::new(
             chat.clone(),
-            hub,
+            delivery.hub.clone(),
             epoch,
             origins(&config),
             gateway_settings(&config),
@@ -157,7 +142,11 @@ impl App {
             drain,
         };
         let router = http::router(self.http_settings()).merge(self.gateway.router());
-        let control = tokio::spawn(control::serve(self.control, self.embedded.clone()));
+        let control = tokio::spawn(control::serve(
+            self.control,
+            self.embedded.clone(),
+            self.chat.clone(),
+        ));
         let hub = self.delivery.hub.clone();
         let ticking = tokio::spawn(tick(self.chat.clone(), hub, self.gateway.clone()));
         let presence = tokio::spawn(tick_presence(self.chat.clone()));

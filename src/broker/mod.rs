@@ -66,6 +66,24 @@ pub enum Signal {
         /// Which.
         session: SessionId,
     },
+    /// All logins and tokens of somebody have ended but these: the connections of all others close.
+    SessionsEnded {
+        /// Whose.
+        user: UserId,
+        /// Those that go on.
+        kept: Vec<SessionId>,
+    },
+    /// Somebody says something else of itself: those who see the person read it anew.
+    Profile {
+        /// Who.
+        user: UserId,
+        /// By which login; it knows already.
+        session: SessionId,
+        /// The profile's version.
+        version: u64,
+        /// Where the person is a member.
+        guilds: Vec<GuildId>,
+    },
 }
 
 /// Who hears what other nodes tell. Must not block: a broker calls it one after the other.

@@ -311,10 +311,10 @@ impl Chat {
 
     /// Refuses when one of two has blocked the other.
     pub(super) async fn check_not_blocked(&self, asker: UserId, other: UserId) -> Result<()> {
-        if self.look_at_user(other, |copy| copy.has_blocked(asker)).await? {
+        if self.has_blocked(other, asker).await? {
             return Err(cannot_be_written_to());
         }
-        if self.look_at_user(asker, |copy| copy.has_blocked(other)).await? {
+        if self.has_blocked(asker, other).await? {
             return Err(Error::new(Code::Forbidden, "you have blocked this person"));
         }
         Ok(())

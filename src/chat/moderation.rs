@@ -12,6 +12,7 @@ use super::{Chat, Code, Error, Identity, Result, names};
 
 /// Somebody who may not come back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Ban")]
 pub struct BanView {
     /// Who.
     pub user: UserId,

@@ -103,6 +103,11 @@ pub fn words(field: &'static str, raw: &str) -> Result<String> {
     Ok(shown)
 }
 
+/// Whether a text of several lines has marks or directions that reach over what is written around it.
+pub(super) fn has_bad_marks(text: &str) -> bool {
+    text.chars().any(turns_direction) || text.lines().any(has_heaped_marks)
+}
+
 /// The answer to a name that another one has.
 pub(super) fn name_taken(field: &'static str) -> Error {
     Error {

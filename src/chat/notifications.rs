@@ -53,6 +53,7 @@ impl StateRecord for Wish {
 
 /// A wish as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Wish")]
 pub struct WishView {
     /// For one room,
     #[serde(skip_serializing_if = "Option::is_none")]

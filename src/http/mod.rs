@@ -6,6 +6,7 @@ mod error;
 mod extract;
 mod health;
 mod metrics;
+mod openapi;
 mod operations;
 mod server;
 mod sessions;
@@ -48,6 +49,7 @@ pub fn router(settings: Settings) -> Router {
     let routes = Router::new()
         .merge(health::routes(&settings, &requests))
         .merge(sessions::routes())
+        .merge(openapi::routes())
         .merge(operations::routes())
         .with_state(settings);
     shell::around(routes, requests)

@@ -1,11 +1,15 @@
 //! Signals: told to whoever is there, never stored, never numbered, may be lost.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use madang_storage::model::{GuildId, Head, RoomId, SessionId, StreamId, Timestamp, UserId};
 
 use super::{CloseReason, FrameKey, Hub, Listener};
+
+/// So many are told without letting others have their turn.
+const RECEIVERS_AT_ONCE: usize = 256;
 
 /// What can be signalled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +94,13 @@ pub enum Signal {
         room: RoomId,
         /// Whether it is on.
         on: bool,
+    },
+    /// Somebody says something else of itself.
+    Profile {
+        /// Who.
+        user: UserId,
+        /// The profile's version.
+        version: u64,
     },
     /// The server is about to close.
     Draining {
@@ -187,6 +198,35 @@ impl Hub {
         {
             connection.outlet.close(CloseReason::SessionEnded);
         }
+    }
+
+    /// Closes all connections of a user but those of these sessions.
+    pub fn close_sessions_of(&self, user: UserId, kept: &[SessionId]) {
+        for connection in self.connections_of(user) {
+            if !kept.contains(&connection.session) {
+                connection.outlet.close(CloseReason::SessionEnded);
+            }
+        }
+    }
+
+    /// Signals to everybody who watches one of these guilds and to the user's own connections, but not to those of one
+    /// session; to each connection once. Returns before it is done.
+    pub fn signal_watchers(&self, guilds: &[GuildId], user: UserId, except: SessionId, signal: Signal) {
+        let mut told: HashSet<u64> = HashSet::new();
+        let mut receivers = self.connections_of(user);
+        {
+            let people = self.people();
+            let watchers = guilds.iter().filter_map(|guild| people.guilds.get(guild));
+            receivers.extend(watchers.flat_map(|watchers| watchers.iter().cloned()));
+        }
+        receivers.retain(|receiver| receiver.session != except && told.insert(receiver.number));
+        let hub = self.clone();
+        self.inner.runtime.spawn(async move {
+            for some in receivers.chunks(RECEIVERS_AT_ONCE) {
+                hub.signal(some.iter(), &signal);
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     /// Tells everybody who watches a guild, or those of them for whom it is true, that too much changed there.

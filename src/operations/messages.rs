@@ -93,6 +93,7 @@ pub(super) fn about_a_post() -> [Input; 3] {
 
 /// A message as an answer has it.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MessageAnswer")]
 pub(super) struct Message<'a> {
     message: MessageView<'a>,
     /// Whether an earlier request with the same nonce posted it. Only in answers to `post`.
@@ -102,6 +103,7 @@ pub(super) struct Message<'a> {
 
 /// A page of messages as an answer has it.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "History")]
 struct Page<'a> {
     head: HeadView,
     messages: Vec<MessageView<'a>>,

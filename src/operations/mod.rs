@@ -5,18 +5,22 @@
 //! one function of `chat`, and answers. A request is checked against the entry before the function sees it, so the
 //! description is what holds.
 
+mod accounts;
 mod answer;
 mod channels;
 mod conversations;
 mod describe;
+mod doors;
 mod guilds;
 mod input;
+mod instance;
 mod invites;
 mod members;
 mod messages;
 mod people;
 mod presence;
 mod reads;
+mod relations;
 mod roles;
 mod threads;
 
@@ -27,6 +31,7 @@ use std::sync::LazyLock;
 
 pub use answer::Answer;
 pub use describe::{Answers, Method, Operation, Scope};
+pub use doors::{Door, doors};
 pub use input::{Input, Kind, Place};
 
 use crate::chat::{Chat, Code, Error, Identity, Result};
@@ -41,6 +46,9 @@ struct Table {
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let operations: Vec<Operation> = [
         people::operations(),
+        relations::operations(),
+        accounts::operations(),
+        instance::operations(),
         guilds::operations(),
         members::operations(),
         roles::operations(),
@@ -94,6 +102,7 @@ pub struct Checked {
 impl Operation {
     /// Holds a request against the description: the first half of the one door for every transport.
     pub fn check(&'static self, mut call: Call) -> Result<Checked> {
+        call.identity.require(self.scope.into())?;
         let mut checked = Vec::with_capacity(self.inputs.len());
         for input in &self.inputs {
             if let Some(value) = input.take(&mut call.fields)? {
@@ -157,6 +166,10 @@ impl Call {
 
     fn optional_texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {
         self.fields.optional_texts(name, usize::MAX)
+    }
+
+    fn nullable_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<Option<T>>> {
+        self.fields.nullable_id(name)
     }
 
     fn nullable_number(&mut self, name: &'static str) -> Result<Option<Option<u64>>> {

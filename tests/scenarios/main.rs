@@ -10,14 +10,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
 mod calls;
 mod conversations;
 mod gateway;
+mod instance;
+mod keeper;
 mod operation;
 mod people;
 mod presence;
+mod profiles;
 mod rest;
 mod sockets;
+mod tokens;
 
 /// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
 macro_rules! scenarios {
@@ -38,6 +43,35 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    accounts {
+        another_password_ends_all_other_logins,
+        logins_are_listed_and_end_one_by_one_or_all,
+        a_login_that_ends_while_it_is_used_is_of_no_use_after,
+        accounts_are_closed_to_strangers,
+    }
+    instance {
+        who_may_sign_up_is_set_while_it_runs,
+        of_two_who_want_one_name_one_gets_it_and_floods_are_slowed,
+        whoever_is_deactivated_is_out_at_once_and_leaves_everything,
+        the_instance_has_an_administrator_whatever_they_do,
+    }
+    tokens {
+        a_token_does_what_its_scopes_say,
+        a_token_is_shown_once_and_ends_when_it_is_revoked,
+        a_token_runs_out_on_open_sockets_too,
+        bad_tokens_are_not_made,
+    }
+    profiles {
+        a_new_face_is_told_to_those_who_see_it,
+        what_people_say_of_themselves_has_limits,
+        people_follow_each_other,
+        nobody_finds_out_who_blocked_them,
+    }
+    keeper {
+        accounts_are_kept_from_the_command_line,
+        what_cannot_be_done_says_why,
+        a_crash_between_the_steps_of_a_sign_up_loses_nobody,
+    }
     calls {
         mentions_and_replies_reach_the_inbox,
         many_are_called_only_by_those_who_may,

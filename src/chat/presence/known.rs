@@ -11,26 +11,6 @@ use crate::chat::{Chat, Error, Result};
 const MAX_CONVERSATIONS: usize = 500;
 
 impl Chat {
-    /// Which of these users somebody shares a guild, a DM or a group with, in the order asked. Everybody knows itself.
-    pub(in crate::chat) async fn knows(&self, user: UserId, ids: &[UserId]) -> Result<Vec<bool>> {
-        let mut known: Vec<bool> = ids.iter().map(|id| *id == user).collect();
-        for guild in self.guild_ids(user).await? {
-            if known.iter().all(|known| *known) {
-                return Ok(known);
-            }
-            let keys: Vec<RowKey> = ids
-                .iter()
-                .map(|user| RowKey::Member { guild, user: *user })
-                .collect();
-            let rows = self.store().rows(&keys).await?;
-            for (known, row) in known.iter_mut().zip(rows) {
-                *known |= matches!(row, Some(Row::Member(_)));
-            }
-        }
-        self.note_partners(user, ids, &mut known).await?;
-        Ok(known)
-    }
-
     /// Everybody in somebody's DMs and groups.
     pub(super) async fn partners_of(&self, user: UserId) -> Result<BTreeSet<UserId>> {
         let prefix = RowPrefix::RoomsOf(user);

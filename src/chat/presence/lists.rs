@@ -66,7 +66,7 @@ impl Chat {
     pub async fn presence_of(&self, identity: &Identity, users: &[UserId]) -> Result<Vec<PresenceView>> {
         check_count(users, "ids")?;
         self.presences().take_look(identity.user)?;
-        let known = self.knows(identity.user, users).await?;
+        let known = self.known_to(identity.user, users).await?;
         let known = users.iter().zip(known).filter(|(_, known)| *known);
         let known: Vec<UserId> = known.map(|(user, _)| *user).collect();
         Ok(self

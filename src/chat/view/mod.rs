@@ -6,7 +6,7 @@ mod presence;
 use std::borrow::Cow;
 
 use madang_storage::model::{
-    GuildId, Head, Mentions, MessageRecord, RoleId, RoomId, SystemMessage, Timestamp, UserId,
+    GuildId, Head, Mentions, MessageRecord, RoleId, RoomId, SystemMessage, Timestamp, User, UserId,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
@@ -23,10 +23,16 @@ pub struct Time(pub Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Beyond what the calendar holds the last moment of it is shown: such a time was never made by a clock.
         let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
         let moment = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
-        serializer.collect_str(&format_args!("{moment:.3}"))
+        write!(f, "{moment:.3}")
     }
 }
 
@@ -46,6 +52,7 @@ impl JsonSchema for Time {
 
 /// Where a room or guild stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Head")]
 pub struct HeadView {
     /// The newest event.
     pub rev: u64,
@@ -67,6 +74,7 @@ impl From<Head> for HeadView {
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Message")]
 pub struct MessageView<'a> {
     /// In which room.
     pub room: RoomId,
@@ -112,6 +120,7 @@ pub struct MessageView<'a> {
 
 /// When and by whom a message was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Deletion")]
 pub struct DeletionView {
     /// When.
     pub at: Time,
@@ -121,6 +130,7 @@ pub struct DeletionView {
 
 /// Whom a message calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Mentions")]
 pub struct MentionsView<'a> {
     /// Single people.
     pub users: &'a [UserId],
@@ -146,6 +156,7 @@ impl<'a> MentionsView<'a> {
 
 /// What the server itself tells by a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "System")]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SystemView<'a> {
     /// The author became a member.
@@ -177,6 +188,7 @@ impl<'a> From<&'a SystemMessage> for SystemView<'a> {
 
 /// One emoji on a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Reaction")]
 pub struct ReactionView<'a> {
     /// Which.
     pub emoji: &'a str,
@@ -221,15 +233,35 @@ impl<'a> MessageView<'a> {
 
 /// A user as others see one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "User")]
 pub struct UserView {
     /// Who.
     pub id: UserId,
     /// The unique name.
     pub name: String,
+    /// What the person wants to be called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// A colour for the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub colour: Option<ColourView>,
+}
+
+impl UserView {
+    /// A user as others see one.
+    pub fn new(id: UserId, user: User) -> Self {
+        Self {
+            id,
+            name: user.name,
+            display_name: user.display_name,
+            colour: user.colour.map(ColourView),
+        }
+    }
 }
 
 /// A member of a guild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Member")]
 pub struct MemberView {
     /// Who.
     pub user: UserView,
@@ -239,6 +271,7 @@ pub struct MemberView {
 
 /// How far somebody has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Marker")]
 pub struct MarkerView {
     /// The newest message that was read.
     pub seq: u64,
@@ -248,6 +281,7 @@ pub struct MarkerView {
 
 /// A channel with what its reader wants to know at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Channel")]
 pub struct ChannelView {
     /// The room.
     pub id: RoomId,
@@ -271,6 +305,7 @@ pub struct ChannelView {
 
 /// A thread with what is told of it beside its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Thread")]
 pub struct ThreadView {
     /// The room.
     pub id: RoomId,
@@ -291,6 +326,7 @@ pub struct ThreadView {
 
 /// A DM or group with what its reader wants to know at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Conversation")]
 pub struct ConversationView {
     /// The room.
     pub id: RoomId,
@@ -321,6 +357,7 @@ pub struct ConversationView {
 
 /// A guild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Guild")]
 pub struct GuildView {
     /// Which.
     pub id: GuildId,

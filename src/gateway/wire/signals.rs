@@ -65,6 +65,11 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         back: bool,
     }
     #[derive(Serialize)]
+    struct Profile {
+        user: UserId,
+        version: u64,
+    }
+    #[derive(Serialize)]
     struct Draining {
         retry_ms: u64,
     }
@@ -169,6 +174,14 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
             named(codec, "presence", Presence { users })
         }
         Signal::Switched { room, on } => named(codec, "switched", Switched { room: *room, on: *on }),
+        Signal::Profile { user, version } => named(
+            codec,
+            "profile",
+            Profile {
+                user: *user,
+                version: *version,
+            },
+        ),
         Signal::Draining { retry_ms } => named(codec, "draining", Draining { retry_ms: *retry_ms }),
     }
 }

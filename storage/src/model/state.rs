@@ -22,6 +22,14 @@ pub enum StateTable {
     Markers = 7,
     /// The few values that the server itself keeps.
     Settings = 8,
+    /// The same logins, by user and login.
+    SessionsOf = 9,
+    /// Personal access tokens, by their hash.
+    AccessTokens = 10,
+    /// Which of them a user has, by user.
+    AccessTokensOf = 11,
+    /// When an account was last used, by user.
+    AccountUses = 12,
     /// What people say of themselves, and from which rooms they have switched themselves off.
     Presence = 20,
     /// Of what people want to be told, by user and room or guild.
@@ -30,7 +38,7 @@ pub enum StateTable {
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -39,6 +47,10 @@ impl StateTable {
         Self::Claims,
         Self::Markers,
         Self::Settings,
+        Self::SessionsOf,
+        Self::AccessTokens,
+        Self::AccessTokensOf,
+        Self::AccountUses,
         Self::Presence,
         Self::Notifications,
     ];
@@ -64,6 +76,10 @@ impl StateTable {
             Self::Claims => "claims",
             Self::Markers => "markers",
             Self::Settings => "settings",
+            Self::SessionsOf => "sessions_of",
+            Self::AccessTokens => "access_tokens",
+            Self::AccessTokensOf => "access_tokens_of",
+            Self::AccountUses => "account_uses",
             Self::Presence => "presence",
             Self::Notifications => "notifications",
         }

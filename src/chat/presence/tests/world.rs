@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::super::*;
 use crate::broker::memory::Bus;
-use crate::chat::{Missed, Places, Post};
+use crate::chat::{Missed, Places, Post, Scopes};
 use crate::hub::{CloseReason, Encoder, FrameKey, Hub, Outlet, Signal};
 use crate::presence::memory::Commons;
 use crate::presence::{Change, Left, Receiver};
@@ -260,6 +260,7 @@ pub(super) fn who(user: UserId) -> Identity {
     Identity {
         user,
         session: SessionId::from_u128(user.as_u128()),
+        scopes: Scopes::ALL,
     }
 }
 
