@@ -141,6 +141,10 @@ impl App {
             trusted_proxies: self.config.server.trusted_proxies.clone(),
             drain,
         };
+        self.chat.limit_requests(
+            self.config.server.requests_per_account_per_second,
+            self.config.server.requests_per_address_per_second,
+        );
         let router = http::router(self.http_settings()).merge(self.gateway.router());
         let control = tokio::spawn(control::serve(
             self.control,

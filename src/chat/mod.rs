@@ -30,6 +30,7 @@ mod places;
 mod presence;
 mod profiles;
 mod proofs;
+mod rates;
 mod reactions;
 mod reads;
 mod ready;
@@ -119,6 +120,7 @@ struct Inner {
     pace: pace::Pace,
     presences: Presences,
     asked: asked::Asked,
+    rates: rates::Rates,
 }
 
 impl Chat {
@@ -149,6 +151,7 @@ impl Chat {
                 pace: pace::Pace::default(),
                 presences,
                 asked: asked::Asked::default(),
+                rates: rates::Rates::default(),
             }),
         }
     }

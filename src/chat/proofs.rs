@@ -1,7 +1,7 @@
 //! Secrets that were proved a moment ago: a client that asks often causes few reads.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use madang_storage::model::{SessionId, UserId};
@@ -15,8 +15,20 @@ const MAX_REMEMBERED: usize = 50_000;
 
 /// What was proved, by the hash of the secret.
 #[derive(Debug, Default)]
-pub(super) struct Proofs {
-    proved: Mutex<HashMap<[u8; 32], Entry>>,
+pub(super) struct Proofs(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    proved: HashMap<[u8; 32], Entry>,
+    /// How often something was forgotten.
+    forgotten: u64,
+}
+
+/// The moment before the rows of a proof are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    at: Instant,
+    forgotten: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -27,21 +39,31 @@ struct Entry {
 
 impl Proofs {
     pub(super) fn get(&self, hash: &[u8; 32], now: Instant) -> Option<Identity> {
-        let proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
-        proved
+        self.lock()
+            .proved
             .get(hash)
             .filter(|entry| now < entry.until)
             .map(|entry| entry.identity)
     }
 
-    /// `asked` is the moment before the rows were read: the proof is as old as that.
-    pub(super) fn remember(&self, hash: [u8; 32], identity: Identity, asked: Instant) {
-        let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Now the rows of a proof are read.
+    pub(super) fn ask(&self, at: Instant) -> Asked {
+        let forgotten = self.lock().forgotten;
+        Asked { at, forgotten }
+    }
+
+    /// The proof is as old as the question. One during which something ended is not kept: it may be about just that.
+    pub(super) fn remember(&self, hash: [u8; 32], identity: Identity, asked: Asked) {
+        let mut remembered = self.lock();
+        if remembered.forgotten != asked.forgotten {
+            return;
+        }
+        let proved = &mut remembered.proved;
         if proved.len() >= MAX_REMEMBERED {
-            proved.retain(|_, entry| asked < entry.until);
+            proved.retain(|_, entry| asked.at < entry.until);
         }
         if proved.len() < MAX_REMEMBERED {
-            let until = asked + PROVED_FOR;
+            let until = asked.at + PROVED_FOR;
             proved.insert(hash, Entry { identity, until });
         }
     }
@@ -57,8 +79,13 @@ impl Proofs {
     }
 
     fn keep(&self, is_kept: impl Fn(&Identity) -> bool) {
-        let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
-        proved.retain(|_, entry| is_kept(&entry.identity));
+        let mut remembered = self.lock();
+        remembered.forgotten += 1;
+        remembered.proved.retain(|_, entry| is_kept(&entry.identity));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,9 +104,10 @@ mod tests {
             scopes: Scopes::ALL,
         };
         for session in 1..=3 {
-            proofs.remember([session; 32], identity(7, u128::from(session)), now);
+            proofs.remember([session; 32], identity(7, u128::from(session)), proofs.ask(now));
         }
-        proofs.remember([4; 32], identity(8, 4), now);
+        let asked = proofs.ask(now);
+        proofs.remember([4; 32], identity(8, 4), asked);
         assert_eq!(proofs.get(&[1; 32], now), Some(identity(7, 1)));
         assert_eq!(proofs.get(&[1; 32], now + PROVED_FOR), None);
         proofs.forget_session(SessionId::from_u128(1));
@@ -87,5 +115,8 @@ mod tests {
         proofs.forget_user(UserId::from_u128(7), &[SessionId::from_u128(3)]);
         assert_eq!(proofs.get(&[2; 32], now), None);
         assert!(proofs.get(&[3; 32], now).is_some() && proofs.get(&[4; 32], now).is_some());
+        // Read before something ended, and told after.
+        proofs.remember([5; 32], identity(7, 2), asked);
+        assert_eq!(proofs.get(&[5; 32], now), None);
     }
 }

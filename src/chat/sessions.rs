@@ -158,7 +158,7 @@ impl Chat {
 
     /// Who comes with this secret, by what is stored at this moment.
     pub async fn prove(&self, token: &str) -> Result<Proof> {
-        let asked = std::time::Instant::now();
+        let asked = self.inner.proofs.ask(std::time::Instant::now());
         let proof = if tokens::is_access_token(token) {
             self.prove_access_token(token).await?
         } else {

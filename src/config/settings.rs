@@ -40,6 +40,10 @@ pub struct Server {
     /// How many of them may come from one address; with IPv6 a network of /64 counts as one. 0 for no limit. It does not
     /// hold for trusted proxies.
     pub max_connections_per_address: usize,
+    /// How many requests one account may make a second, over all its connections, counted over ten seconds. 0 for no limit.
+    pub requests_per_account_per_second: u32,
+    /// How many HTTP requests may come from one address a second, counted alike; with IPv6 a network of /64 counts as one.
+    pub requests_per_address_per_second: u32,
     /// How long requests may take to end when the server is told to stop, in seconds.
     pub drain_seconds: u64,
 }
@@ -53,6 +57,8 @@ impl Default for Server {
             trusted_proxies: Vec::new(),
             max_connections: 20_000,
             max_connections_per_address: 4_000,
+            requests_per_account_per_second: 200,
+            requests_per_address_per_second: 1_000,
             drain_seconds: 10,
         }
     }

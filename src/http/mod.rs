@@ -46,11 +46,12 @@ pub struct Settings {
 pub fn router(settings: Settings) -> Router {
     let requests = Arc::new(Requests::default());
     let settings = Arc::new(settings);
+    let counted = Arc::clone(&settings);
     let routes = Router::new()
         .merge(health::routes(&settings, &requests))
         .merge(sessions::routes())
         .merge(openapi::routes())
         .merge(operations::routes())
         .with_state(settings);
-    shell::around(routes, requests)
+    shell::around(routes, requests, counted)
 }

@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::Settings;
 use super::error::Problem;
 use super::metrics::Requests;
+use super::server::Peer;
 use crate::chat::{Code, Error};
+use crate::origin;
 
 /// How many requests are carried out at a time. A request waits for the store at most, so this is far above what a store
 /// that answers lets pile up; when it does not answer, further ones are refused instead of kept.
@@ -26,7 +29,7 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none
     trusted-types svelte-trusted-html";
 
 /// Puts the shell around routes.
-pub(super) fn around(routes: Router, requests: Arc<Requests>) -> Router {
+pub(super) fn around(routes: Router, requests: Arc<Requests>, settings: Arc<Settings>) -> Router {
     routes
         .fallback(unknown)
         .method_not_allowed_fallback(|| async {
@@ -39,6 +42,7 @@ pub(super) fn around(routes: Router, requests: Arc<Requests>) -> Router {
             Arc::new(Semaphore::new(MAX_REQUESTS)),
             bounded,
         ))
+        .layer(middleware::from_fn_with_state(settings, counted))
         .layer(middleware::from_fn_with_state(requests, log))
 }
 
@@ -48,6 +52,19 @@ async fn unknown(method: Method, uri: Uri, headers: HeaderMap) -> Response {
         return Problem(Error::not_found()).into_response();
     }
     super::ui::serve(uri.path(), &headers).unwrap_or_else(|| Problem(Error::not_found()).into_response())
+}
+
+/// Counts requests by the address that they come from. The page's own files are not counted: they cost nothing.
+async fn counted(State(settings): State<Arc<Settings>>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/api/")
+        && let Some(Peer(peer)) = request.extensions().get::<Peer>()
+    {
+        let address = origin::client_address(*peer, request.headers(), &settings.trusted_proxies);
+        if let Err(error) = settings.chat.count_visit(address) {
+            return Problem(error).into_response();
+        }
+    }
+    next.run(request).await
 }
 
 /// Bounds how many requests are under way, and for how long each.

@@ -102,6 +102,7 @@ pub struct Checked {
 impl Operation {
     /// Holds a request against the description: the first half of the one door for every transport.
     pub fn check(&'static self, mut call: Call) -> Result<Checked> {
+        call.chat.count_request(&call.identity)?;
         call.identity.require(self.scope.into())?;
         let mut checked = Vec::with_capacity(self.inputs.len());
         for input in &self.inputs {

@@ -23,6 +23,7 @@ mod profiles;
 mod rest;
 mod sockets;
 mod tokens;
+mod walk;
 
 /// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
 macro_rules! scenarios {
@@ -129,6 +130,7 @@ scenarios! {
         a_log_whose_reader_left_costs_nothing,
         data_is_for_its_owner_only,
         a_full_disk_is_said_once_and_from_the_start,
+        an_account_that_asks_too_much_is_slowed_and_others_are_not,
     }
     rest {
         of_two_set_ups_one_wins,
@@ -151,5 +153,10 @@ scenarios! {
         what_a_closed_connection_asked_for_is_dropped,
         stopping_does_not_wait_for_sockets_that_stay_open,
         broken_close_frames_are_answered_as_such,
+    }
+    walk {
+        strangers_and_ended_sessions_are_let_in_nowhere,
+        who_was_sent_away_finds_nothing,
+        what_needs_a_right_is_refused_without_it,
     }
 }
