@@ -9,6 +9,7 @@ use super::control::Answer;
 use super::logic::Logic;
 use super::{AppError, LEAST_FREE_BYTES};
 use crate::chat::{AccountView, Chat, Error, Result};
+use crate::config;
 
 /// What can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -163,7 +164,13 @@ pub fn on_folder(data: &Path, ask: AccountAsk) -> std::result::Result<Answer, Ap
             min_free_bytes: LEAST_FREE_BYTES,
             ..Options::default()
         };
-        let logic = Logic::open(data.to_owned(), options, embedded::open_existing).await?;
+        let logic = Logic::open(
+            data.to_owned(),
+            options,
+            &config::Presence::default(),
+            embedded::open_existing,
+        )
+        .await?;
         let answer = answer(&logic.chat, ask).await;
         logic.delivery.broker.close().await;
         logic.store.close().await?;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use madang_storage::model::{Commit, StreamId};
+use madang_storage::model::{Commit, StreamId, UserId};
 use madang_storage::{Changed, CommitSink, Cursor, MAX_ROWS_PER_PAGE, Store};
 use tokio::time::Instant;
 
 use crate::broker::{Broker, Receiver, Signal};
 use crate::chat::{Chat, Places};
 use crate::hub::Hub;
+use crate::presence::{self, Change, Left};
 
 /// How often the store is asked what nobody told.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -64,6 +65,20 @@ impl Receiver for Ear {
 
     fn signal(&self, signal: Signal) {
         self.chat.hear_signal(&signal);
+    }
+}
+
+impl presence::Receiver for Ear {
+    fn changed(&self, change: &Change) {
+        self.chat.note_presence(change);
+    }
+
+    fn left(&self, user: UserId, left: Left) {
+        self.chat.note_left(user, left);
+    }
+
+    fn unsure(&self) {
+        self.chat.doubt_presence();
     }
 }
 

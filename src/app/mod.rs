@@ -1,11 +1,13 @@
 //! The composition root: from settings to a running server. The only place that names a backend.
 
+mod absent;
 pub mod accounts;
 pub mod control;
 pub mod delivery;
 mod figures;
 mod logic;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use madang_storage::embedded::{self, Embedded, Options};
@@ -19,6 +21,8 @@ use crate::gateway::{self, Gateway};
 use crate::http;
 use crate::hub::Hub;
 use crate::origin::Origins;
+use crate::presence::Presence;
+use absent::Missing;
 use delivery::Delivery;
 use logic::Logic;
 
@@ -41,6 +45,8 @@ pub struct App {
     chat: Chat,
     gateway: Gateway,
     control: UnixListener,
+    presence: Presence,
+    absent: Arc<Missing>,
 }
 
 /// Why a server could not be put together or had to stop, for whoever started it.
@@ -60,6 +66,9 @@ pub enum AppError {
     /// The other nodes cannot be told of anything.
     #[error(transparent)]
     Broker(#[from] crate::broker::Error),
+    /// Nobody can know who is there.
+    #[error(transparent)]
+    Presence(#[from] crate::presence::Error),
     /// The logic refused.
     #[error(transparent)]
     Chat(#[from] crate::chat::Error),
@@ -83,7 +92,15 @@ impl App {
             store,
             delivery,
             chat,
-        } = Logic::open(config.storage.folder.clone(), options, embedded::open).await?;
+            presence,
+            absent,
+        } = Logic::open(
+            config.storage.folder.clone(),
+            options,
+            &config.presence,
+            embedded::open,
+        )
+        .await?;
         let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
             what: "listen on the control socket".to_owned(),
             error,
@@ -104,6 +121,8 @@ impl App {
             chat,
             gateway,
             control,
+            presence,
+            absent,
         })
     }
 
@@ -134,6 +153,7 @@ impl App {
         ));
         let hub = self.delivery.hub.clone();
         let ticking = tokio::spawn(tick(self.chat.clone(), hub, self.gateway.clone()));
+        let presence = tokio::spawn(tick_presence(self.chat.clone()));
         let following = tokio::spawn(delivery::follow(self.store.clone(), self.delivery.clone()));
         let sweeping = tokio::spawn(sweep(self.store.clone()));
 
@@ -146,12 +166,16 @@ impl App {
         if let Err(error) = serving.await {
             tracing::error!(%error, "the server ended badly");
         }
-        for task in [control, ticking, following, sweeping] {
+        for task in [control, ticking, presence, following, sweeping] {
             task.abort();
         }
         // How far somebody has read is no reason to leave the data open behind.
         if let Err(error) = self.chat.write_markers(true).await {
             tracing::warn!(%error, "the last read markers were not written");
+        }
+        self.presence.close().await;
+        if let Err(error) = self.chat.write_left().await {
+            tracing::warn!(%error, "where people were last was not written");
         }
         self.delivery.broker.close().await;
         self.store.close().await?;
@@ -169,7 +193,13 @@ impl App {
             origins: origins(&self.config),
             public_url: public_url(&self.config).map(str::to_owned),
             trusted_proxies: self.config.server.trusted_proxies.clone(),
-            figures: figures::of(self.gateway.clone(), self.delivery.clone()),
+            figures: figures::of(figures::Sources {
+                gateway: self.gateway.clone(),
+                delivery: self.delivery.clone(),
+                chat: self.chat.clone(),
+                presence: self.presence.clone(),
+                absent: Arc::clone(&self.absent),
+            }),
         }
     }
 }
@@ -209,6 +239,20 @@ async fn tick(chat: Chat, hub: Hub, gateway: Gateway) {
             }
             Err(error) => tracing::warn!(%error, "read markers were not written"),
         }
+        if let Err(error) = chat.write_left().await {
+            tracing::debug!(%error, "where people were last waits to be written");
+        }
+    }
+}
+
+/// On its own: who is there may be long in coming, and nothing else waits for it.
+async fn tick_presence(chat: Chat) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        chat.beat().await;
+        chat.tell_presence().await;
     }
 }
 

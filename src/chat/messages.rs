@@ -89,10 +89,12 @@ impl Chat {
         if reply_to == Some(0) {
             return Err(no_such_parent());
         }
+        let on = self.check_on(author, room);
         let turn = self.inner.pace.take(author, &access, Instant::now());
         let took_turn = turn.is_ok();
         let decide = move |head: &Head, rows: &Rows| {
             // Here, because the retry of what was posted already needs no turn and no decision.
+            on.clone()?;
             turn.clone()?;
             // The newest message is `head.seq`; numbers are dense, so every number up to it is a message.
             if reply_to.is_some_and(|parent| parent > head.seq) {
@@ -116,6 +118,9 @@ impl Chat {
         let is_new = outcome.as_ref().is_ok_and(|posted| !posted.replayed);
         if took_turn && !is_new {
             self.inner.pace.give_back(author, room);
+        }
+        if let Some(posted) = outcome.as_ref().ok().filter(|posted| !posted.replayed) {
+            self.look_for_absent(&access, &posted.record);
         }
         if let Ok(posted) = &outcome
             && posted.record.seq <= TOLD_TO_PARENT

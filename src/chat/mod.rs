@@ -6,6 +6,7 @@
 mod access;
 mod accounts;
 mod administrators;
+mod asked;
 mod audience;
 mod changes;
 mod conversations;
@@ -27,6 +28,7 @@ mod pace;
 mod passwords;
 mod pins;
 mod places;
+mod presence;
 mod profiles;
 mod proofs;
 mod rates;
@@ -70,6 +72,7 @@ pub use notifications::{Level, Place, WishView};
 pub use once::Once;
 pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS};
 pub use places::Places;
+pub use presence::{Absent, MAX_WATCHED, Missed, NewCustom, OwnPresence, Presences, RoomPresence};
 pub use profiles::{MAX_USERS, Me, Profile, ProfileChanges};
 pub use reactions::People;
 pub use reads::{MAX_COUNTED, Read};
@@ -117,13 +120,22 @@ struct Inner {
     reads: reads::Reads,
     typing: typing::Typing,
     pace: pace::Pace,
+    presences: Presences,
+    asked: asked::Asked,
     rates: rates::Rates,
 }
 
 impl Chat {
     /// Puts the logic over a store. `places` must be told of every event; the hub tells this node's connections, and the
     /// broker the other nodes.
-    pub fn new(store: Store, env: Env, places: Places, hub: Hub, broker: Broker) -> Self {
+    pub fn new(
+        store: Store,
+        env: Env,
+        places: Places,
+        hub: Hub,
+        broker: Broker,
+        presences: Presences,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 store,
@@ -139,6 +151,8 @@ impl Chat {
                 reads: reads::Reads::default(),
                 typing: typing::Typing::default(),
                 pace: pace::Pace::default(),
+                presences,
+                asked: asked::Asked::default(),
                 rates: rates::Rates::default(),
             }),
         }

@@ -32,7 +32,7 @@ pub enum Level {
 }
 
 /// What a wish is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
     /// One room.
     Room(RoomId),
@@ -88,16 +88,29 @@ impl Place {
     const GUILD: u8 = b'g';
 
     fn key(self, user: UserId) -> StateKey {
+        StateKey::new(StateTable::Notifications, &[&user.to_bytes(), &self.to_bytes()])
+    }
+
+    /// The place within keys.
+    pub(super) fn to_bytes(self) -> [u8; 17] {
         let (kind, id) = match self {
             Self::Room(room) => (Self::ROOM, room.to_bytes()),
             Self::Guild(guild) => (Self::GUILD, guild.to_bytes()),
         };
-        StateKey::new(StateTable::Notifications, &[&user.to_bytes(), &[kind], &id])
+        let mut bytes = [kind; 17];
+        bytes[1..].copy_from_slice(&id);
+        bytes
     }
 
     fn of_key(key: &[u8]) -> Option<Self> {
-        let (kind, id) = (*key.get(16)?, key.get(17..)?.try_into().ok()?);
-        match kind {
+        Self::of_bytes(key.get(16..)?)
+    }
+
+    /// The inverse of [`Place::to_bytes`].
+    pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let (kind, id) = bytes.split_first()?;
+        let id = id.try_into().ok()?;
+        match *kind {
             Self::ROOM => Some(Self::Room(RoomId::from_bytes(id))),
             Self::GUILD => Some(Self::Guild(GuildId::from_bytes(id))),
             _ => None,
@@ -147,10 +160,19 @@ impl Chat {
                 }
             };
             if let StateOutcome::Written { .. } = outcome {
+                self.follow_wish(identity.user, place).await?;
                 return Ok(view(place, wish));
             }
         }
         Err(Error::new(Code::Conflict, "this kept changing; try again"))
+    }
+
+    /// Of what somebody wants to be told in a place, and whether it is muted by now.
+    pub(super) async fn wish_of(&self, user: UserId, place: Place) -> Result<(Level, bool)> {
+        let found = self.store().state::<Wish>(&place.key(user)).await?;
+        let wish = found.map(|found| found.record).unwrap_or_default();
+        let now = self.env().now();
+        Ok((wish.level, wish.muted_until.is_some_and(|until| now < until)))
     }
 
     /// Everything that somebody has said about notifications.

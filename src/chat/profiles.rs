@@ -213,7 +213,7 @@ impl Chat {
     }
 
     /// For each of these whether it is the asker, or shares a guild, a DM or a group with the asker.
-    async fn known_to(&self, asker: UserId, ids: &[UserId]) -> Result<Vec<bool>> {
+    pub(super) async fn known_to(&self, asker: UserId, ids: &[UserId]) -> Result<Vec<bool>> {
         let mut known: Vec<bool> = ids.iter().map(|id| *id == asker).collect();
         for guild in self.guild_ids(asker).await? {
             if known.iter().all(|known| *known) {

@@ -129,7 +129,7 @@ impl Chat {
 
 /// Any emoji that Unicode recommends for interchange, in its full spelling or without its presentation selectors; answers
 /// its full spelling: what looks the same is the same reaction.
-fn canonical(emoji: &str) -> Result<&'static str> {
+pub(super) fn canonical(emoji: &str) -> Result<&'static str> {
     let known = Some(emoji)
         .filter(|emoji| emoji.len() <= MAX_EMOJI_BYTES)
         .and_then(emojis::get);

@@ -1,6 +1,7 @@
 //! Signals: told to those who are here, and to the other nodes for those who are there.
 
 use super::Chat;
+use super::notifications::Place;
 use crate::{broker, hub};
 
 impl Chat {
@@ -34,6 +35,16 @@ impl Chat {
                     is_back,
                 };
                 self.hub().signal_user(user, Some(session), marker);
+            }
+            &broker::Signal::Switched { user, room, until } => self.hear_switch(user, room, until),
+            &broker::Signal::Asked {
+                user,
+                room,
+                guild,
+                on,
+            } => {
+                let places = room.map(Place::Room).into_iter().chain(guild.map(Place::Guild));
+                places.for_each(|place| self.hear_asked(user, place, on));
             }
             &broker::Signal::SessionEnded { session } => {
                 self.inner.proofs.forget_session(session);

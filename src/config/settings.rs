@@ -16,6 +16,8 @@ pub struct Config {
     pub storage: Storage,
     /// The WebSocket connections.
     pub gateway: Gateway,
+    /// Who is there.
+    pub presence: Presence,
     /// What is logged.
     pub log: Log,
 }
@@ -112,6 +114,25 @@ impl Default for Gateway {
             max_queue_kib: 512,
             heartbeat_seconds: 30,
             requests_per_second: 100,
+        }
+    }
+}
+
+/// Who is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    /// How long somebody who has lost the last connection is still seen to be there, in seconds.
+    pub grace_seconds: u64,
+    /// After a start everybody connects again: for so long nobody is told who came, only who asks, in seconds.
+    pub quiet_seconds: u64,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self {
+            grace_seconds: 10,
+            quiet_seconds: 30,
         }
     }
 }

@@ -122,6 +122,7 @@ impl Session {
             };
         }
         if let Some(signed_in) = self.signed_in.take() {
+            self.gateway.chat().went(&signed_in.listener);
             self.gateway.hub().leave(&signed_in.listener);
         }
     }
@@ -229,6 +230,7 @@ impl Session {
             }
         };
         self.gateway.authenticated(self.connection.number, lives_for);
+        self.gateway.chat().came(&signed_in.listener).await?;
         requests::ready(self, &signed_in, id, asked).await
     }
 

@@ -76,6 +76,16 @@ impl Listener {
         }
     }
 
+    /// Tells this node's connections apart.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whose connection it is.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
     pub(super) fn send(&self, frame: &Bytes) {
         self.outlet.send(frame);
     }

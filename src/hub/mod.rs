@@ -27,7 +27,7 @@ pub use frames::{Encoder, FrameKey};
 use heads::Heads;
 use lane::{Delivery, Joined, Lane};
 pub use listener::{CloseReason, Listener, MAX_OPEN_ROOMS, Outlet};
-pub use signal::Signal;
+pub use signal::{Seen, Signal, Words};
 
 /// Resuming answers at most so many events of one stream; above it a reset is told.
 pub const MAX_MISSED_PER_STREAM: u64 = 200;
@@ -303,7 +303,8 @@ impl Hub {
         self.leave_lane(listener, StreamId::Guild(guild));
     }
 
-    fn connections_of(&self, user: UserId) -> Vec<Arc<Listener>> {
+    /// The connections of a user on this node.
+    pub fn connections_of(&self, user: UserId) -> Vec<Arc<Listener>> {
         self.people().users.get(&user).cloned().unwrap_or_default()
     }
 

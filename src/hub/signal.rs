@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use madang_storage::model::{GuildId, Head, RoomId, SessionId, StreamId, UserId};
+use madang_storage::model::{GuildId, Head, RoomId, SessionId, StreamId, Timestamp, UserId};
 
 use super::{CloseReason, FrameKey, Hub, Listener};
 
@@ -83,6 +83,18 @@ pub enum Signal {
         /// Whether it was moved back on purpose.
         is_back: bool,
     },
+    /// Who is there.
+    Presence {
+        /// At most 100 people.
+        users: Vec<Seen>,
+    },
+    /// The receiver was switched on or off in a room, by hand.
+    Switched {
+        /// Where.
+        room: RoomId,
+        /// Whether it is on.
+        on: bool,
+    },
     /// Somebody says something else of itself.
     Profile {
         /// Who.
@@ -95,6 +107,28 @@ pub enum Signal {
         /// When to come back.
         retry_ms: u64,
     },
+}
+
+/// How somebody is seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Who.
+    pub user: UserId,
+    /// As the protocol calls it.
+    pub status: &'static str,
+    /// A few words.
+    pub custom: Option<Words>,
+}
+
+/// A few words that somebody is seen with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// The words.
+    pub text: String,
+    /// The emoji before them.
+    pub emoji: Option<String>,
+    /// When they are not meant any more.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Hub {
@@ -134,6 +168,23 @@ impl Hub {
     /// Signals to one connection.
     pub fn signal_to(&self, listener: &Listener, signal: &Signal) {
         listener.send(&self.inner.encoder.signal(listener.key, signal));
+    }
+
+    /// Signals to these connections, wherever they are registered.
+    pub fn signal_all(&self, listeners: &[Arc<Listener>], signal: &Signal) {
+        self.signal(listeners.iter(), signal);
+    }
+
+    /// The connections that watch a guild, unless there are more than `most`.
+    pub fn few_watchers(&self, guild: GuildId, most: usize) -> Option<Arc<Vec<Arc<Listener>>>> {
+        let watchers = self.people().guilds.get(&guild).cloned()?;
+        Some(watchers).filter(|watchers| watchers.len() <= most)
+    }
+
+    /// The connections that have a room open, unless there are more than `most`.
+    pub fn few_lookers(&self, room: RoomId, most: usize) -> Option<Vec<Arc<Listener>>> {
+        let receivers = self.lane(StreamId::Room(room))?.receivers();
+        Some(receivers.to_vec()).filter(|receivers| receivers.len() <= most)
     }
 
     /// Closes all connections of a session that has ended.

@@ -18,6 +18,7 @@ mod invites;
 mod members;
 mod messages;
 mod people;
+mod presence;
 mod reads;
 mod relations;
 mod roles;
@@ -55,6 +56,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         channels::operations(),
         conversations::operations(),
         messages::operations(),
+        presence::operations(),
         threads::operations(),
         reads::operations(),
     ]
@@ -153,6 +155,10 @@ impl Call {
 
     fn optional_number(&mut self, name: &'static str) -> Result<Option<u64>> {
         self.fields.optional_number(name)
+    }
+
+    fn flag(&mut self, name: &'static str) -> Result<bool> {
+        self.fields.flag(name)
     }
 
     fn optional_flag(&mut self, name: &'static str) -> Result<Option<bool>> {

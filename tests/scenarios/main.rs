@@ -18,6 +18,7 @@ mod instance;
 mod keeper;
 mod operation;
 mod people;
+mod presence;
 mod profiles;
 mod rest;
 mod sockets;
@@ -113,6 +114,17 @@ scenarios! {
         many_guilds_live_side_by_side,
         a_deleted_channel_is_gone_and_its_name_is_free,
         slow_rooms_and_announcements_hold_members_back,
+    }
+    presence {
+        the_last_session_that_ends_makes_offline,
+        people_are_seen_as_they_chose,
+        what_was_chosen_outlives_a_crash,
+        the_last_room_outlives_a_restart,
+        after_a_start_whoever_asks_is_answered_and_nobody_else_is_told,
+        a_room_knows_who_looks_and_who_is_on,
+        strangers_learn_nothing,
+        dm_partners_hear_of_each_other_and_of_what_they_miss,
+        a_crowd_that_comes_and_goes_is_no_storm,
     }
     operation {
         a_log_that_cannot_be_written_costs_nothing,

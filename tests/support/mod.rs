@@ -83,7 +83,8 @@ impl Server {
 
     /// Kills without a warning, as a crash does.
     pub(crate) fn kill(mut self) {
-        self.process.kill().unwrap();
+        // It may have been stopped already.
+        self.process.kill().ok();
         self.process.wait().unwrap();
     }
 
@@ -225,6 +226,12 @@ impl World {
     /// Kills the server and starts it again at the same address.
     pub(crate) fn crash(self) -> Self {
         self.crash_with(|_| {})
+    }
+
+    /// Stops the server in order and starts it again at the same address.
+    pub(crate) fn restart_with(mut self, prepare: impl FnOnce(&mut Command)) -> Self {
+        assert!(self.server.stop());
+        self.crash_with(prepare)
     }
 
     /// Crashes; `prepare` changes what it likes about the command of the next start.

@@ -16,8 +16,16 @@ use tokio::sync::Notify;
 use super::super::accounts::{Account, Visitor};
 use crate::broker::memory::Bus;
 use crate::broker::{self, Broker, Receiver};
-use crate::chat::{Chat, Credentials, Identity, Places, Scopes, SetUp, SignedIn};
+use crate::chat::{Absent, Chat, Credentials, Identity, Missed, Places, Presences, Scopes, SetUp, SignedIn};
 use crate::hub::{CloseReason, Encoder, FrameKey, Hub, Outlet, Signal};
+use crate::presence::memory::Commons;
+
+/// Who misses a message is nobody's business here.
+struct Nobody;
+
+impl Absent for Nobody {
+    fn absent(&self, _: &Missed) {}
+}
 
 /// Nobody is connected.
 struct NoFrames;
@@ -35,7 +43,16 @@ impl Encoder for NoFrames {
 /// A life of a node over data that may outlive it.
 fn begin(store: &Store, broker: Broker, env: Env) -> Chat {
     let hub = Hub::new(Arc::new(NoFrames));
-    let chat = Chat::new(store.clone(), env, Places::default(), hub.clone(), broker);
+    let presence = Commons::new(env.clone(), Duration::ZERO).join();
+    let presences = Presences::new(presence, Arc::new(Nobody), Duration::ZERO);
+    let chat = Chat::new(
+        store.clone(),
+        env,
+        Places::default(),
+        hub.clone(),
+        broker,
+        presences,
+    );
     hub.attach(store.clone(), Arc::new(chat.clone()));
     chat
 }

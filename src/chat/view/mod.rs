@@ -1,6 +1,7 @@
 //! What people see: the shapes that every transport sends. Stored records are never sent as they are.
 
 mod places;
+mod presence;
 
 use std::borrow::Cow;
 
@@ -14,6 +15,7 @@ pub use places::{
     CategoryView, ColourView, GuildDetails, MembershipView, OverrideView, PermissionsView, ProfileView,
     RoleView, RoomDetails,
 };
+pub use presence::{CustomView, PresenceView, RoomPresenceView};
 
 /// A moment, written as RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::SignalWire;
 use crate::chat;
-use crate::chat::view::{HeadView, MarkerView};
+use crate::chat::view::{HeadView, MarkerView, PresenceView};
 use crate::gateway::codec::Codec;
 use crate::hub::Signal;
 
@@ -72,6 +72,16 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
     #[derive(Serialize)]
     struct Draining {
         retry_ms: u64,
+    }
+
+    #[derive(Serialize)]
+    struct Presence {
+        users: Vec<PresenceView>,
+    }
+    #[derive(Serialize)]
+    struct Switched {
+        room: RoomId,
+        on: bool,
     }
 
     match signal {
@@ -159,6 +169,11 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 back: *is_back,
             },
         ),
+        Signal::Presence { users } => {
+            let users = users.iter().cloned().map(PresenceView::from).collect();
+            named(codec, "presence", Presence { users })
+        }
+        Signal::Switched { room, on } => named(codec, "switched", Switched { room: *room, on: *on }),
         Signal::Profile { user, version } => named(
             codec,
             "profile",

@@ -30,13 +30,15 @@ pub enum StateTable {
     AccessTokensOf = 11,
     /// When an account was last used, by user.
     AccountUses = 12,
+    /// What people say of themselves, and from which rooms they have switched themselves off.
+    Presence = 20,
     /// Of what people want to be told, by user and room or guild.
     Notifications = 21,
 }
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -49,6 +51,7 @@ impl StateTable {
         Self::AccessTokens,
         Self::AccessTokensOf,
         Self::AccountUses,
+        Self::Presence,
         Self::Notifications,
     ];
 
@@ -77,6 +80,7 @@ impl StateTable {
             Self::AccessTokens => "access_tokens",
             Self::AccessTokensOf => "access_tokens_of",
             Self::AccountUses => "account_uses",
+            Self::Presence => "presence",
             Self::Notifications => "notifications",
         }
     }
