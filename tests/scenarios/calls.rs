@@ -473,3 +473,40 @@ pub(crate) fn wishes_about_notifications_are_kept(form: Form) {
         assert_eq!(answer, (400, "invalid_field".to_owned()), "{bad}");
     }
 }
+
+pub(crate) fn a_page_is_found_by_its_date(form: Form) {
+    let world = World::on(form);
+    let mut times = Vec::new();
+    for number in 1..=30 {
+        let message = post(
+            &world,
+            &world.owner,
+            json!({ "text": format!("message {number}") }),
+        );
+        times.push(message["at"].as_str().unwrap().to_owned());
+    }
+    let page = |at: &str| {
+        let path = format!(
+            "/rooms/{}/messages?limit=3&at={}",
+            world.room,
+            at.replace('+', "%2B")
+        );
+        let page = does(&world, &world.owner, "GET", &path, None);
+        let seqs = page["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["seq"].as_u64().unwrap());
+        seqs.collect::<Vec<_>>()
+    };
+    let middle = &times[14];
+    let first = times.iter().position(|time| time == middle).unwrap() as u64 + 1;
+    assert!(page(middle).contains(&first), "the first message of that moment");
+    assert!(page("1999-01-01T00:00:00+09:00").is_empty() || page("1999-01-01T00:00:00+09:00")[0] == 1);
+    assert!(page("2999-01-01T00:00:00Z").contains(&30));
+    for bad in ["at=yesterday", "at=2030-01-31T09:30:00Z&before=3", "at="] {
+        let path = format!("/rooms/{}/messages?{bad}", world.room);
+        let (status, code) = refused(&world, &world.owner, "GET", &path, None);
+        assert_eq!((status, &*code), (400, "invalid_field"), "{bad}");
+    }
+}

@@ -81,6 +81,7 @@ scenarios! {
         pins_are_few_and_told,
         what_was_read_can_be_unread_again,
         wishes_about_notifications_are_kept,
+        a_page_is_found_by_its_date,
     }
     conversations {
         a_dm_is_one_room_and_reaches_both_without_being_opened,
