@@ -10,6 +10,7 @@ mod machine;
 mod net;
 mod posts;
 mod report;
+mod rights;
 mod senders;
 mod server;
 mod startup;
@@ -51,6 +52,8 @@ enum What {
     Startup(startup::Arguments),
     /// What a large community costs: joining, opening, calling everybody, a role that changes, a crash.
     Community(community::Arguments),
+    /// What it costs to ask whether somebody may hear a room.
+    Rights(rights::Arguments),
     /// Many messages through the public door, and whether all of them are there afterwards.
     Load(load::Arguments),
 }
@@ -67,6 +70,7 @@ fn main() -> anyhow::Result<()> {
         What::Posts(arguments) => posts::run(&arguments),
         What::Startup(arguments) => startup::run(&arguments),
         What::Community(arguments) => community::run(&arguments),
+        What::Rights(arguments) => rights::run(&arguments),
         What::Load(arguments) => load::run(&arguments),
     }
 }
