@@ -191,6 +191,16 @@ impl Fields {
         }
     }
 
+    /// An identifier that may be left out, or be null, which then says something: `Some(None)`.
+    pub fn nullable_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<Option<T>>> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(Value::String(text)) => parse_id(&text, name).map(|id| Some(Some(id))),
+            Some(_) => Err(Error::invalid(name, "expected an identifier or null")),
+        }
+    }
+
     /// Refuses what nobody read.
     pub fn finish(self) -> Result<()> {
         match self.0.into_iter().next() {

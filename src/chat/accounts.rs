@@ -14,8 +14,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use madang_storage::model::{
-    EventId, Fact, GuildId, Head, Row, RowKey, Rows, StateKey, StateOutcome, StateTable, StreamId, Timestamp,
-    UserId,
+    Draft, EventId, Fact, GuildId, Head, Row, RowKey, Rows, StateKey, StateOutcome, StateTable, StreamId,
+    Timestamp, UserId,
 };
 use madang_storage::{AppendError, Command, StateRecord, Versioned, decode};
 use schemars::JsonSchema;
@@ -320,13 +320,21 @@ impl Chat {
 
     /// Makes somebody a member of a guild; one who is stays so.
     pub(super) async fn join_guild(&self, guild: GuildId, user: UserId) -> Result<()> {
-        let member = RowKey::Member { guild, user };
-        let looked_at = member.clone();
-        let is_member = move |_: &Head, rows: &Rows| rows.contains(&looked_at);
+        let (looked_at, member) = (RowKey::Guild(guild), RowKey::Member { guild, user });
+        let rows = vec![looked_at.clone(), member.clone()];
+        // Into a guild that was deleted meanwhile nobody comes.
+        let is_so = move |_: &Head, rows: &Rows| {
+            let is_there =
+                matches!(rows.get(&looked_at), Some(Row::Guild(guild)) if guild.deleted_at.is_none());
+            !is_there || rows.contains(&member)
+        };
         let fact = Fact::MemberJoined { user };
         self.check_not_banned(guild, user).await?;
-        self.append_unless(StreamId::Guild(guild), Some(user), vec![member], fact, is_member)
-            .await
+        self.announce(guild).await?;
+        self.append_unless(StreamId::Guild(guild), Some(user), rows, fact, is_so)
+            .await?;
+        self.inner.jobs.wake();
+        Ok(())
     }
 
     /// Refuses who is banned.
@@ -349,7 +357,7 @@ impl Chat {
         stream: StreamId,
         actor: Option<UserId>,
         rows: Vec<RowKey>,
-        fact: Fact,
+        draft: impl Into<Draft>,
         is_so: impl Fn(&Head, &Rows) -> bool + Send + 'static,
     ) -> Result<()> {
         let command = Command {
@@ -360,11 +368,12 @@ impl Chat {
             nonce: None,
             rows,
         };
+        let draft = draft.into();
         let decide = move |head: &Head, rows: &Rows| {
             if is_so(head, rows) {
                 Err(())
             } else {
-                Ok(fact.clone().into())
+                Ok(draft.clone())
             }
         };
         match self.store().append(command, decide).await {

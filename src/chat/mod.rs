@@ -5,22 +5,29 @@
 
 mod access;
 mod accounts;
+mod announcements;
 mod audience;
+mod audit;
+mod categories;
 mod changes;
 mod error;
 mod founding;
 mod guilds;
+mod invited;
 mod invites;
+mod jobs;
 mod limits;
 mod messages;
 mod moderation;
 pub mod names;
+mod ordering;
 mod pace;
 mod passwords;
 mod places;
 mod reactions;
 mod reads;
 mod ready;
+mod renaming;
 mod roles;
 mod rooms;
 mod secrets;
@@ -37,12 +44,15 @@ use madang_storage::model::{SessionId, UserId};
 use madang_storage::{Env, Store};
 
 pub use accounts::{Credentials, MAX_USERS, Me, Visitor};
+pub use categories::{Categories, CategoryChanges, MAX_CATEGORIES};
 pub use error::{Code, Error, Result};
 pub use founding::GuildChanges;
 pub use guilds::{Channels, Members, list_limit};
+pub use invited::{Arrivals, InviteId, InviteListed, Invites};
 pub use invites::{InviteView, MadeInvite, NewInvite};
 pub use messages::{DEFAULT_PAGE, History, MAX_PAGE, Post, Posted};
 pub use moderation::{BanView, Bans};
+pub use ordering::MAX_ORDERED;
 pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS};
 pub use places::Places;
 pub use reactions::People;
@@ -82,6 +92,7 @@ struct Inner {
     reads: reads::Reads,
     typing: typing::Typing,
     pace: pace::Pace,
+    jobs: jobs::Jobs,
 }
 
 impl Chat {
@@ -103,6 +114,7 @@ impl Chat {
                 reads,
                 typing: typing::Typing::default(),
                 pace: pace::Pace::default(),
+                jobs: jobs::Jobs::default(),
             }),
         }
     }

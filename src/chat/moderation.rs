@@ -34,6 +34,9 @@ impl Chat {
     /// Leaves a guild. Its owner gives it to somebody else first.
     pub async fn leave_guild(&self, identity: &Identity, guild: GuildId) -> Result<()> {
         let user = identity.user;
+        self.look_at_guild(guild, |copy| member(copy, user).map(|_| ()))
+            .await??;
+        self.announce(guild).await?;
         self.change_guild(identity, guild, None, |copy| {
             member(copy, user)?;
             if copy.guild().is_some_and(|guild| guild.owner == user) {
@@ -46,8 +49,9 @@ impl Chat {
             }
             .into())
         })
-        .await
-        .map(|_| ())
+        .await?;
+        self.inner.jobs.wake();
+        Ok(())
     }
 
     /// Sends a member away, who may come back by an invite.
@@ -58,6 +62,10 @@ impl Chat {
         user: UserId,
         reason: Option<String>,
     ) -> Result<()> {
+        self.guild_access(identity, guild)
+            .await?
+            .require(Permissions::KICK)?;
+        self.announce(guild).await?;
         self.change_guild(identity, guild, reason, |copy| {
             require(copy, identity.user, Permissions::KICK)?;
             member(copy, user)?;
@@ -68,8 +76,9 @@ impl Chat {
             }
             .into())
         })
-        .await
-        .map(|_| ())
+        .await?;
+        self.inner.jobs.wake();
+        Ok(())
     }
 
     /// Sends somebody away for good, also somebody who is not there yet.

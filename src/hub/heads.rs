@@ -99,10 +99,10 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
     for (room, changed) in changed {
         let known = hub.inner.heads.known(room).filter(|_| !changed.meta);
         let told = match (known, changed.head) {
-            (Some(known), Some(head)) => Some((known.guild, head, Signal::Head { room, head })),
+            (Some(known), Some(head)) => Some((known.guild, head, None)),
             _ => read_room(&attached.store, room, &changed).await,
         };
-        let Some((guild, head, signal)) = told else {
+        let Some((guild, head, details)) = told else {
             continue;
         };
         let stream = StreamId::Room(room);
@@ -113,10 +113,21 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
             continue;
         }
         hub.inner.heads.remember(room, guild, head.rev);
+        let is_restricted = attached.audience.is_restricted(stream);
+        let signal = match details {
+            None => Signal::Head { room, head },
+            Some(details) => Signal::Room {
+                guild,
+                room,
+                details,
+                head,
+                is_private: is_restricted,
+            },
+        };
         by_guild.entry(guild).or_default().push(Told {
             room,
             signal,
-            is_restricted: attached.audience.is_restricted(stream),
+            is_restricted,
         });
     }
     for (guild, told) in by_guild {
@@ -135,12 +146,16 @@ struct Told {
     is_restricted: bool,
 }
 
-/// A room's guild, where it stands, and what to tell of it.
-async fn read_room(store: &Store, room: RoomId, changed: &Changed) -> Option<(GuildId, Head, Signal)> {
+/// A room's guild, where it stands, and what it is, where that is to be told.
+async fn read_room(
+    store: &Store,
+    room: RoomId,
+    changed: &Changed,
+) -> Option<(GuildId, Head, Option<Box<Room>>)> {
     match try_read_room(store, room).await {
         Ok(Some((row, head))) => {
             let guild = row.kind.guild()?;
-            Some((guild, head, signal_of(guild, room, row, head, changed.meta)))
+            Some((guild, head, changed.meta.then(|| Box::new(row))))
         }
         Ok(None) => None,
         Err(error) => {
@@ -159,19 +174,6 @@ async fn try_read_room(store: &Store, room: RoomId) -> madang_storage::Result<Op
         Some(Row::Room(row)) => Some((row, head)),
         _ => None,
     })
-}
-
-fn signal_of(guild: GuildId, room: RoomId, row: Room, head: Head, meta: bool) -> Signal {
-    if !meta {
-        return Signal::Head { room, head };
-    }
-    Signal::Room {
-        guild,
-        room,
-        name: row.name,
-        topic: row.topic,
-        head,
-    }
 }
 
 /// One write for each watcher: all heads in one run of frames, shared by those who have none of the rooms open and where

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use madang_storage::model::{GuildId, Head, RoomId, SessionId, StreamId, UserId};
+use madang_storage::model::{GuildId, Head, Room, RoomId, SessionId, StreamId, UserId};
 
 use super::{CloseReason, FrameKey, Hub, Listener};
 
@@ -59,12 +59,12 @@ pub enum Signal {
         guild: GuildId,
         /// Which.
         room: RoomId,
-        /// Its name.
-        name: String,
-        /// What it is about.
-        topic: String,
+        /// What it is.
+        details: Box<Room>,
         /// Where it stands.
         head: Head,
+        /// Whether there are members who do not see it.
+        is_private: bool,
     },
     /// Another session of the same user has read so far.
     Marker {

@@ -26,6 +26,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 .takes(text("name", "up to 64 characters").optional())
                 .takes(text("description", "up to 1,000 characters").optional())
                 .takes(flag("is_public", "whether everybody on the instance may join").optional())
+                .takes(id("welcome_room", "where the server tells who came and went").or_null())
                 .answers::<GuildView>(),
             Operation::new(Method::Post, "join_guild", "/guilds/{guild}/join", join)
                 .about("Joins a public guild.")
@@ -61,6 +62,7 @@ async fn change(mut call: Call) -> Result<Answer> {
         name: call.optional_text("name")?,
         description: call.optional_text("description")?,
         is_public: call.optional_flag("is_public")?,
+        welcome_room: call.nullable_id("welcome_room")?,
     };
     let changed = call.chat.change_guild_details(&call.identity, guild, changes);
     Ok(Answer::of(changed.await?))

@@ -116,6 +116,8 @@ impl Input {
             "guild" => id(name, "which guild"),
             "user" => id(name, "which user"),
             "role" => id(name, "which role"),
+            "category" => id(name, "which category"),
+            "invite" => id(name, "which invite"),
             "seq" => number(name, "which message, by its number in the room"),
             "emoji" => text(name, "which emoji, as Unicode"),
             "code" => text(name, "the invite's code"),

@@ -6,6 +6,7 @@
 //! description is what holds.
 
 mod answer;
+mod categories;
 mod channels;
 mod describe;
 mod guilds;
@@ -41,6 +42,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         members::operations(),
         roles::operations(),
         invites::operations(),
+        categories::operations(),
         channels::operations(),
         messages::operations(),
     ]
@@ -129,6 +131,10 @@ impl Call {
 
     fn optional_texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {
         self.fields.optional_texts(name, usize::MAX)
+    }
+
+    fn nullable_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<Option<T>>> {
+        self.fields.nullable_id(name)
     }
 
     fn nullable_number(&mut self, name: &'static str) -> Result<Option<Option<u64>>> {

@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod channels;
 mod gateway;
 mod operation;
 mod people;
@@ -59,6 +60,11 @@ scenarios! {
         many_guilds_live_side_by_side,
         a_deleted_channel_is_gone_and_its_name_is_free,
         slow_rooms_and_announcements_hold_members_back,
+    }
+    channels {
+        headings_and_channels_keep_their_order,
+        a_name_is_one_channels,
+        who_comes_and_goes_is_told_once,
     }
     operation {
         a_log_that_cannot_be_written_costs_nothing,

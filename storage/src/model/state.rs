@@ -22,11 +22,19 @@ pub enum StateTable {
     Markers = 7,
     /// The few values that the server itself keeps.
     Settings = 8,
+    /// The places that a person's invites into a guild take up, by guild, person and number.
+    InviteSlots = 16,
+    /// By which invite somebody came, by guild and user.
+    Arrivals = 17,
+    /// Work that was begun and must be carried to its end, by its kind and what it is about.
+    Jobs = 18,
+    /// What the audit tells that is no event: by guild, or nothing for the instance, the newest first.
+    AuditNotes = 19,
 }
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -35,6 +43,10 @@ impl StateTable {
         Self::Claims,
         Self::Markers,
         Self::Settings,
+        Self::InviteSlots,
+        Self::Arrivals,
+        Self::Jobs,
+        Self::AuditNotes,
     ];
 
     /// The stored number.
@@ -58,6 +70,10 @@ impl StateTable {
             Self::Claims => "claims",
             Self::Markers => "markers",
             Self::Settings => "settings",
+            Self::InviteSlots => "invite_slots",
+            Self::Arrivals => "arrivals",
+            Self::Jobs => "jobs",
+            Self::AuditNotes => "audit_notes",
         }
     }
 }
