@@ -1,0 +1,3 @@
+//! The audit: who did what to whom, when and why.
+
+pub(super) mod details;
