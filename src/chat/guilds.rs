@@ -56,7 +56,7 @@ impl Chat {
             .zip(heads)
             .zip(rows)
             .filter_map(|((id, head), row)| match row {
-                Some(Row::Guild(guild)) => Some(GuildView {
+                Some(Row::Guild(guild)) if guild.deleted_at.is_none() => Some(GuildView {
                     id,
                     name: guild.name,
                     owner: guild.owner,
@@ -76,7 +76,14 @@ impl Chat {
             RowKey::GuildOf { guild, .. } => Some(*guild),
             _ => None,
         });
-        Ok(ids.collect())
+        let ids: Vec<GuildId> = ids.collect();
+        let keys: Vec<RowKey> = ids.iter().copied().map(RowKey::Guild).collect();
+        let rows = self.store().rows(&keys).await?;
+        // A deleted guild has members until they are cleared away.
+        let is_there =
+            |row: &Option<Row>| matches!(row, Some(Row::Guild(guild)) if guild.deleted_at.is_none());
+        let present = ids.into_iter().zip(rows).filter(|(_, row)| is_there(row));
+        Ok(present.map(|(id, _)| id).collect())
     }
 
     /// A page of a guild's channels, in the order of their ids, each with what its reader wants to know.

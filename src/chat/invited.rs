@@ -3,11 +3,12 @@
 //! Each living invite takes up one of a hundred places that a person has in a guild. A place is a row of its own, so that of
 //! two who take the last one, one gets it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
 use madang_storage::model::{
-    GuildId, Permissions, RoomId, StateKey, StateOutcome, StateTable, Timestamp, UserId,
+    GuildId, Permissions, RoomId, StateKey, StateOutcome, StateRow, StateTable, Timestamp, UserId,
 };
 use madang_storage::{MAX_ROWS_PER_PAGE, StateRecord, Versioned, decode};
 use schemars::JsonSchema;
@@ -180,7 +181,10 @@ impl Chat {
                 return Ok(());
             }
         }
-        Err(Error::new(Code::Conflict, "the invite kept being used; try again"))
+        Err(Error::new(
+            Code::Conflict,
+            "the invite kept being used; try again",
+        ))
     }
 
     /// A page of who came by which invite, of those who are members, for those who manage invites.
@@ -239,23 +243,28 @@ impl Chat {
             invite: invite.key.clone(),
             at: self.env().now(),
         };
+        let prefix = [guild.to_bytes(), inviter.to_bytes()].concat();
+        let page = self
+            .store()
+            .state_list(StateTable::InviteSlots, &prefix, None, usize::from(MAX_INVITES))
+            .await?;
+        let known: HashMap<u8, StateRow> = page
+            .rows
+            .into_iter()
+            .filter_map(|(key, row)| Some((*key.last()?, row)))
+            .collect();
         for number in 0..MAX_INVITES {
             let key = slot_key(guild, inviter, number);
-            let outcome = self
-                .store()
-                .state_insert(key.clone(), &slot, Some(expires_at))
-                .await?;
-            let StateOutcome::Conflict { current } = outcome else {
-                return Ok(number);
+            let outcome = match known.get(&number) {
+                None => self.store().state_insert(key, &slot, Some(expires_at)).await?,
+                Some(present) if self.is_taken(decode(&present.value)?).await? => continue,
+                Some(present) => {
+                    self.store()
+                        .state_replace(key, present.version, &slot, Some(expires_at))
+                        .await?
+                }
             };
-            let Some(present) = current else { continue };
-            if self.is_taken(decode(&present.value)?).await? {
-                continue;
-            }
-            let outcome = self
-                .store()
-                .state_replace(key, present.version, &slot, Some(expires_at))
-                .await?;
+            // A conflict means that another invite of the same person has taken it.
             if let StateOutcome::Written { .. } = outcome {
                 return Ok(number);
             }
@@ -295,7 +304,10 @@ impl Chat {
     }
 
     async fn invite_by_id(&self, guild: GuildId, id: InviteId) -> Result<(StateKey, Versioned<Invite>)> {
-        let page = self.store().state_list(StateTable::Invites, &id.0, None, 1).await?;
+        let page = self
+            .store()
+            .state_list(StateTable::Invites, &id.0, None, 1)
+            .await?;
         let (key, _) = page.rows.into_iter().next().ok_or_else(Error::not_found)?;
         let key = StateKey::new(StateTable::Invites, &[&key]);
         let found = self.living_invite(&key).await?;

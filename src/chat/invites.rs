@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, Credentials, Visitor};
+use super::invited::InviteId;
 use super::names;
 use super::places::GuildCopy;
 use super::sessions::SignedIn;
 use super::view::{Time, UserView};
-use super::invited::InviteId;
 use super::{Chat, Error, Identity, Result, secrets};
 
 /// An invite can be used at most so often, where its uses are counted.
@@ -216,7 +216,8 @@ impl Chat {
                     self.free_slot(invite.guild, invite.inviter, slot, &key).await?;
                 }
                 let (guild, inviter) = (invite.guild, invite.inviter);
-                self.note_arrival(guild, user, InviteId::of(&key), inviter).await?;
+                self.note_arrival(guild, user, InviteId::of(&key), inviter)
+                    .await?;
                 return Ok(guild);
             }
         }

@@ -28,6 +28,32 @@ pub(super) enum Job {
     },
     /// Free a channel's former name, and tell its new one.
     Renamed(Renamed),
+    /// Clear away what is left of a deleted guild.
+    DeleteGuild {
+        /// Which.
+        guild: GuildId,
+    },
+    /// Delete what a banned person has written.
+    Purge(Purge),
+}
+
+/// What is to be deleted of a banned person, and how far that is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Purge {
+    /// Where.
+    pub(super) guild: GuildId,
+    /// Whose messages.
+    pub(super) user: UserId,
+    /// Who does it.
+    pub(super) by: UserId,
+    /// What was written from here on.
+    pub(super) since: Timestamp,
+    /// The channel that is worked on; `None` before the first one.
+    pub(super) channel: Option<RoomId>,
+    /// The thread in that channel; `None` for the channel itself.
+    pub(super) thread: Option<RoomId>,
+    /// Only messages before this one are left in that room; `None` before the first page, 0 for none.
+    pub(super) before: Option<u64>,
 }
 
 /// A channel that gets another name.
@@ -95,6 +121,8 @@ impl Job {
         match self {
             Self::Announce { guild, .. } => key(1, &[&guild.to_bytes()]),
             Self::Renamed(Renamed { room, nonce, .. }) => key(2, &[&room.to_bytes(), &nonce.to_bytes()]),
+            Self::DeleteGuild { guild } => key(3, &[&guild.to_bytes()]),
+            Self::Purge(Purge { guild, user, .. }) => key(4, &[&guild.to_bytes(), &user.to_bytes()]),
         }
     }
 }
@@ -152,6 +180,8 @@ impl Chat {
         let step = match &found.record.job {
             Job::Announce { guild, told } => self.announce_some(*guild, *told).await?,
             Job::Renamed(renamed) => self.finish_renaming(renamed).await?,
+            Job::DeleteGuild { guild } => self.clear_some_of(*guild).await?,
+            Job::Purge(purge) => self.purge_some(purge, found.record.at).await?,
         };
         let is_held = age < HELD_MS;
         match step {

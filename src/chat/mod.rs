@@ -10,6 +10,8 @@ mod audience;
 mod audit;
 mod categories;
 mod changes;
+mod clearing;
+mod deleting;
 mod error;
 mod founding;
 mod guilds;
@@ -45,6 +47,7 @@ use madang_storage::{Env, Store};
 
 pub use accounts::{Credentials, MAX_USERS, Me, Visitor};
 pub use categories::{Categories, CategoryChanges, MAX_CATEGORIES};
+pub use clearing::MAX_DELETED;
 pub use error::{Code, Error, Result};
 pub use founding::GuildChanges;
 pub use guilds::{Channels, Members, list_limit};

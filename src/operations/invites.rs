@@ -34,7 +34,9 @@ pub(super) fn operations() -> Vec<Operation> {
             .about("Takes an invite back: one's own, or any for those who manage them.")
             .scope(Scope::Manage),
             Operation::new(Method::Get, "arrivals", "/guilds/{guild}/arrivals", arrivals)
-                .about("A page of the members who came by an invite, in the order of their ids, and by which.")
+                .about(
+                    "A page of the members who came by an invite, in the order of their ids, and by which.",
+                )
                 .scope(Scope::Manage)
                 .takes_all(page())
                 .answers::<Arrivals>(),
@@ -75,9 +77,7 @@ async fn create(mut call: Call) -> Result<Answer> {
 async fn invites(mut call: Call) -> Result<Answer> {
     let guild = call.id("guild")?;
     let (after, limit) = (call.optional_text("after")?, call.optional_number("limit")?);
-    let invites = call
-        .chat
-        .invites(&call.identity, guild, after.as_deref(), limit);
+    let invites = call.chat.invites(&call.identity, guild, after.as_deref(), limit);
     Ok(Answer::of(invites.await?))
 }
 

@@ -8,6 +8,7 @@
 mod answer;
 mod categories;
 mod channels;
+mod clearing;
 mod describe;
 mod guilds;
 mod input;
@@ -45,6 +46,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         categories::operations(),
         channels::operations(),
         messages::operations(),
+        clearing::operations(),
     ]
     .into_iter()
     .flatten()
@@ -131,6 +133,11 @@ impl Call {
 
     fn optional_texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {
         self.fields.optional_texts(name, usize::MAX)
+    }
+
+    /// At most as many as the description allows.
+    fn numbers(&mut self, name: &'static str) -> Result<Vec<u64>> {
+        self.fields.numbers(name, usize::MAX)
     }
 
     fn nullable_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<Option<T>>> {

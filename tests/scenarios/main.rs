@@ -15,6 +15,7 @@ mod gateway;
 mod operation;
 mod people;
 mod rest;
+mod running;
 mod sockets;
 
 /// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
@@ -86,6 +87,12 @@ scenarios! {
         slow_clients_are_cut_off_and_disturb_nobody,
         the_figures_tell_what_happened,
         guessing_passwords_is_slowed_and_the_owner_still_gets_in,
+    }
+    running {
+        invites_are_listed_and_taken_back,
+        moderators_delete_many_messages_at_once,
+        a_ban_takes_back_what_was_written,
+        a_deleted_guild_is_as_if_it_had_never_been,
     }
     sockets {
         silent_connections_lock_nobody_out,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use madang_storage::model::{Category, Fact, Guild, Member, OverrideTarget, Role, Room};
+use madang_storage::model::{Category, Fact, Guild, Member, OverrideTarget, Role, Room, Sealed};
 
+use crate::chat::changes::Why;
 use crate::chat::places::GuildCopy;
 
 /// What the sealed part of a ban has where the banned person was a member.
@@ -54,6 +55,13 @@ pub(in crate::chat) fn of_room(before: Option<&Room>, fact: &Fact) -> Details {
         Fact::RoomDeleted { .. } => between(&before, &[]),
         _ => Details::new(),
     }
+}
+
+/// What the audit reads of a message that somebody else deleted; nothing where no guild decides.
+pub(in crate::chat) fn of_deletion(room: &Room, why: &Why) -> Option<Sealed> {
+    let guild = room.kind.guild()?;
+    // The fact itself does not say which guild the room belongs to.
+    Some(why.sealed(Details::from([(Sealed::GUILD.to_owned(), guild.to_string())])))
 }
 
 /// Only what differs. Fields that are not there count as empty.
