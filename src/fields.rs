@@ -194,22 +194,22 @@ impl Fields {
         }
     }
 
-    /// A number that may be left out, or be null, which then says something: `Some(None)`.
-    pub fn nullable_number(&mut self, name: &'static str) -> Result<Option<Option<u64>>> {
-        match self.0.remove(name) {
-            None => Ok(None),
-            Some(Value::Null) => Ok(Some(None)),
-            Some(value) => to_number(&value, name).map(|number| Some(Some(number))),
-        }
-    }
-
     /// An identifier that may be left out, or be null, which then says something: `Some(None)`.
     pub fn nullable_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<Option<T>>> {
         match self.0.remove(name) {
             None => Ok(None),
             Some(Value::Null) => Ok(Some(None)),
             Some(Value::String(text)) => parse_id(&text, name).map(|id| Some(Some(id))),
-            Some(_) => Err(Error::invalid(name, "expected an identifier or null")),
+            Some(_) => Err(Error::invalid(name, "expected a text")),
+        }
+    }
+
+    /// A number that may be left out, or be null, which then says something: `Some(None)`.
+    pub fn nullable_number(&mut self, name: &'static str) -> Result<Option<Option<u64>>> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(value) => to_number(&value, name).map(|number| Some(Some(number))),
         }
     }
 

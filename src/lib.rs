@@ -27,3 +27,4 @@ pub mod http;
 pub mod hub;
 pub mod operations;
 pub mod origin;
+pub mod presence;

@@ -40,8 +40,10 @@ impl ServerArguments {
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .env("MADANG_LOG__LEVEL", "warn")
-            // The whole crowd comes from one address.
+            // The whole crowd comes from one address, and some of it is one person.
             .env("MADANG_SERVER__MAX_CONNECTIONS_PER_ADDRESS", "0")
+            .env("MADANG_SERVER__REQUESTS_PER_ACCOUNT_PER_SECOND", "0")
+            .env("MADANG_SERVER__REQUESTS_PER_ADDRESS_PER_SECOND", "0")
             .envs(settings.iter().copied());
         Process::start(command).with_context(|| format!("cannot start {}", self.server.display()))
     }

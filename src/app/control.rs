@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::accounts::{self, AccountAnswer, AccountAsk};
+use crate::chat::Chat;
+
 /// The longest line that is read.
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 /// How long a client has to say what it wants.
@@ -27,6 +30,11 @@ pub enum Ask {
         /// The file, as an absolute path.
         to: PathBuf,
     },
+    /// Do something about accounts.
+    Accounts {
+        /// What.
+        what: AccountAsk,
+    },
 }
 
 /// What is answered.
@@ -35,6 +43,8 @@ pub enum Ask {
 pub enum Answer {
     /// The backup is written.
     Backup(Box<BackupReport>),
+    /// It is done about accounts.
+    Accounts(AccountAnswer),
     /// It did not work, for this reason.
     Error(String),
 }
@@ -57,13 +67,13 @@ pub(super) fn listen(data: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers until it is dropped.
-pub(super) async fn serve(listener: UnixListener, embedded: Embedded) {
+pub(super) async fn serve(listener: UnixListener, embedded: Embedded, chat: Chat) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let embedded = embedded.clone();
+                let (embedded, chat) = (embedded.clone(), chat.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &embedded).await {
+                    if let Err(error) = answer(stream, &embedded, &chat).await {
                         tracing::warn!(%error, "a control connection failed");
                     }
                 });
@@ -76,13 +86,14 @@ pub(super) async fn serve(listener: UnixListener, embedded: Embedded) {
     }
 }
 
-async fn answer(stream: UnixStream, embedded: &Embedded) -> io::Result<()> {
+async fn answer(stream: UnixStream, embedded: &Embedded, chat: &Chat) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(MAX_LINE_BYTES));
     tokio::time::timeout(ASK_WITHIN, reader.read_line(&mut line)).await??;
     let answer = match serde_json::from_str(&line) {
         Ok(Ask::Backup { to }) => backup(embedded, &to).await,
+        Ok(Ask::Accounts { what }) => accounts::answer(chat, what).await,
         Err(error) => Answer::Error(format!("this cannot be asked: {error}")),
     };
     let mut text = serde_json::to_string(&answer)?;

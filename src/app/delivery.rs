@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use madang_storage::model::{Commit, StreamId};
+use madang_storage::model::{Commit, StreamId, UserId};
 use madang_storage::{Changed, CommitSink, Cursor, MAX_ROWS_PER_PAGE, Store};
 use tokio::time::Instant;
 
 use crate::broker::{Broker, Receiver, Signal};
 use crate::chat::{Chat, Places};
 use crate::hub::Hub;
+use crate::presence::{self, Change, Left};
 
 /// How often the store is asked what nobody told.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -67,6 +68,20 @@ impl Receiver for Ear {
     }
 }
 
+impl presence::Receiver for Ear {
+    fn changed(&self, change: &Change) {
+        self.chat.note_presence(change);
+    }
+
+    fn left(&self, user: UserId, left: Left) {
+        self.chat.note_left(user, left);
+    }
+
+    fn unsure(&self) {
+        self.chat.doubt_presence();
+    }
+}
+
 /// Asks the store again and again what changed: finds what nobody told, because whoever stored it died before, or because
 /// the broker lost it. Runs until it is dropped.
 pub async fn follow(store: Store, delivery: Delivery) {
@@ -109,11 +124,15 @@ async fn look(
             let Changed::Stream(stream) = change.what else {
                 continue;
             };
+            let was_told = delivery.places.has_heard(stream, change.head);
             delivery.hear_of(stream, change.head);
             // The first round tells of all that there is. Whoever is here has read where the rooms stand after this
             // node began to hear of changes.
             if let (StreamId::Room(room), false) = (stream, is_first) {
                 delivery.hub.hear_of_head(room, change.head);
+                if !was_told {
+                    delivery.hub.hear_of_conversation(room).await;
+                }
             }
         }
         *cursor = page.cursor;

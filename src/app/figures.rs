@@ -2,13 +2,55 @@
 
 use std::sync::Arc;
 
+use super::absent::Missing;
 use super::delivery::Delivery;
+use crate::chat::Chat;
 use crate::gateway::Gateway;
 use crate::http::{Figure, Kind};
+use crate::presence::Presence;
+
+/// Who has something to tell.
+pub(super) struct Sources {
+    pub(super) gateway: Gateway,
+    pub(super) delivery: Delivery,
+    pub(super) chat: Chat,
+    pub(super) presence: Presence,
+    pub(super) absent: Arc<Missing>,
+}
 
 /// Tells the figures of now, each time it is called.
-pub(super) fn of(gateway: Gateway, delivery: Delivery) -> Arc<dyn Fn() -> Vec<Figure> + Send + Sync> {
-    Arc::new(move || gather(&gateway, &delivery))
+pub(super) fn of(sources: Sources) -> Arc<dyn Fn() -> Vec<Figure> + Send + Sync> {
+    Arc::new(move || {
+        let mut figures = gather(&sources.gateway, &sources.delivery);
+        figures.extend(of_presence(&sources));
+        figures
+    })
+}
+
+fn of_presence(sources: &Sources) -> [Figure; 4] {
+    let presence = sources.presence.figures();
+    [
+        gauge(
+            "madang_presence_sessions",
+            "Connections by which somebody is there",
+            presence.sessions as u64,
+        ),
+        counter(
+            "madang_presence_changes_total",
+            "Times that somebody came, went, or was seen in another way",
+            presence.changes,
+        ),
+        counter(
+            "madang_presence_told_total",
+            "Times that a connection was told who is there",
+            sources.chat.presences_told(),
+        ),
+        counter(
+            "madang_presence_absent_total",
+            "People who did not look when a message for them arrived",
+            sources.absent.count(),
+        ),
+    ]
 }
 
 fn gather(gateway: &Gateway, delivery: &Delivery) -> Vec<Figure> {

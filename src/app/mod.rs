@@ -1,25 +1,30 @@
 //! The composition root: from settings to a running server. The only place that names a backend.
 
+mod absent;
+pub mod accounts;
 pub mod control;
 pub mod delivery;
 mod figures;
+mod logic;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use madang_storage::embedded::{self, Embedded, Options};
-use madang_storage::{Env, Error as StoreError, Store};
+use madang_storage::{Error as StoreError, Store};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
-use crate::broker::memory::Bus;
-use crate::chat::{Chat, Code, Places};
+use crate::chat::{Chat, Code};
 use crate::config::Config;
-use crate::gateway::{self, Gateway, NativeEncoder};
+use crate::gateway::{self, Gateway};
 use crate::http;
 use crate::hub::Hub;
 use crate::origin::Origins;
-use delivery::{Delivery, Ear};
+use crate::presence::Presence;
+use absent::Missing;
+use delivery::Delivery;
+use logic::Logic;
 
 /// Left free whatever is configured: as much may be written between two looks at the free space, and a store that hits
 /// the end of its disk must be started again.
@@ -42,6 +47,8 @@ pub struct App {
     chat: Chat,
     gateway: Gateway,
     control: UnixListener,
+    presence: Presence,
+    absent: Arc<Missing>,
 }
 
 /// Why a server could not be put together or had to stop, for whoever started it.
@@ -61,6 +68,9 @@ pub enum AppError {
     /// The other nodes cannot be told of anything.
     #[error(transparent)]
     Broker(#[from] crate::broker::Error),
+    /// Nobody can know who is there.
+    #[error(transparent)]
+    Presence(#[from] crate::presence::Error),
     /// The logic refused.
     #[error(transparent)]
     Chat(#[from] crate::chat::Error),
@@ -69,12 +79,6 @@ pub enum AppError {
 impl App {
     /// Opens the data and puts everything over it. Must be called within a runtime.
     pub async fn new(config: Config) -> Result<Self, AppError> {
-        let env = Env::system();
-        let delivery = Delivery {
-            places: Places::default(),
-            hub: Hub::new(Arc::new(NativeEncoder)),
-            broker: Bus::new().join(),
-        };
         let options = Options {
             engine: Some(config.storage.kind),
             cache_bytes: config.storage.cache_mib.saturating_mul(1024 * 1024),
@@ -83,21 +87,22 @@ impl App {
                 .min_free_mib
                 .saturating_mul(1024 * 1024)
                 .max(LEAST_FREE_BYTES),
-            env: env.clone(),
-            sink: Arc::new(delivery.clone()),
+            ..Options::default()
         };
-        let folder = config.storage.folder.clone();
-        let opening = tokio::task::spawn_blocking(move || embedded::open(&folder, options)).await;
-        let embedded = opening.map_err(|error| madang_storage::Error::CannotOpen(error.to_string()))??;
-        let store = embedded.store();
-        let Delivery { places, hub, broker } = delivery.clone();
-        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone());
-        hub.attach(store.clone(), Arc::new(chat.clone()));
-        let ear = Ear {
-            delivery: delivery.clone(),
-            chat: chat.clone(),
-        };
-        broker.start(Arc::new(ear)).await?;
+        let Logic {
+            embedded,
+            store,
+            delivery,
+            chat,
+            presence,
+            absent,
+        } = Logic::open(
+            config.storage.folder.clone(),
+            options,
+            &config.presence,
+            embedded::open,
+        )
+        .await?;
         let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
             what: "listen on the control socket".to_owned(),
             error,
@@ -105,7 +110,7 @@ impl App {
         let epoch = store.epoch().await?;
         let gateway = Gateway::new(
             chat.clone(),
-            hub,
+            delivery.hub.clone(),
             epoch,
             origins(&config),
             gateway_settings(&config),
@@ -118,6 +123,8 @@ impl App {
             chat,
             gateway,
             control,
+            presence,
+            absent,
         })
     }
 
@@ -136,10 +143,19 @@ impl App {
             trusted_proxies: self.config.server.trusted_proxies.clone(),
             drain,
         };
+        self.chat.limit_requests(
+            self.config.server.requests_per_account_per_second,
+            self.config.server.requests_per_address_per_second,
+        );
         let router = http::router(self.http_settings()).merge(self.gateway.router());
-        let control = tokio::spawn(control::serve(self.control, self.embedded.clone()));
+        let control = tokio::spawn(control::serve(
+            self.control,
+            self.embedded.clone(),
+            self.chat.clone(),
+        ));
         let hub = self.delivery.hub.clone();
         let ticking = tokio::spawn(tick(self.chat.clone(), hub, self.gateway.clone()));
+        let presence = tokio::spawn(tick_presence(self.chat.clone()));
         let following = tokio::spawn(delivery::follow(self.store.clone(), self.delivery.clone()));
         let sweeping = tokio::spawn(sweep(self.store.clone()));
         let working = tokio::spawn(work(self.chat.clone()));
@@ -153,12 +169,16 @@ impl App {
         if let Err(error) = serving.await {
             tracing::error!(%error, "the server ended badly");
         }
-        for task in [control, ticking, following, sweeping, working] {
+        for task in [control, ticking, presence, following, sweeping, working] {
             task.abort();
         }
         // How far somebody has read is no reason to leave the data open behind.
         if let Err(error) = self.chat.write_markers(true).await {
             tracing::warn!(%error, "the last read markers were not written");
+        }
+        self.presence.close().await;
+        if let Err(error) = self.chat.write_left().await {
+            tracing::warn!(%error, "where people were last was not written");
         }
         self.delivery.broker.close().await;
         self.store.close().await?;
@@ -176,7 +196,13 @@ impl App {
             origins: origins(&self.config),
             public_url: public_url(&self.config).map(str::to_owned),
             trusted_proxies: self.config.server.trusted_proxies.clone(),
-            figures: figures::of(self.gateway.clone(), self.delivery.clone()),
+            figures: figures::of(figures::Sources {
+                gateway: self.gateway.clone(),
+                delivery: self.delivery.clone(),
+                chat: self.chat.clone(),
+                presence: self.presence.clone(),
+                absent: Arc::clone(&self.absent),
+            }),
         }
     }
 }
@@ -216,6 +242,20 @@ async fn tick(chat: Chat, hub: Hub, gateway: Gateway) {
             }
             Err(error) => tracing::warn!(%error, "read markers were not written"),
         }
+        if let Err(error) = chat.write_left().await {
+            tracing::debug!(%error, "where people were last waits to be written");
+        }
+    }
+}
+
+/// On its own: who is there may be long in coming, and nothing else waits for it.
+async fn tick_presence(chat: Chat) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        chat.beat().await;
+        chat.tell_presence().await;
     }
 }
 

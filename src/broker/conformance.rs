@@ -6,7 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use madang_storage::model::{
-    Commit, Event, EventId, Fact, Head, MessageRecord, RoomId, Sealed, SessionId, StreamId, Timestamp, UserId,
+    Commit, Event, EventId, Fact, GuildId, Head, MessageRecord, RoomId, Sealed, SessionId, StreamId,
+    Timestamp, UserId,
 };
 use tokio::sync::watch;
 
@@ -237,6 +238,18 @@ pub(crate) async fn signals_reach_every_other_node(home: &impl Home) {
             seq: 9,
             n: 8,
             unread: 1,
+            is_back: false,
+        },
+        Signal::Switched {
+            user,
+            room: RoomId::from_u128(1),
+            until: Some(Timestamp::from_millis(1_800_000_000_000)),
+        },
+        Signal::Asked {
+            user,
+            room: None,
+            guild: Some(GuildId::from_u128(1)),
+            on: true,
         },
         Signal::SessionEnded { session },
     ];

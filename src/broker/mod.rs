@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use madang_storage::model::{Commit, RoomId, SessionId, UserId};
+use madang_storage::model::{Commit, GuildId, RoomId, SessionId, Timestamp, UserId};
 use tokio::time::Instant;
 
 /// What nodes tell each other besides events. Never stored, never numbered, may be lost.
@@ -38,11 +38,51 @@ pub enum Signal {
         n: u64,
         /// How many messages are left.
         unread: u64,
+        /// Whether it was moved back on purpose.
+        is_back: bool,
+    },
+    /// Somebody has switched itself on or off in a room.
+    Switched {
+        /// Who.
+        user: UserId,
+        /// Where.
+        room: RoomId,
+        /// Until when it is off; `None` for on.
+        until: Option<Timestamp>,
+    },
+    /// Somebody asked for every message of a room or guild, or does not any more.
+    Asked {
+        /// Who.
+        user: UserId,
+        /// Of this room,
+        room: Option<RoomId>,
+        /// or of all rooms of this guild.
+        guild: Option<GuildId>,
+        /// Whether it is asked for.
+        on: bool,
     },
     /// A login has ended: its connections close.
     SessionEnded {
         /// Which.
         session: SessionId,
+    },
+    /// All logins and tokens of somebody have ended but these: the connections of all others close.
+    SessionsEnded {
+        /// Whose.
+        user: UserId,
+        /// Those that go on.
+        kept: Vec<SessionId>,
+    },
+    /// Somebody says something else of itself: those who see the person read it anew.
+    Profile {
+        /// Who.
+        user: UserId,
+        /// By which login; it knows already.
+        session: SessionId,
+        /// The profile's version.
+        version: u64,
+        /// Where the person is a member.
+        guilds: Vec<GuildId>,
     },
 }
 

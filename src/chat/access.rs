@@ -8,7 +8,7 @@ use super::places::GuildCopy;
 use super::{Chat, Code, Error, Identity, Result};
 
 /// What people may do in conversations of their own.
-const IN_CONVERSATIONS: Permissions = Permissions::of_members();
+const IN_CONVERSATIONS: Permissions = Permissions::of_members().with(Permissions::PIN);
 
 /// A room that somebody may see, and what the person may do in it.
 #[derive(Debug, Clone)]

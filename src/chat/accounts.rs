@@ -11,38 +11,21 @@
 //! void after ten minutes, and the next one who wants the name takes it.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
 
 use madang_storage::model::{
-    Draft, EventId, Fact, GuildId, Head, Row, RowKey, Rows, StateKey, StateOutcome, StateTable, StreamId,
+    Fact, GuildId, Head, Row, RowKey, Rows, SessionId, StateKey, StateOutcome, StateTable, StreamId,
     Timestamp, UserId,
 };
-use madang_storage::{AppendError, Command, StateRecord, Versioned, decode};
-use schemars::JsonSchema;
+use madang_storage::{StateRecord, Versioned, decode};
 use serde::{Deserialize, Serialize};
 
-use super::limits::Buckets;
 use super::names::{self, Name};
-use super::passwords::Passwords;
-use super::view::UserView;
-use super::{Chat, Code, Error, Identity, Result};
+use super::{Chat, Code, Error, Result};
 
 /// How long a claim without an account is left to whoever made it.
 pub(super) const CLAIM_HELD_MS: u64 = 10 * 60 * 1000;
 /// How often a row that keeps changing is looked at again.
 pub(super) const MAX_TRIES: usize = 8;
-
-/// What accounts need at hand.
-#[derive(Debug)]
-pub(super) struct Accounts {
-    pub(super) passwords: Passwords,
-    /// Failed sign-ins of an address, for whatever names.
-    by_address: Buckets<IpAddr>,
-    /// Failed sign-ins for one name from one address.
-    by_both: Buckets<(String, IpAddr)>,
-    /// Failed sign-ins for one name from everywhere. Wider, so that a stranger does not lock out the owner so easily.
-    by_name: Buckets<String>,
-}
 
 /// Credentials and rights of an account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,7 +35,7 @@ pub(super) struct Account {
     /// The key of its claim.
     pub(super) folded: String,
     pub(super) password_hash: String,
-    /// Whether the person may do everything on this instance.
+    /// Whether the person set the instance up. Who administers it now is not said here.
     pub(super) owner: bool,
     pub(super) created_at: Timestamp,
     pub(super) deactivated: bool,
@@ -60,6 +43,41 @@ pub(super) struct Account {
     pub(super) joins: Option<GuildId>,
     /// Whether everything that belongs to the sign-up is done.
     pub(super) finished: bool,
+    /// Sessions of earlier generations have ended: one more each time when all end at once.
+    #[serde(default)]
+    pub(super) generation: u64,
+    /// The one session that goes on all the same.
+    #[serde(default)]
+    pub(super) kept_session: Option<SessionId>,
+    /// Access tokens of earlier lives have ended: one more with each deactivation.
+    #[serde(default)]
+    pub(super) life: u64,
+}
+
+impl Account {
+    /// The account of somebody new.
+    pub(super) fn new(user: UserId, name: Name, password_hash: String, created_at: Timestamp) -> Self {
+        Self {
+            user,
+            name: name.shown,
+            folded: name.folded,
+            password_hash,
+            owner: false,
+            created_at,
+            deactivated: false,
+            joins: None,
+            finished: false,
+            generation: 0,
+            kept_session: None,
+            life: 0,
+        }
+    }
+
+    /// Ends all sessions but one, if it is of this account.
+    pub(super) fn end_sessions(&mut self, but: Option<SessionId>) {
+        self.generation += 1;
+        self.kept_session = but;
+    }
 }
 
 impl StateRecord for Account {
@@ -87,104 +105,8 @@ pub struct Visitor {
     pub device: String,
 }
 
-/// A name and a password.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// The name as it was typed.
-    pub name: String,
-    /// The password.
-    pub password: String,
-}
-
-/// The asking user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Me {
-    /// Who.
-    pub user: UserView,
-    /// Whether the person owns the instance.
-    pub owner: bool,
-}
-
-impl Accounts {
-    pub(super) fn new() -> Self {
-        Self {
-            passwords: Passwords::new(),
-            by_address: Buckets::new(30, Duration::from_secs(2)),
-            by_both: Buckets::new(10, Duration::from_secs(10)),
-            by_name: Buckets::new(100, Duration::from_secs(5)),
-        }
-    }
-
-    /// Takes an attempt to sign in from all that count it.
-    fn attempt(&self, folded: &str, address: IpAddr) -> Result<()> {
-        let now = Instant::now();
-        let both = (folded.to_owned(), address);
-        let taken = self
-            .by_address
-            .take(&address, now)
-            .and_then(|()| self.by_both.take(&both, now))
-            .and_then(|()| self.by_name.take(&both.0, now));
-        taken.map_err(|wait| Error::rate_limited(wait.as_secs() + 1))
-    }
-
-    /// A good attempt does not count.
-    fn succeeded(&self, folded: &str, address: IpAddr) {
-        let now = Instant::now();
-        self.by_address.give_back(&address, now);
-        self.by_both.give_back(&(folded.to_owned(), address), now);
-        self.by_name.give_back(&folded.to_owned(), now);
-    }
-}
-
 impl Chat {
-    /// Who asks, as they see themselves.
-    pub async fn me(&self, identity: &Identity) -> Result<Me> {
-        let account = self
-            .account(identity.user)
-            .await?
-            .ok_or_else(Error::unauthenticated)?;
-        Ok(Me {
-            user: UserView {
-                id: identity.user,
-                name: account.record.name,
-            },
-            owner: account.record.owner,
-        })
-    }
-
-    /// The account that name and password fit.
-    pub(super) async fn checked_account(
-        &self,
-        credentials: &Credentials,
-        address: IpAddr,
-    ) -> Result<Account> {
-        let accounts = &self.inner.accounts;
-        // A text that can be nobody's name is checked all the same: its answer must not come sooner.
-        let folded = names::user_name(&credentials.name)
-            .map(|name| name.folded)
-            .unwrap_or_default();
-        let address = limited_part(address);
-        accounts.attempt(&folded, address)?;
-        let account = self.account_named(&folded).await?;
-        let hash = account.as_ref().map(|account| account.password_hash.clone());
-        let fits = accounts.passwords.verify(&credentials.password, hash).await?;
-        let Some(account) = account.filter(|account| fits && !account.deactivated) else {
-            return Err(Error::new(
-                Code::WrongCredentials,
-                "the name and the password do not fit",
-            ));
-        };
-        accounts.succeeded(&folded, address);
-        if !account.finished && !self.finish_account(account.user).await? {
-            return Err(Error::new(
-                Code::WrongCredentials,
-                "the name and the password do not fit",
-            ));
-        }
-        Ok(account)
-    }
-
-    async fn account_named(&self, folded: &str) -> Result<Option<Account>> {
+    pub(super) async fn account_named(&self, folded: &str) -> Result<Option<Account>> {
         if folded.is_empty() {
             return Ok(None);
         }
@@ -197,6 +119,13 @@ impl Chat {
 
     pub(super) async fn account(&self, user: UserId) -> Result<Option<Versioned<Account>>> {
         Ok(self.store().state(&account_key(user)).await?)
+    }
+
+    /// Writes an account that was read at this version; `false` when it has changed since.
+    pub(super) async fn replace_account(&self, version: u64, account: &Account) -> Result<bool> {
+        let key = account_key(account.user);
+        let outcome = self.store().state_replace(key, version, account, None).await?;
+        Ok(matches!(outcome, StateOutcome::Written { .. }))
     }
 
     /// Step 1: holds a name for a user who is to be.
@@ -282,7 +211,7 @@ impl Chat {
         )
         .await?;
         if let Some(guild) = account.joins {
-            self.join_guild(guild, user).await?;
+            self.join_if_there(guild, user).await?;
         }
         account.finished = true;
         // A conflict means that another one has finished it at the same time.
@@ -290,6 +219,15 @@ impl Chat {
             .state_replace(account_key(user), found.version, &account, None)
             .await?;
         Ok(true)
+    }
+
+    /// Joins the guild that a sign-up leads into. One that is gone meanwhile does not keep the person from coming in.
+    async fn join_if_there(&self, guild: GuildId, user: UserId) -> Result<()> {
+        let present = self.store().guild(guild).await?;
+        if present.is_none_or(|guild| guild.deleted_at.is_some()) {
+            return Ok(());
+        }
+        self.join_guild(guild, user).await
     }
 
     async fn confirm_claim(&self, account: &Account) -> Result<bool> {
@@ -350,66 +288,7 @@ impl Chat {
         }
         Ok(())
     }
-
-    /// Appends a fact, unless it is so already.
-    pub(super) async fn append_unless(
-        &self,
-        stream: StreamId,
-        actor: Option<UserId>,
-        rows: Vec<RowKey>,
-        draft: impl Into<Draft>,
-        is_so: impl Fn(&Head, &Rows) -> bool + Send + 'static,
-    ) -> Result<()> {
-        let command = Command {
-            stream,
-            event_id: EventId::from_u128(self.env().next_id()),
-            actor,
-            access_rev: 0,
-            nonce: None,
-            rows,
-        };
-        let draft = draft.into();
-        let decide = move |head: &Head, rows: &Rows| {
-            if is_so(head, rows) {
-                Err(())
-            } else {
-                Ok(draft.clone())
-            }
-        };
-        match self.store().append(command, decide).await {
-            Ok(_) | Err(AppendError::Refused(())) => Ok(()),
-            Err(AppendError::Store(error)) => Err(error.into()),
-        }
-    }
-
-    /// Users by their ids, in the order asked; those who share no guild with the asker are left out.
-    pub async fn users(&self, identity: &Identity, ids: &[UserId]) -> Result<Vec<UserView>> {
-        if ids.len() > MAX_USERS {
-            let text = format!("at most {MAX_USERS} ids can be asked for at once");
-            return Err(Error::too_large("ids", text));
-        }
-        let guilds = self.guild_ids(identity.user).await?;
-        let mut known = vec![false; ids.len()];
-        for guild in guilds {
-            let keys: Vec<RowKey> = ids
-                .iter()
-                .map(|user| RowKey::Member { guild, user: *user })
-                .collect();
-            let rows = self.store().rows(&keys).await?;
-            for (known, row) in known.iter_mut().zip(rows) {
-                *known |= matches!(row, Some(Row::Member(_)));
-            }
-        }
-        let known = ids
-            .iter()
-            .zip(known)
-            .filter(|(id, known)| *known || **id == identity.user);
-        self.views_of(known.map(|(id, _)| *id).collect()).await
-    }
 }
-
-/// How many users can be asked for at once.
-pub const MAX_USERS: usize = 100;
 
 pub(super) fn account_key(user: UserId) -> StateKey {
     StateKey::new(StateTable::Accounts, &[&user.to_bytes()])
@@ -417,15 +296,4 @@ pub(super) fn account_key(user: UserId) -> StateKey {
 
 pub(super) fn claim_key(folded: &str) -> StateKey {
     StateKey::new(StateTable::AccountNames, &[folded.as_bytes()])
-}
-
-/// What one attacker has: an address of IPv4, but a whole network of IPv6.
-fn limited_part(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            IpAddr::V6(network.into())
-        }
-    }
 }

@@ -96,6 +96,24 @@ impl Audience for Chat {
         !open.unwrap_or(false)
     }
 
+    async fn conversation(&self, room: RoomId) -> madang_storage::Result<Option<Vec<UserId>>> {
+        let look = |copy: &RoomCopy| {
+            let members: Vec<UserId> = copy.members().iter().copied().collect();
+            (copy.kind(), members)
+        };
+        let (kind, members) = self.look_at_room(room, look).await.map_err(storage_error)?;
+        match kind {
+            RoomKind::Dm { .. } | RoomKind::Group { .. } => Ok(Some(members)),
+            RoomKind::Thread {
+                parent, guild: None, ..
+            } => {
+                let members = self.look_at_room(parent, look).await.map_err(storage_error)?.1;
+                Ok(Some(members))
+            }
+            RoomKind::Channel { .. } | RoomKind::Thread { guild: Some(_), .. } => Ok(None),
+        }
+    }
+
     fn guild_of(&self, stream: StreamId) -> Option<GuildId> {
         match stream {
             StreamId::Guild(guild) => Some(guild),

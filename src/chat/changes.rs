@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use madang_storage::model::{Draft, EventId, Fact, GuildId, Head, RoomId, Rows, Sealed, StreamId};
+use madang_storage::model::{
+    Draft, EventId, Fact, GuildId, Head, RoomId, RowKey, Rows, Sealed, StreamId, UserId,
+};
 use madang_storage::{AppendError, Command};
 
 use super::audit::details;
@@ -97,6 +99,53 @@ impl Chat {
             }
         }
         Err(kept_changing())
+    }
+
+    /// Appends a fact, unless it is so already.
+    pub(super) async fn append_unless(
+        &self,
+        stream: StreamId,
+        actor: Option<UserId>,
+        rows: Vec<RowKey>,
+        draft: impl Into<Draft>,
+        is_so: impl Fn(&Head, &Rows) -> bool + Send + 'static,
+    ) -> Result<()> {
+        let mut command = self.server_command(stream);
+        (command.actor, command.rows) = (actor, rows);
+        self.append_command_unless(command, draft, is_so).await
+    }
+
+    /// The same with everything else that a command can say.
+    pub(super) async fn append_command_unless(
+        &self,
+        command: Command,
+        draft: impl Into<Draft>,
+        is_so: impl Fn(&Head, &Rows) -> bool + Send + 'static,
+    ) -> Result<()> {
+        let draft = draft.into();
+        let decide = move |head: &Head, rows: &Rows| {
+            if is_so(head, rows) {
+                Err(())
+            } else {
+                Ok(draft.clone())
+            }
+        };
+        match self.store().append(command, decide).await {
+            Ok(_) | Err(AppendError::Refused(())) => Ok(()),
+            Err(AppendError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// An append by the server itself.
+    pub(super) fn server_command(&self, stream: StreamId) -> Command {
+        Command {
+            stream,
+            event_id: EventId::from_u128(self.env().next_id()),
+            actor: None,
+            access_rev: 0,
+            nonce: None,
+            rows: Vec::new(),
+        }
     }
 
     /// Appends if the stream still is where it was; `false` when it is not.

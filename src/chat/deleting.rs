@@ -25,7 +25,7 @@ impl Chat {
         let (chat, identity, name) = (self.clone(), *identity, name.to_owned());
         self.to_the_end(async move {
             let job = Job::DeleteGuild { guild };
-            chat.begin(job).await?;
+            chat.begin_job(job).await?;
             chat.change_guild(&identity, guild, reason, |copy| {
                 may_delete(copy, user, &name)?;
                 let guild = copy.guild().ok_or_else(Error::not_found)?.clone();

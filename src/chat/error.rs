@@ -44,6 +44,8 @@ pub enum Code {
     NonceExpired,
     /// The message was deleted.
     MessageDeleted,
+    /// The user has switched itself off in the room.
+    SwitchedOff,
     /// Over a limit.
     TooLarge,
     /// A list is at its limit.
@@ -64,7 +66,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Malformed,
         Self::UnknownField,
         Self::MissingField,
@@ -82,6 +84,7 @@ impl Code {
         Self::NonceConflict,
         Self::NonceExpired,
         Self::MessageDeleted,
+        Self::SwitchedOff,
         Self::TooLarge,
         Self::TooMany,
         Self::UnsupportedMediaType,
@@ -112,6 +115,7 @@ impl Code {
             Self::NonceConflict => "nonce_conflict",
             Self::NonceExpired => "nonce_expired",
             Self::MessageDeleted => "message_deleted",
+            Self::SwitchedOff => "switched_off",
             Self::TooLarge => "too_large",
             Self::TooMany => "too_many",
             Self::UnsupportedMediaType => "unsupported_media_type",

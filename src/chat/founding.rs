@@ -6,9 +6,10 @@ use madang_storage::model::{
 use madang_storage::{AppendError, Command};
 
 use super::moderation::require;
+use super::once::same;
 use super::places::GuildCopy;
 use super::view::GuildView;
-use super::{Chat, Code, Error, Identity, Result, names};
+use super::{Chat, Code, Error, Identity, Once, Result, names};
 
 /// The channel that a new guild starts with.
 pub(super) const FIRST_CHANNEL: &str = "general";
@@ -32,11 +33,12 @@ pub struct GuildChanges {
 
 impl Chat {
     /// Makes a guild with a first channel, owned by whoever asks.
-    pub async fn create_guild(&self, identity: &Identity, name: &str) -> Result<GuildView> {
+    pub async fn create_guild(&self, identity: &Identity, once: &Once, name: &str) -> Result<GuildView> {
         let name = names::title("name", name)?.shown;
         self.check_room_for_guild(identity).await?;
-        let guild = GuildId::from_u128(self.env().next_id());
-        let room = RoomId::from_u128(self.env().next_id());
+        let guild = GuildId::from_u128(self.new_id(identity, once, "guild"));
+        let room = RoomId::from_u128(self.new_id(identity, once, "first channel"));
+        let asked = name.clone();
         let (chat, user) = (self.clone(), identity.user);
         self.to_the_end(async move {
             let fact = Fact::GuildCreated { name, owner: user };
@@ -49,7 +51,9 @@ impl Chat {
             chat.welcome_in(guild, room, user).await
         })
         .await?;
-        self.guild_view(guild).await
+        let made = self.guild_view(guild).await?;
+        same(made.name == asked)?;
+        Ok(made)
     }
 
     /// Changes what a guild says of itself.

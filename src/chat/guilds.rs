@@ -11,9 +11,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::names::{self, Name};
+use super::once::same;
 use super::places::GuildCopy;
 use super::view::{ChannelView, GuildView, MemberView, Time};
-use super::{Chat, Code, Error, Identity, Result};
+use super::{Chat, Code, Error, Identity, Once, Result};
 
 /// How many entries a list has when nothing is said.
 pub(super) const DEFAULT_LIST: usize = 100;
@@ -29,6 +30,8 @@ const MAX_GUILDS: usize = 200;
 pub struct Channels {
     /// In the order of their ids.
     pub channels: Vec<ChannelView>,
+    /// Where the next page begins: the last channel of this one may be one that the reader does not see.
+    pub last: Option<RoomId>,
     /// Whether there are more.
     pub more: bool,
 }
@@ -67,6 +70,7 @@ impl Chat {
         Ok(views.collect())
     }
 
+    /// The ids of somebody's guilds, ascending.
     pub(super) async fn guild_ids(&self, user: UserId) -> Result<Vec<GuildId>> {
         let page = self
             .store()
@@ -113,9 +117,12 @@ impl Chat {
             RowKey::Channel { room, .. } => Some(*room),
             _ => None,
         });
-        let channels = self.channel_views(user, ids.collect()).await?;
+        let ids: Vec<RoomId> = ids.collect();
+        let last = ids.last().copied();
+        let channels = self.channel_views(user, ids).await?;
         Ok(Channels {
             channels,
+            last,
             more: page.more,
         })
     }
@@ -136,6 +143,7 @@ impl Chat {
         let rows = self.store().rows(&keys).await?;
         let markers = self.markers(user, &ids).await?;
         let seen = self.seen_by(user, &rows).await?;
+        let calls = self.calls(user).await?;
         let mut views = Vec::with_capacity(ids.len());
         for (((id, head), row), seen) in ids.into_iter().zip(heads).zip(rows).zip(seen) {
             let (Some(Row::Room(room)), Some(is_private)) = (row, seen) else {
@@ -143,8 +151,10 @@ impl Chat {
             };
             let stored = markers.get(&id).copied().unwrap_or_default();
             let marker = self.newest_marker(user, id, stored);
+            let guild = room.kind.guild();
+            let mentions = self.count_calls(user, id, guild, &head, marker, &calls).await?;
             let read = self.read_of(id, &head, marker).await?;
-            let view = ChannelView::new(id, room, &head, is_private, read.marker, read.unread);
+            let view = ChannelView::new(id, room, &head, is_private, read.marker, read.unread, mentions);
             views.push(view);
         }
         Ok(views)
@@ -173,7 +183,7 @@ impl Chat {
 
     /// A person's stored markers of rooms, which are ascending. Markers lie in the order of rooms, so they are read as
     /// pages of what lies between the first and the last room.
-    async fn markers(&self, user: UserId, rooms: &[RoomId]) -> Result<HashMap<RoomId, Marker>> {
+    pub(super) async fn markers(&self, user: UserId, rooms: &[RoomId]) -> Result<HashMap<RoomId, Marker>> {
         let mut markers = HashMap::new();
         let (Some(first), Some(last)) = (rooms.first(), rooms.last()) else {
             return Ok(markers);
@@ -211,6 +221,7 @@ impl Chat {
     pub async fn create_channel(
         &self,
         identity: &Identity,
+        once: &Once,
         guild: GuildId,
         name: &str,
         topic: Option<&str>,
@@ -220,11 +231,13 @@ impl Chat {
         let name = names::title("name", name)?;
         let topic = names::topic(topic.unwrap_or_default())?;
         self.check_room_for_channel(guild).await?;
-        let room = RoomId::from_u128(self.env().next_id());
-        let (chat, user) = (self.clone(), identity.user);
+        let room = RoomId::from_u128(self.new_id(identity, once, "channel"));
+        let (chat, user, asked) = (self.clone(), identity.user, name.shown.clone());
         self.to_the_end(async move { chat.make_channel(guild, room, user, &name, topic).await })
             .await?;
-        self.channel(identity, room).await
+        let made = self.channel(identity, room).await?;
+        same(made.name == asked)?;
+        Ok(made)
     }
 
     async fn check_room_for_channel(&self, guild: GuildId) -> Result<()> {

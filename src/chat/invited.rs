@@ -166,10 +166,13 @@ impl Chat {
     /// Takes an invite back: one's own, or any for those who manage invites.
     pub async fn revoke_invite(&self, identity: &Identity, guild: GuildId, id: InviteId) -> Result<()> {
         let access = self.guild_access(identity, guild).await?;
+        let may_manage = access.permissions.contains(Permissions::MANAGE_INVITES);
+        if !may_manage {
+            access.require(Permissions::INVITE)?;
+        }
         for _ in 0..MAX_TRIES {
             let (key, found) = self.invite_by_id(guild, id).await?;
             let invite = &found.record;
-            let may_manage = access.permissions.contains(Permissions::MANAGE_INVITES);
             if invite.inviter != identity.user && !may_manage {
                 return Err(Error::not_found());
             }

@@ -5,12 +5,14 @@ use madang_storage::{StateRecord, Versioned};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{Account, Credentials, Visitor};
+use super::accounts::{Account, Visitor};
+use super::credentials::Credentials;
 use super::invited::InviteId;
 use super::names;
 use super::places::GuildCopy;
+use super::registration::Registration;
 use super::sessions::SignedIn;
-use super::view::{Time, UserView};
+use super::view::Time;
 use super::{Chat, Error, Identity, Result, secrets};
 
 /// An invite can be used at most so often, where its uses are counted.
@@ -66,6 +68,7 @@ pub struct MadeInvite {
 
 /// What an invite says to whoever has its code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Invite")]
 pub struct InviteView {
     /// The instance's name.
     pub instance_name: String,
@@ -140,39 +143,31 @@ impl Chat {
     ) -> Result<SignedIn> {
         // Before the password is hashed: whoever has no code causes no work.
         self.valid_invite(code).await?;
+        if self.registration().await?.mode == Registration::Closed {
+            return Err(Registration::Closed.refusal());
+        }
         let name = names::user_name(&credentials.name)?;
-        let password_hash = self.inner.accounts.passwords.hash(&credentials.password).await?;
+        let password_hash = self.inner.passwords.hash(&credentials.password).await?;
         let user = UserId::from_u128(self.env().next_id());
         let (chat, code) = (self.clone(), code.to_owned());
-        let view = self
-            .to_the_end(async move {
-                chat.claim_name(&name, user).await?;
-                let guild = match chat.use_invite(&code, user).await {
-                    Ok(guild) => guild,
-                    Err(error) => {
-                        chat.release_name(&name, user).await?;
-                        return Err(error);
-                    }
-                };
-                let account = Account {
-                    user,
-                    name: name.shown.clone(),
-                    folded: name.folded,
-                    password_hash,
-                    owner: false,
-                    created_at: chat.env().now(),
-                    deactivated: false,
-                    joins: Some(guild),
-                    finished: false,
-                };
-                chat.make_account(&account).await?;
-                Ok(UserView {
-                    id: user,
-                    name: name.shown,
-                })
+        self.to_the_end(async move {
+            chat.claim_name(&name, user).await?;
+            let guild = match chat.use_invite(&code, user).await {
+                Ok(guild) => guild,
+                Err(error) => {
+                    chat.release_name(&name, user).await?;
+                    return Err(error);
+                }
+            };
+            let account = Account::new(user, name, password_hash, chat.env().now());
+            chat.make_account(&Account {
+                joins: Some(guild),
+                ..account
             })
-            .await?;
-        self.start_session(view, visitor).await
+            .await
+        })
+        .await?;
+        self.start_session(user, 0, visitor).await
     }
 
     /// The guild that an invite leads to.

@@ -203,7 +203,7 @@ impl Chat {
     }
 
     /// Notes what is to be done. It is there when this returns.
-    pub(super) async fn begin(&self, job: Job) -> Result<()> {
+    pub(super) async fn begin_job(&self, job: Job) -> Result<()> {
         let key = job.key();
         let row = JobRow {
             job,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use madang_storage::model::{
-    Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, Row, RowKey, Rows, StreamId,
+    Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, RoomKind, Row, RowKey, Rows,
+    StreamId,
 };
 use madang_storage::{Anchor, AppendError, Appended, Command, NonceUse};
 use sha2::{Digest, Sha256};
@@ -14,7 +15,7 @@ use super::access::RoomAccess;
 use super::audit::details;
 use super::changes::Why;
 use super::text;
-use super::view::HeadView;
+use super::view::{HeadView, ThreadView};
 use super::{Chat, Code, Error, Identity, Result};
 
 /// The longest text, in grapheme clusters: what people count as characters.
@@ -23,6 +24,9 @@ pub(super) const MAX_TEXT_GRAPHEMES: usize = 4_000;
 pub(super) const MAX_TEXT_BYTES: usize = 16 * 1024;
 /// How many messages a page has when nothing is said.
 pub const DEFAULT_PAGE: usize = 50;
+/// A thread's first messages see to it that the message says so that it hangs on. The first one is enough, unless the server
+/// stopped right after it.
+const TOLD_TO_PARENT: u64 = 3;
 /// How many messages a page may have.
 pub const MAX_PAGE: usize = madang_storage::MAX_MESSAGES_PER_PAGE;
 
@@ -51,18 +55,33 @@ pub struct Posted {
 pub struct History {
     /// Where the room stood before the page was read.
     pub head: HeadView,
-    /// Ascending, each with the asking user's own reactions.
-    pub messages: Vec<(MessageRecord, Vec<String>)>,
+    /// Ascending.
+    pub messages: Vec<Seen>,
+}
+
+/// A message as one person sees it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The message.
+    pub record: MessageRecord,
+    /// The person's own reactions.
+    pub mine: Vec<String>,
+    /// The thread on it.
+    pub thread: Option<ThreadView>,
 }
 
 impl Chat {
     /// Posts a message.
     pub async fn post(&self, identity: &Identity, room: RoomId, mut post: Post) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
-        access.require(Permissions::POST)?;
+        self.check_may_post(identity, &access).await?;
         post.text = text::normalised(post.text);
         check_text(&post.text)?;
+        let mut mentions = self.mentions(&access, &post.text).await?;
+        mentions.users.retain(|user| *user != identity.user);
         let mut command = self.message_command(identity, &access);
+        let parent = post.reply_to.map(|seq| RowKey::Message { room, seq });
+        command.rows = parent.into_iter().collect();
         command.nonce = post.nonce.map(|nonce| NonceUse {
             nonce,
             fingerprint: fingerprint(&post),
@@ -72,21 +91,27 @@ impl Chat {
         if reply_to == Some(0) {
             return Err(no_such_parent());
         }
+        let on = self.check_on(author, room);
         let turn = self.inner.pace.take(author, &access, Instant::now());
         let took_turn = turn.is_ok();
-        let decide = move |head: &Head, _: &Rows| {
+        let decide = move |head: &Head, rows: &Rows| {
             // Here, because the retry of what was posted already needs no turn and no decision.
+            on.clone()?;
             turn.clone()?;
             // The newest message is `head.seq`; numbers are dense, so every number up to it is a message.
             if reply_to.is_some_and(|parent| parent > head.seq) {
                 return Err(no_such_parent());
             }
+            let answered = reply_to.and_then(|seq| rows.message(room, seq));
+            let answered = answered.filter(|parent| parent.deleted.is_none() && parent.system.is_none());
             Ok(Draft::from(Fact::MessagePosted {
                 author,
                 text: text.clone(),
                 reply_to,
-                reply_to_author: None,
-                mentions: Default::default(),
+                reply_to_author: answered
+                    .map(|parent| parent.author)
+                    .filter(|user| *user != author),
+                mentions: mentions.clone(),
                 system: None,
             }))
         };
@@ -96,7 +121,28 @@ impl Chat {
         if took_turn && !is_new {
             self.inner.pace.give_back(author, room);
         }
+        if let Some(posted) = outcome.as_ref().ok().filter(|posted| !posted.replayed) {
+            self.look_for_absent(&access, &posted.record);
+        }
+        if let Ok(posted) = &outcome
+            && posted.record.seq <= TOLD_TO_PARENT
+        {
+            self.tell_of_thread(&access).await?;
+        }
         outcome
+    }
+
+    /// Refuses who may not write in this room.
+    async fn check_may_post(&self, identity: &Identity, access: &RoomAccess) -> Result<()> {
+        match access.room.kind {
+            RoomKind::Thread { .. } => access.require(Permissions::THREADS),
+            RoomKind::Channel { .. } | RoomKind::Group { .. } => access.require(Permissions::POST),
+            RoomKind::Dm { users } => {
+                let other = users.into_iter().find(|user| *user != identity.user);
+                self.check_not_blocked(identity.user, other.unwrap_or(identity.user))
+                    .await
+            }
+        }
     }
 
     /// Replaces the text of one's own message.
@@ -163,11 +209,33 @@ impl Chat {
         }
         self.room_access(identity, room).await?;
         let page = self.store().history(room, anchor, limit).await?;
-        let mine = self.own_reactions(identity, room, &page.messages).await?;
         Ok(History {
             head: page.head.into(),
-            messages: page.messages.into_iter().zip(mine).collect(),
+            messages: self.seen(identity, room, page.messages).await?,
         })
+    }
+
+    /// Messages of a room as somebody sees them.
+    pub(super) async fn seen(
+        &self,
+        identity: &Identity,
+        room: RoomId,
+        messages: Vec<MessageRecord>,
+    ) -> Result<Vec<Seen>> {
+        let mine = self.own_reactions(identity, room, &messages).await?;
+        let has_thread = |message: &&MessageRecord| message.has_thread;
+        let with_threads: Vec<u64> = messages
+            .iter()
+            .filter(has_thread)
+            .map(|message| message.seq)
+            .collect();
+        let mut threads = self.threads_on(room, &with_threads).await?.into_iter().peekable();
+        let seen = messages.into_iter().zip(mine).map(|(record, mine)| Seen {
+            thread: threads.next_if(|thread| thread.parent_seq == record.seq),
+            record,
+            mine,
+        });
+        Ok(seen.collect())
     }
 
     /// The asking user's reactions on each of these messages.

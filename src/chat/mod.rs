@@ -5,38 +5,59 @@
 
 mod access;
 mod accounts;
+mod administrators;
 mod announcements;
+mod asked;
 mod audience;
 mod audit;
 mod categories;
 mod changes;
 mod clearing;
+mod conversations;
+mod credentials;
 mod deleting;
 mod error;
 mod founding;
 mod guilds;
+mod inbox;
 mod invited;
 mod invites;
 mod jobs;
 mod limits;
+mod mentions;
 mod messages;
 mod moderation;
 pub mod names;
+mod notifications;
+mod once;
+mod operator;
 mod ordering;
 mod pace;
 mod passwords;
+mod pins;
 mod places;
+mod presence;
+mod profiles;
+mod proofs;
+mod rates;
 mod reactions;
 mod reads;
 mod ready;
+mod registration;
+mod relations;
 mod renaming;
 mod roles;
 mod rooms;
+mod scopes;
 mod secrets;
 mod sessions;
 mod setup;
 mod signals;
+#[cfg(test)]
+mod tests;
 mod text;
+mod threads;
+mod tokens;
 mod typing;
 pub mod view;
 
@@ -45,26 +66,38 @@ use std::sync::Arc;
 use madang_storage::model::{SessionId, UserId};
 use madang_storage::{Env, Store};
 
-pub use accounts::{Credentials, MAX_USERS, Me, Visitor};
+pub use accounts::Visitor;
+pub use administrators::{AccountList, AccountView};
 pub use categories::{Categories, CategoryChanges, MAX_CATEGORIES};
 pub use clearing::MAX_DELETED;
+pub use conversations::{Conversations, MAX_GROUP_MEMBERS};
+pub use credentials::Credentials;
 pub use error::{Code, Error, Result};
 pub use founding::GuildChanges;
 pub use guilds::{Channels, Members, list_limit};
+pub use inbox::{Inbox, InboxView};
 pub use invited::{Arrivals, InviteId, InviteListed, Invites};
 pub use invites::{InviteView, MadeInvite, NewInvite};
-pub use messages::{DEFAULT_PAGE, History, MAX_PAGE, Post, Posted};
+pub use messages::{DEFAULT_PAGE, History, MAX_PAGE, Post, Posted, Seen};
 pub use moderation::{BanView, Bans};
+pub use notifications::{Level, Place, WishView};
+pub use once::Once;
 pub use ordering::MAX_ORDERED;
 pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS};
 pub use places::Places;
+pub use presence::{Absent, MAX_WATCHED, Missed, NewCustom, OwnPresence, Presences, RoomPresence};
+pub use profiles::{MAX_USERS, Me, Profile, ProfileChanges};
 pub use reactions::People;
 pub use reads::{MAX_COUNTED, Read};
 pub use ready::{Ready, ReadyGuild};
+pub use registration::{Registration, RegistrationChanges, RegistrationView};
 pub use roles::{RoleChanges, Roles};
 pub use rooms::{Exception, RoomChanges};
-pub use sessions::{LIFETIME as SESSION_LIFETIME, SignedIn};
+pub use scopes::Scopes;
+pub use sessions::{LIFETIME as SESSION_LIFETIME, Proof, SessionList, SessionView, SignedIn};
 pub use setup::{InstanceView, SetUp};
+pub use threads::Threads;
+pub use tokens::{AccessTokenView, AccessTokens, NewAccessToken};
 
 use crate::broker::Broker;
 use crate::hub::Hub;
@@ -74,8 +107,10 @@ use crate::hub::Hub;
 pub struct Identity {
     /// The person.
     pub user: UserId,
-    /// The login.
+    /// The login, or the access token.
     pub session: SessionId,
+    /// What it may be used for.
+    pub scopes: Scopes,
 }
 
 /// The logic over its store and hub. Cheap to clone.
@@ -90,21 +125,31 @@ struct Inner {
     places: Places,
     hub: Hub,
     broker: Broker,
-    accounts: accounts::Accounts,
-    sessions: sessions::Sessions,
+    passwords: passwords::Passwords,
+    attempts: credentials::Attempts,
+    sign_ups: registration::SignUps,
+    profile_changes: profiles::Changes,
+    proofs: proofs::Proofs,
     reads: reads::Reads,
     typing: typing::Typing,
     pace: pace::Pace,
     jobs: jobs::Jobs,
+    presences: Presences,
+    asked: asked::Asked,
+    rates: rates::Rates,
 }
 
 impl Chat {
     /// Puts the logic over a store. `places` must be told of every event; the hub tells this node's connections, and the
     /// broker the other nodes.
-    pub fn new(store: Store, env: Env, places: Places, hub: Hub, broker: Broker) -> Self {
-        let accounts = accounts::Accounts::new();
-        let sessions = sessions::Sessions::default();
-        let reads = reads::Reads::default();
+    pub fn new(
+        store: Store,
+        env: Env,
+        places: Places,
+        hub: Hub,
+        broker: Broker,
+        presences: Presences,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 store,
@@ -112,12 +157,18 @@ impl Chat {
                 places,
                 hub,
                 broker,
-                accounts,
-                sessions,
-                reads,
+                passwords: passwords::Passwords::new(),
+                attempts: credentials::Attempts::new(),
+                sign_ups: registration::SignUps::new(),
+                profile_changes: profiles::Changes::new(),
+                proofs: proofs::Proofs::default(),
+                reads: reads::Reads::default(),
                 typing: typing::Typing::default(),
                 pace: pace::Pace::default(),
                 jobs: jobs::Jobs::default(),
+                presences,
+                asked: asked::Asked::default(),
+                rates: rates::Rates::default(),
             }),
         }
     }

@@ -17,6 +17,7 @@ use super::{Chat, Code, Error, Identity, Result, names};
 
 /// Somebody who may not come back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Ban")]
 pub struct BanView {
     /// Who.
     pub user: UserId,
@@ -134,7 +135,7 @@ impl Chat {
 
     async fn begin_purge(&self, guild: GuildId, user: UserId, by: UserId, hours: u64) -> Result<()> {
         let now = self.env().now().as_millis();
-        self.begin(Job::Purge(Purge {
+        self.begin_job(Job::Purge(Purge {
             guild,
             user,
             by,

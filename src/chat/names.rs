@@ -15,6 +15,8 @@ pub const MAX_USER_NAME: usize = 32;
 pub const MAX_TITLE: usize = 64;
 /// A channel's topic has at most so many characters.
 pub const MAX_TOPIC: usize = 250;
+/// The longest words that somebody is seen with, in characters.
+const MAX_WORDS: usize = 100;
 /// More bytes than any allowed text of a line has: checked before any work is done on it.
 const MAX_LINE_BYTES: usize = 4 * 1024;
 /// How many marks may be stacked on one letter; no writing system in use needs more.
@@ -81,6 +83,29 @@ pub fn topic(raw: &str) -> Result<String> {
         ));
     }
     Ok(shown)
+}
+
+/// Reads a few words that somebody is seen with: one line of at most 100 characters, or nothing.
+pub fn words(field: &'static str, raw: &str) -> Result<String> {
+    let Line { shown, plain } = line(field, raw, MAX_WORDS)?;
+    if plain.chars().any(turns_direction) || has_heaped_marks(&plain) {
+        return Err(Error::invalid(
+            field,
+            "these have no characters that turn the direction of writing",
+        ));
+    }
+    if !shown.is_empty() && shown.chars().all(is_blank) {
+        return Err(Error::invalid(
+            field,
+            "at least one character must show something",
+        ));
+    }
+    Ok(shown)
+}
+
+/// Whether a text of several lines has marks or directions that reach over what is written around it.
+pub(super) fn has_bad_marks(text: &str) -> bool {
+    text.chars().any(turns_direction) || text.lines().any(has_heaped_marks)
 }
 
 /// The answer to a name that another one has.

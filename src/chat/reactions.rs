@@ -125,22 +125,11 @@ impl Chat {
             more: page.more,
         })
     }
-
-    /// Users as others see them, in the order asked; unknown ones are left out.
-    pub(super) async fn views_of(&self, ids: Vec<UserId>) -> Result<Vec<UserView>> {
-        let keys: Vec<RowKey> = ids.iter().copied().map(RowKey::User).collect();
-        let rows = self.store().rows(&keys).await?;
-        let views = ids.into_iter().zip(rows).filter_map(|(id, row)| match row {
-            Some(Row::User(user)) => Some(UserView { id, name: user.name }),
-            _ => None,
-        });
-        Ok(views.collect())
-    }
 }
 
 /// Any emoji that Unicode recommends for interchange, in its full spelling or without its presentation selectors; answers
 /// its full spelling: what looks the same is the same reaction.
-fn canonical(emoji: &str) -> Result<&'static str> {
+pub(super) fn canonical(emoji: &str) -> Result<&'static str> {
     let known = Some(emoji)
         .filter(|emoji| emoji.len() <= MAX_EMOJI_BYTES)
         .and_then(emojis::get);

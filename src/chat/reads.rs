@@ -6,9 +6,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use madang_storage::model::{Head, Marker, RoomId, StateKey, StateOutcome, StreamId, UserId};
-use madang_storage::{Anchor, Store};
+use madang_storage::model::{GuildId, Head, Marker, RoomId, StateKey, StateOutcome, StreamId, UserId};
+use madang_storage::{Anchor, MAX_ROWS_PER_PAGE, Store};
 
+use super::conversations::rooms_of;
+use super::guilds::MAX_LIST;
 use super::view::MarkerView;
 use super::{Chat, Code, Error, Identity, Result};
 use crate::broker::Signal;
@@ -19,6 +21,8 @@ pub const MAX_COUNTED: u64 = 100;
 const WRITE_EVERY: Duration = Duration::from_secs(2);
 /// How many markers may wait to be written; above it they are written at once.
 const MAX_WAITING: usize = 10_000;
+/// How many conversations are marked at once.
+const MAX_MARKED: usize = 2_000;
 /// How often a write is tried again when another one came first. Markers only grow, so each try sees a newer one.
 const MAX_TRIES: usize = 8;
 
@@ -66,15 +70,104 @@ impl Chat {
             write(self.store(), identity.user, room, marker).await?;
         }
         let read = self.read_of(room, &head, marker).await?;
+        self.tell_marker(identity, room, &read, false);
+        Ok(read)
+    }
+
+    /// Moves one's own marker back, so that `seq` and everything after it is unread again.
+    pub async fn mark_unread(&self, identity: &Identity, room: RoomId, seq: u64) -> Result<Read> {
+        self.room_access(identity, room).await?;
+        let head = self.store().head(StreamId::Room(room)).await?;
+        let record = self
+            .store()
+            .message(room, seq)
+            .await?
+            .ok_or_else(Error::not_found)?;
+        let marker = Marker {
+            seq: seq - 1,
+            n: record.n - u64::from(record.system.is_none()),
+        };
+        self.inner.reads.forget(identity.user, room);
+        self.put_back(identity.user, room, marker).await?;
+        let read = self.read_of(room, &head, marker).await?;
+        self.tell_marker(identity, room, &read, true);
+        Ok(read)
+    }
+
+    /// Moves one's own markers of all channels of a guild, or of all conversations, to their ends. Answers how many were
+    /// behind.
+    pub async fn mark_all_read(&self, identity: &Identity, guild: Option<GuildId>) -> Result<u64> {
+        let rooms = match guild {
+            Some(guild) => self.visible_channels(identity, guild).await?,
+            None => rooms_of(self.store(), identity.user, MAX_MARKED).await?,
+        };
+        let mut moved = 0;
+        for rooms in rooms.chunks(MAX_ROWS_PER_PAGE) {
+            let streams: Vec<StreamId> = rooms.iter().copied().map(StreamId::Room).collect();
+            let heads = self.store().heads(&streams).await?;
+            let markers = self.markers(identity.user, rooms).await?;
+            for (room, head) in rooms.iter().zip(heads) {
+                let stored = markers.get(room).copied().unwrap_or_default();
+                if self.newest_marker(identity.user, *room, stored).seq >= head.seq {
+                    continue;
+                }
+                let marker = Marker {
+                    seq: head.seq,
+                    n: head.n,
+                };
+                write(self.store(), identity.user, *room, marker).await?;
+                let read = self.read_of(*room, &head, marker).await?;
+                self.tell_marker(identity, *room, &read, false);
+                moved += 1;
+            }
+        }
+        Ok(moved)
+    }
+
+    /// The channels of a guild that somebody sees, ascending.
+    async fn visible_channels(&self, identity: &Identity, guild: GuildId) -> Result<Vec<RoomId>> {
+        let (mut rooms, mut after) = (Vec::new(), None);
+        loop {
+            let page = self
+                .channels(identity, guild, after, Some(MAX_LIST as u64))
+                .await?;
+            rooms.extend(page.channels.iter().map(|channel| channel.id));
+            match page.last {
+                Some(last) if page.more => after = Some(last),
+                _ => return Ok(rooms),
+            }
+        }
+    }
+
+    fn tell_marker(&self, identity: &Identity, room: RoomId, read: &Read, is_back: bool) {
         self.tell(Signal::Marker {
             user: identity.user,
             session: identity.session,
             room,
-            seq: marker.seq,
-            n: marker.n,
+            seq: read.marker.seq,
+            n: read.marker.n,
             unread: read.unread,
+            is_back,
         });
-        Ok(read)
+    }
+
+    /// Writes a marker, whatever the stored one says.
+    async fn put_back(&self, user: UserId, room: RoomId, marker: Marker) -> Result<()> {
+        let key = StateKey::marker(user, room);
+        for _ in 0..MAX_TRIES {
+            let outcome = match self.store().state::<Marker>(&key).await? {
+                Some(stored) => {
+                    self.store()
+                        .state_replace(key.clone(), stored.version, &marker, None)
+                        .await?
+                }
+                None => self.store().state_insert(key.clone(), &marker, None).await?,
+            };
+            if let StateOutcome::Written { .. } = outcome {
+                return Ok(());
+            }
+        }
+        Err(Error::new(Code::Conflict, "the marker kept moving; try again"))
     }
 
     /// Writes the markers that have waited long enough; all of them when `all`. Called every second, and at the end.
@@ -156,6 +249,12 @@ impl Reads {
                 true
             }
         }
+    }
+
+    /// Forgets a marker that waits: another one is written instead.
+    fn forget(&self, user: UserId, room: RoomId) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.remove(&(user, room));
     }
 
     fn waiting(&self, user: UserId, room: RoomId) -> Option<Marker> {

@@ -3,11 +3,14 @@
 use madang_storage::model::{Epoch, SessionId};
 use serde::Serialize;
 
-use super::view::{ChannelView, GuildView, UserView};
+use super::view::{ChannelView, ConversationView, GuildView, UserView};
 use super::{Chat, Error, Identity, Result};
 
 /// At most so many channels are told at once, over all guilds.
 pub(super) const MAX_CHANNELS: usize = 500;
+
+/// At most so many conversations are told at once.
+const MAX_CONVERSATIONS: u64 = 100;
 
 /// The snapshot that a connection begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,6 +25,10 @@ pub struct Ready {
     pub resumed: bool,
     /// In the order of their ids.
     pub guilds: Vec<ReadyGuild>,
+    /// DMs and groups, the one with the newest event first.
+    pub conversations: Vec<ConversationView>,
+    /// Whether there are more conversations, which are read as pages.
+    pub more_conversations: bool,
 }
 
 /// A guild with its channels.
@@ -59,12 +66,17 @@ impl Chat {
                 more_channels,
             });
         }
+        let page = self
+            .conversations(identity, None, Some(MAX_CONVERSATIONS))
+            .await?;
         Ok(Ready {
             epoch,
             user,
             session: identity.session,
             resumed: false,
             guilds,
+            conversations: page.conversations,
+            more_conversations: page.more,
         })
     }
 }

@@ -94,7 +94,7 @@ impl Chat {
             former,
             nonce: Nonce::from_u128(self.env().next_id()),
         });
-        self.begin(job.clone()).await?;
+        self.begin_job(job.clone()).await?;
         self.change_room(identity, id, None, judge).await?;
         // Somebody who renamed the channel at the same time may have freed the name in between. Whoever took it then has
         // it: this channel goes back.

@@ -5,9 +5,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::moderation::{may_give, require};
+use super::once::same;
 use super::places::{GuildCopy, Rank};
 use super::view::RoleView;
-use super::{Chat, Code, Error, Identity, Result, names};
+use super::{Chat, Code, Error, Identity, Once, Result, names};
 
 /// How many roles a guild may have.
 const MAX_ROLES: usize = 250;
@@ -57,13 +58,14 @@ impl Chat {
     pub async fn create_role(
         &self,
         identity: &Identity,
+        once: &Once,
         guild: GuildId,
         changes: RoleChanges,
     ) -> Result<RoleView> {
         if changes.name.is_none() {
             return Err(Error::new(Code::MissingField, "a role needs a name").about("name"));
         }
-        let id = RoleId::from_u128(self.env().next_id());
+        let id = RoleId::from_u128(self.new_id(identity, once, &format!("role of {guild}")));
         let blank = Role {
             name: String::new(),
             permissions: Permissions::NONE,
@@ -75,6 +77,10 @@ impl Chat {
         let role = changed(blank, &changes)?;
         self.change_guild(identity, guild, None, |copy| {
             require(copy, identity.user, Permissions::MANAGE_ROLES)?;
+            if let Some(present) = copy.role(id) {
+                same(*present == role)?;
+                return Ok(None);
+            }
             if copy.roles().len() >= MAX_ROLES {
                 let text = format!("a guild has at most {MAX_ROLES} roles");
                 return Err(Error::new(Code::TooMany, text));

@@ -12,10 +12,11 @@ use madang_storage::model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{Account, Credentials, Visitor};
+use super::accounts::{Account, Visitor};
+use super::credentials::Credentials;
 use super::names::{self, Name};
+use super::registration::Registration;
 use super::sessions::SignedIn;
-use super::view::UserView;
 use super::{Chat, Code, Error, Result, secrets};
 
 /// The one row of a set-up that is not done.
@@ -59,6 +60,7 @@ pub struct SetUp {
 
 /// The instance as everybody may know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Instance")]
 pub struct InstanceView {
     /// Its name; empty before it is set up.
     pub name: String,
@@ -66,6 +68,8 @@ pub struct InstanceView {
     pub set_up: bool,
     /// The server's version.
     pub version: &'static str,
+    /// Who may sign up.
+    pub registration: Registration,
 }
 
 impl Chat {
@@ -76,6 +80,7 @@ impl Chat {
             set_up: instance.is_some(),
             name: instance.map(|instance| instance.name).unwrap_or_default(),
             version: env!("CARGO_PKG_VERSION"),
+            registration: self.registration().await?.mode,
         })
     }
 
@@ -91,6 +96,7 @@ impl Chat {
                 return Ok(None);
             }
             if self.store().instance().await?.is_some() {
+                self.settle_deactivations().await?;
                 return Ok(None);
             }
             let token = secrets::token();
@@ -152,24 +158,16 @@ impl Chat {
                 None => Err(already_set_up()),
             };
         }
-        let user = UserView {
-            id: plan.user,
-            name: plan.name.clone(),
-        };
+        let user = plan.user;
         self.carry_out_elsewhere(plan).await?;
-        self.start_session(user, visitor).await
+        self.start_session(user, 0, visitor).await
     }
 
     async fn plan(&self, request: &SetUp) -> Result<Plan> {
         let instance_name = names::title("instance_name", &request.instance_name)?.shown;
         let guild_name = names::title("guild_name", &request.guild_name)?.shown;
         let Name { shown, folded } = names::user_name(&request.owner.name)?;
-        let password_hash = self
-            .inner
-            .accounts
-            .passwords
-            .hash(&request.owner.password)
-            .await?;
+        let password_hash = self.inner.passwords.hash(&request.owner.password).await?;
         let env = self.env();
         Ok(Plan {
             instance_name,
@@ -196,18 +194,13 @@ impl Chat {
             folded: plan.folded.clone(),
         };
         self.claim_name(&name, plan.user).await?;
+        let account = Account::new(plan.user, name, plan.password_hash.clone(), plan.at);
         self.make_account(&Account {
-            user: plan.user,
-            name: name.shown,
-            folded: name.folded,
-            password_hash: plan.password_hash.clone(),
             owner: true,
-            created_at: plan.at,
-            deactivated: false,
-            joins: None,
-            finished: false,
+            ..account
         })
         .await?;
+        self.first_administrator(plan.user).await?;
         let actor = Some(plan.user);
         let guild_created = Fact::GuildCreated {
             name: plan.guild_name.clone(),

@@ -1,6 +1,7 @@
 //! Signals: told to those who are here, and to the other nodes for those who are there.
 
 use super::Chat;
+use super::notifications::Place;
 use crate::{broker, hub};
 
 impl Chat {
@@ -12,25 +13,58 @@ impl Chat {
 
     /// Tells a signal to whom it concerns on this node: also for signals that other nodes told.
     pub fn hear_signal(&self, signal: &broker::Signal) {
-        match *signal {
-            broker::Signal::Typing { room, user } => {
+        match signal {
+            &broker::Signal::Typing { room, user } => {
                 let typing = hub::Signal::Typing { room, user };
                 self.hub().signal_lookers(room, user, &typing);
             }
-            broker::Signal::Marker {
+            &broker::Signal::Marker {
                 user,
                 session,
                 room,
                 seq,
                 n,
                 unread,
+                is_back,
             } => {
-                let marker = hub::Signal::Marker { room, seq, n, unread };
+                let marker = hub::Signal::Marker {
+                    room,
+                    seq,
+                    n,
+                    unread,
+                    is_back,
+                };
                 self.hub().signal_user(user, Some(session), marker);
             }
-            broker::Signal::SessionEnded { session } => {
-                self.inner.sessions.forget_session(session);
+            &broker::Signal::Switched { user, room, until } => self.hear_switch(user, room, until),
+            &broker::Signal::Asked {
+                user,
+                room,
+                guild,
+                on,
+            } => {
+                let places = room.map(Place::Room).into_iter().chain(guild.map(Place::Guild));
+                places.for_each(|place| self.hear_asked(user, place, on));
+            }
+            &broker::Signal::SessionEnded { session } => {
+                self.inner.proofs.forget_session(session);
                 self.hub().close_session(session);
+            }
+            broker::Signal::SessionsEnded { user, kept } => {
+                self.inner.proofs.forget_user(*user, kept);
+                self.hub().close_sessions_of(*user, kept);
+            }
+            broker::Signal::Profile {
+                user,
+                session,
+                version,
+                guilds,
+            } => {
+                let profile = hub::Signal::Profile {
+                    user: *user,
+                    version: *version,
+                };
+                self.hub().signal_watchers(guilds, *user, *session, profile);
             }
         }
     }

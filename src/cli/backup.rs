@@ -63,5 +63,6 @@ fn ask_server(arguments: &Arguments) -> Result<Option<BackupReport>, Failure> {
         None => Ok(None),
         Some(Answer::Backup(report)) => Ok(Some(*report)),
         Some(Answer::Error(reason)) => Err(Failure(reason)),
+        Some(Answer::Accounts(_)) => Err(Failure("the running server answered something else".to_owned())),
     }
 }

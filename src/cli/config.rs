@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::output::{self, Stream};
+use super::serve;
 use crate::config;
 
 /// What can be configured.
@@ -17,11 +18,23 @@ pub(super) struct Arguments {
 enum What {
     /// Print a complete file with every setting, its default and its meaning.
     Example,
+    /// Say whether the server would start with this configuration, and what is wrong with it.
+    Check(serve::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    match arguments.what {
+    match &arguments.what {
         What::Example => output::write(Stream::Out, &config::example())
             .map_err(|error| Failure(format!("cannot print the example: {error}"))),
+        What::Check(arguments) => {
+            let config = arguments.load()?;
+            let text = format!(
+                "the configuration is good: it listens on {} and keeps its data in {}\n",
+                config.server.listen,
+                config.storage.folder.display()
+            );
+            output::write(Stream::Out, &text)
+                .map_err(|error| Failure(format!("cannot print the answer: {error}")))
+        }
     }
 }

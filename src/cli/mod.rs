@@ -11,6 +11,7 @@ mod output;
 mod report;
 mod restore;
 mod serve;
+mod user;
 mod verify;
 mod version;
 
@@ -61,6 +62,7 @@ enum Command {
     Config(config::Arguments),
     Restore(restore::Arguments),
     Serve(serve::Arguments),
+    User(user::Arguments),
     Verify(verify::Arguments),
 }
 
@@ -72,6 +74,7 @@ impl Command {
             Self::Config(arguments) => config::run(&arguments),
             Self::Restore(arguments) => restore::run(&arguments),
             Self::Serve(arguments) => serve::run(&arguments),
+            Self::User(arguments) => user::run(&arguments),
             Self::Verify(arguments) => verify::run(&arguments),
         }
     }

@@ -30,29 +30,36 @@ pub(super) struct Arguments {
     public_url: Option<String>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    // A variable that is no text is nobody's setting; reading it as one would panic.
-    let mut variables: Vec<(String, String)> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let overrides = [
-        (
-            "MADANG_SERVER__LISTEN",
-            arguments.listen.map(|listen| listen.to_string()),
-        ),
-        (
-            "MADANG_STORAGE__FOLDER",
-            arguments.data.as_ref().map(|data| data.display().to_string()),
-        ),
-        ("MADANG_SERVER__PUBLIC_URL", arguments.public_url.clone()),
-    ];
-    for (name, value) in overrides {
-        if let Some(value) = value {
-            variables.retain(|(known, _)| known != name);
-            variables.push((name.to_owned(), value));
+impl Arguments {
+    /// What holds, from the file, the environment and the arguments.
+    pub(super) fn load(&self) -> Result<Config, Failure> {
+        // A variable that is no text is nobody's setting; reading it as one would panic.
+        let mut variables: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let overrides = [
+            (
+                "MADANG_SERVER__LISTEN",
+                self.listen.map(|listen| listen.to_string()),
+            ),
+            (
+                "MADANG_STORAGE__FOLDER",
+                self.data.as_ref().map(|data| data.display().to_string()),
+            ),
+            ("MADANG_SERVER__PUBLIC_URL", self.public_url.clone()),
+        ];
+        for (name, value) in overrides {
+            if let Some(value) = value {
+                variables.retain(|(known, _)| known != name);
+                variables.push((name.to_owned(), value));
+            }
         }
+        config::load(self.config.as_deref(), variables).map_err(failure)
     }
-    let config = config::load(arguments.config.as_deref(), variables).map_err(failure)?;
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let config = arguments.load()?;
     log::start(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -16,6 +16,8 @@ pub struct Config {
     pub storage: Storage,
     /// The WebSocket connections.
     pub gateway: Gateway,
+    /// Who is there.
+    pub presence: Presence,
     /// What is logged.
     pub log: Log,
 }
@@ -38,6 +40,10 @@ pub struct Server {
     /// How many of them may come from one address; with IPv6 a network of /64 counts as one. 0 for no limit. It does not
     /// hold for trusted proxies.
     pub max_connections_per_address: usize,
+    /// How many requests one account may make a second, over all its connections, counted over ten seconds. 0 for no limit.
+    pub requests_per_account_per_second: u32,
+    /// How many HTTP requests may come from one address a second, counted alike; with IPv6 a network of /64 counts as one.
+    pub requests_per_address_per_second: u32,
     /// How long requests may take to end when the server is told to stop, in seconds.
     pub drain_seconds: u64,
 }
@@ -51,6 +57,8 @@ impl Default for Server {
             trusted_proxies: Vec::new(),
             max_connections: 20_000,
             max_connections_per_address: 4_000,
+            requests_per_account_per_second: 200,
+            requests_per_address_per_second: 1_000,
             drain_seconds: 10,
         }
     }
@@ -106,6 +114,25 @@ impl Default for Gateway {
             max_queue_kib: 512,
             heartbeat_seconds: 30,
             requests_per_second: 100,
+        }
+    }
+}
+
+/// Who is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    /// How long somebody who has lost the last connection is still seen to be there, in seconds.
+    pub grace_seconds: u64,
+    /// After a start everybody connects again: for so long nobody is told who came, only who asks, in seconds.
+    pub quiet_seconds: u64,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self {
+            grace_seconds: 10,
+            quiet_seconds: 30,
         }
     }
 }

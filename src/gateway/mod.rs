@@ -106,6 +106,8 @@ struct Sockets {
 struct Socket {
     connection: Weak<Connection>,
     authenticated: bool,
+    /// When what it authenticated with ends by itself.
+    ends_at: Option<Instant>,
     codec: Codec,
 }
 
@@ -180,7 +182,7 @@ impl Gateway {
         }
     }
 
-    /// Closes what is overdue: unauthenticated for too long, silent, or too slow to close. Called once a second.
+    /// Closes what is overdue: unauthenticated for too long, silent, too slow to close, or with a token that has run out. Called once a second.
     pub fn tick(&self) {
         let now = Instant::now();
         let settings = self.settings();
@@ -195,6 +197,9 @@ impl Gateway {
             } else if connection.silence(now) > settings.heartbeat * SILENCE_FACTOR / 2 {
                 connection.close(CloseCode::Silent);
             }
+        }
+        for connection in self.run_out(now) {
+            connection.close(CloseCode::SessionEnded);
         }
     }
 
@@ -277,6 +282,7 @@ impl Gateway {
             Socket {
                 connection: Weak::new(),
                 authenticated: false,
+                ends_at: None,
                 codec,
             },
         );
@@ -287,12 +293,21 @@ impl Gateway {
         })
     }
 
-    fn authenticated(&self, number: u64) {
+    fn authenticated(&self, number: u64, lives_for: Option<Duration>) {
         let mut sockets = self.sockets();
-        if let Some(socket) = sockets.by_number.get_mut(&number)
-            && !std::mem::replace(&mut socket.authenticated, true)
-        {
-            sockets.unauthenticated -= 1;
+        if let Some(socket) = sockets.by_number.get_mut(&number) {
+            socket.ends_at = lives_for.and_then(|lives_for| Instant::now().checked_add(lives_for));
+            if !std::mem::replace(&mut socket.authenticated, true) {
+                sockets.unauthenticated -= 1;
+            }
         }
+    }
+
+    /// Connections whose token has run out.
+    fn run_out(&self, now: Instant) -> Vec<Arc<Connection>> {
+        let sockets = self.sockets();
+        let sockets = sockets.by_number.values();
+        let run_out = sockets.filter(|socket| socket.ends_at.is_some_and(|at| at <= now));
+        run_out.filter_map(|socket| socket.connection.upgrade()).collect()
     }
 }

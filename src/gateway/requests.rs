@@ -1,11 +1,12 @@
 //! What a signed-in client can ask for: its connection's own rooms here, everything else from the table of operations.
 
-use madang_storage::model::{RoomId, StreamId};
+use madang_storage::model::{GuildId, RoomId, StreamId, UserId};
 use serde::Serialize;
 
 use super::session::{Resume, Session, SignedIn};
 use super::wire::{Empty, OpenedWire};
-use crate::chat::{Code, Error, Ready, Result};
+use crate::chat::view::PresenceView;
+use crate::chat::{Code, Error, MAX_WATCHED, Ready, Result};
 use crate::fields::Fields;
 use crate::hub::{MAX_OPEN_ROOMS, Signal};
 use crate::operations::{self, Call};
@@ -18,6 +19,8 @@ pub(super) async fn handle(session: &Session, who: &SignedIn, id: u64, op: &str,
     match op {
         "open" => open(session, who, id, args).await,
         "close" => close(session, who, id, args),
+        "look" => look(session, who, id, args).await,
+        "watch" => watch(session, who, id, args).await,
         _ => operation(session, who, id, op, args).await,
     }
 }
@@ -59,6 +62,31 @@ fn close(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result
     Ok(())
 }
 
+async fn look(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result<()> {
+    let room: Option<RoomId> = args.optional_id("room")?;
+    let is_idle = args.optional_flag("idle")?.unwrap_or(false);
+    args.finish()?;
+    let chat = session.gateway.chat();
+    chat.look(&who.identity, &who.listener, room, is_idle).await?;
+    session.answer(id, Empty {});
+    Ok(())
+}
+
+async fn watch(session: &Session, who: &SignedIn, id: u64, mut args: Fields) -> Result<()> {
+    #[derive(Serialize)]
+    struct Watched {
+        users: Vec<PresenceView>,
+    }
+
+    let guild: GuildId = args.id("guild")?;
+    let users: Vec<UserId> = args.ids("users", MAX_WATCHED)?;
+    args.finish()?;
+    let chat = session.gateway.chat();
+    let users = chat.watch(&who.identity, &who.listener, guild, &users).await?;
+    session.answer(id, Watched { users });
+    Ok(())
+}
+
 /// Everything that has nothing to do with the connection itself.
 async fn operation(session: &Session, who: &SignedIn, id: u64, op: &str, args: Fields) -> Result<()> {
     let operation = operations::find(op).ok_or_else(operations::unknown)?;
@@ -68,7 +96,7 @@ async fn operation(session: &Session, who: &SignedIn, id: u64, op: &str, args: F
         own_url: session.own_url.to_string(),
         fields: args,
     };
-    session.answer(id, operation.call(call).await?);
+    session.answer(id, operation.check(call)?.answer().await?);
     Ok(())
 }
 

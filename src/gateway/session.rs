@@ -14,7 +14,7 @@ use super::connection::{Connection, Input};
 use super::frame::{self, FrameReader, Incoming, Kind};
 use super::wire::{Answer, Refusal};
 use super::{Gateway, requests, wire};
-use crate::chat::{Code, Error, Identity, Result};
+use crate::chat::{Code, Error, Identity, Result, Scopes};
 use crate::fields::Fields;
 use crate::hub::{CloseReason, Listener, MAX_OPEN_ROOMS, Outlet};
 
@@ -122,6 +122,7 @@ impl Session {
             };
         }
         if let Some(signed_in) = self.signed_in.take() {
+            self.gateway.chat().went(&signed_in.listener);
             self.gateway.hub().leave(&signed_in.listener);
         }
     }
@@ -205,6 +206,7 @@ impl Session {
             .or_else(|| self.token.clone())
             .ok_or_else(Error::unauthenticated)?;
         let identity = self.gateway.chat().authenticate(&token).await?;
+        identity.require(Scopes::READ)?;
         self.token = None;
         let outlet = Arc::new(NativeOutlet(Arc::clone(&self.connection)));
         let listener = self
@@ -213,7 +215,22 @@ impl Session {
             .enter(identity.user, identity.session, self.codec.key(), outlet);
         let signed_in = SignedIn { identity, listener };
         self.signed_in = Some(signed_in.clone());
-        self.gateway.authenticated(self.connection.number);
+        // Whatever ended before the hub knew of this connection closed the others only.
+        let lives_for = match self.gateway.chat().prove(&token).await {
+            Ok(proof) => proof.lives_for,
+            Err(error) => {
+                let ended = error.code == Code::Unauthenticated;
+                let code = if ended {
+                    CloseCode::SessionEnded
+                } else {
+                    CloseCode::TooSlow
+                };
+                self.connection.close(code);
+                return Ok(());
+            }
+        };
+        self.gateway.authenticated(self.connection.number, lives_for);
+        self.gateway.chat().came(&signed_in.listener).await?;
         requests::ready(self, &signed_in, id, asked).await
     }
 

@@ -62,7 +62,7 @@ const fn status(code: Code) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         Code::Unauthenticated | Code::WrongCredentials => StatusCode::UNAUTHORIZED,
-        Code::Forbidden | Code::WrongOrigin => StatusCode::FORBIDDEN,
+        Code::Forbidden | Code::WrongOrigin | Code::SwitchedOff => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::Conflict

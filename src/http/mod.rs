@@ -6,6 +6,7 @@ mod error;
 mod extract;
 mod health;
 mod metrics;
+mod openapi;
 mod operations;
 mod server;
 mod sessions;
@@ -45,10 +46,12 @@ pub struct Settings {
 pub fn router(settings: Settings) -> Router {
     let requests = Arc::new(Requests::default());
     let settings = Arc::new(settings);
+    let counted = Arc::clone(&settings);
     let routes = Router::new()
         .merge(health::routes(&settings, &requests))
         .merge(sessions::routes())
+        .merge(openapi::routes())
         .merge(operations::routes())
         .with_state(settings);
-    shell::around(routes, requests)
+    shell::around(routes, requests, counted)
 }

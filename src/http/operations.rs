@@ -17,6 +17,9 @@ use crate::fields::Fields;
 use crate::operations::{self, Call, Kind, Method, Operation, Place};
 use crate::origin;
 
+/// The header of draft-ietf-httpapi-idempotency-key-header.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 pub(super) fn routes() -> Router<Arc<Settings>> {
     let mut routes = Router::new();
     for operation in operations::all() {
@@ -40,6 +43,14 @@ async fn answer(
         add(&mut query, &name, Value::String(text))?;
     }
     query.map_texts(|name, text| value_of(operation, name, text));
+    let takes_key = operation
+        .inputs
+        .iter()
+        .any(|input| operation.place(input) == Place::Header);
+    if let Some(key) = parts.headers.get(IDEMPOTENCY_KEY).filter(|_| takes_key) {
+        let key = key.to_str().unwrap_or_default().to_owned();
+        add(&mut query, "idempotency_key", Value::String(key))?;
+    }
     let own_url = origin::own_url(settings.public_url.as_deref(), &parts.headers);
     let mut fields = query;
     if let Some(is_needed) = operation.takes_body() {
@@ -59,10 +70,10 @@ async fn answer(
         own_url,
         fields,
     };
-    let answer = operation
-        .call(call)
-        .await
+    let checked = operation
+        .check(call)
         .map_err(|error| names_nothing(operation, error))?;
+    let answer = checked.answer().await?;
     let status = answer.status().unwrap_or(operation.answers.status);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     Ok(match answer.body() {

@@ -21,6 +21,7 @@ pub(super) fn routes() -> Router<Arc<Settings>> {
     Router::new()
         .route("/api/v1/instance", get(instance))
         .route("/api/v1/setup", post(set_up))
+        .route("/api/v1/accounts", post(sign_up))
         .route("/api/v1/sessions", post(sign_in))
         .route("/api/v1/sessions/current", delete(sign_out))
         .route("/api/v1/invites/{code}", get(invite))
@@ -106,6 +107,18 @@ async fn set_up(
     let transport = Transport::read(&mut fields)?;
     fields.finish()?;
     let session = settings.chat.set_up(request, &visitor).await?;
+    Ok(signed_in(&settings, session, transport))
+}
+
+async fn sign_up(
+    State(settings): State<Arc<Settings>>,
+    AtTheDoor(visitor): AtTheDoor,
+    Body(mut fields): Body,
+) -> Result<Response> {
+    let credentials = credentials(&mut fields)?;
+    let transport = Transport::read(&mut fields)?;
+    fields.finish()?;
+    let session = settings.chat.sign_up(&credentials, &visitor).await?;
     Ok(signed_in(&settings, session, transport))
 }
 

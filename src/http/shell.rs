@@ -6,12 +6,22 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, he
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
+use super::Settings;
 use super::error::Problem;
 use super::metrics::Requests;
+use super::server::Peer;
 use crate::chat::{Code, Error};
+use crate::origin;
 
+/// How many requests are carried out at a time. A request waits for the store at most, so this is far above what a store
+/// that answers lets pile up; when it does not answer, further ones are refused instead of kept.
+const MAX_REQUESTS: usize = 2_000;
+/// How long a request may take once its body is there. What it has begun and must not stay half done goes on.
+const REQUEST_WITHIN: Duration = Duration::from_secs(60);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Scripts, styles and connections of this server only; nobody may frame it; no HTML is made from strings.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
@@ -19,7 +29,7 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none
     trusted-types svelte-trusted-html";
 
 /// Puts the shell around routes.
-pub(super) fn around(routes: Router, requests: Arc<Requests>) -> Router {
+pub(super) fn around(routes: Router, requests: Arc<Requests>, settings: Arc<Settings>) -> Router {
     routes
         .fallback(unknown)
         .method_not_allowed_fallback(|| async {
@@ -28,6 +38,11 @@ pub(super) fn around(routes: Router, requests: Arc<Requests>) -> Router {
                 "this path knows other methods",
             ))
         })
+        .layer(middleware::from_fn_with_state(
+            Arc::new(Semaphore::new(MAX_REQUESTS)),
+            bounded,
+        ))
+        .layer(middleware::from_fn_with_state(settings, counted))
         .layer(middleware::from_fn_with_state(requests, log))
 }
 
@@ -37,6 +52,37 @@ async fn unknown(method: Method, uri: Uri, headers: HeaderMap) -> Response {
         return Problem(Error::not_found()).into_response();
     }
     super::ui::serve(uri.path(), &headers).unwrap_or_else(|| Problem(Error::not_found()).into_response())
+}
+
+/// Counts requests by the address that they come from. The page's own files are not counted: they cost nothing.
+async fn counted(State(settings): State<Arc<Settings>>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/api/")
+        && let Some(Peer(peer)) = request.extensions().get::<Peer>()
+    {
+        let address = origin::client_address(*peer, request.headers(), &settings.trusted_proxies);
+        if let Err(error) = settings.chat.count_visit(address) {
+            return Problem(error).into_response();
+        }
+    }
+    next.run(request).await
+}
+
+/// Bounds how many requests are under way, and for how long each.
+async fn bounded(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    let busy = |text: &'static str| {
+        let error = Error {
+            retry_after: Some(1),
+            ..Error::new(Code::Unavailable, text)
+        };
+        Problem(error).into_response()
+    };
+    let Ok(_place) = places.try_acquire() else {
+        return busy("too many requests at the moment");
+    };
+    match tokio::time::timeout(REQUEST_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => busy("this took too long; it may have been done all the same"),
+    }
 }
 
 /// A line for each request. Without its query and its headers: both may hold secrets.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use madang_storage::Result;
-use madang_storage::model::{Commit, GuildId, StreamId, UserId};
+use madang_storage::model::{Commit, GuildId, RoomId, StreamId, UserId};
 
 /// How new what is that an audience is judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,9 @@ pub trait Audience: Send + Sync + 'static {
 
     /// Whether there may be members of its guild who do not hear the stream. What is not known is so.
     fn is_restricted(&self, stream: StreamId) -> bool;
+
+    /// Who is in a DM, a group, or a thread in one; `None` for other rooms, whose events only those hear who open them.
+    async fn conversation(&self, room: RoomId) -> Result<Option<Vec<UserId>>>;
 
     /// The guild that the stream belongs to, as far as this node knows.
     fn guild_of(&self, stream: StreamId) -> Option<GuildId>;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use madang_storage::Store;
-use madang_storage::model::{Commit, GuildId, Head, Room, RoomId, Row, RowKey, StreamId};
+use madang_storage::model::{Commit, GuildId, Head, Room, RoomId, RoomKind, Row, RowKey, StreamId};
 
 use super::listener::Listener;
 use super::{Attached, Audience, FrameKey, Hub, Signal, Standing};
@@ -32,9 +32,18 @@ struct Changed {
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    guild: GuildId,
+    audience: Watchers,
     /// The newest `rev` that was told.
     told: u64,
+}
+
+/// Who is told of a room without having it open.
+#[derive(Debug, Clone, Copy)]
+enum Watchers {
+    /// Those who watch its guild.
+    Guild(GuildId),
+    /// Of a thread: those who have the room open whose message it hangs on.
+    Lookers(RoomId),
 }
 
 impl Heads {
@@ -80,12 +89,12 @@ impl Heads {
         known.get(&room).copied()
     }
 
-    fn remember(&self, room: RoomId, guild: GuildId, told: u64) {
+    fn remember(&self, room: RoomId, audience: Watchers, told: u64) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_KNOWN_ROOMS && !known.contains_key(&room) {
             known.clear();
         }
-        known.insert(room, Known { guild, told });
+        known.insert(room, Known { audience, told });
     }
 }
 
@@ -99,11 +108,19 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
     for (room, changed) in changed {
         let known = hub.inner.heads.known(room).filter(|_| !changed.meta);
         let told = match (known, changed.head) {
-            (Some(known), Some(head)) => Some((known.guild, head, None)),
+            (Some(known), Some(head)) => Some((known.audience, head, None)),
             _ => read_room(&attached.store, room, &changed).await,
         };
-        let Some((guild, head, details)) = told else {
+        let Some((audience, head, details)) = told else {
             continue;
+        };
+        let guild = match audience {
+            Watchers::Guild(guild) => guild,
+            Watchers::Lookers(parent) => {
+                hub.inner.heads.remember(room, audience, head.rev);
+                hub.tell_lookers(parent, room, &Signal::Head { room, head });
+                continue;
+            }
         };
         let stream = StreamId::Room(room);
         // Whoever may hear of the room must be known before it is asked for each watcher.
@@ -112,7 +129,7 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
             tracing::warn!(%room, %error, "nobody knows who may hear of a room");
             continue;
         }
-        hub.inner.heads.remember(room, guild, head.rev);
+        hub.inner.heads.remember(room, audience, head.rev);
         let is_restricted = attached.audience.is_restricted(stream);
         let signal = match details {
             None => Signal::Head { room, head },
@@ -146,16 +163,19 @@ struct Told {
     is_restricted: bool,
 }
 
-/// A room's guild, where it stands, and what it is, where that is to be told.
+/// Who is told of a room, where it stands, and what it is, where that is to be told.
 async fn read_room(
     store: &Store,
     room: RoomId,
     changed: &Changed,
-) -> Option<(GuildId, Head, Option<Box<Room>>)> {
+) -> Option<(Watchers, Head, Option<Box<Room>>)> {
     match try_read_room(store, room).await {
         Ok(Some((row, head))) => {
             let guild = row.kind.guild()?;
-            Some((guild, head, changed.meta.then(|| Box::new(row))))
+            if let RoomKind::Thread { parent, .. } = row.kind {
+                return Some((Watchers::Lookers(parent), head, None));
+            }
+            Some((Watchers::Guild(guild), head, changed.meta.then(|| Box::new(row))))
         }
         Ok(None) => None,
         Err(error) => {

@@ -1,6 +1,6 @@
 //! One connection as the hub sees it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -46,7 +46,16 @@ pub struct Listener {
     /// Which frames it wants.
     pub(super) key: FrameKey,
     pub(super) outlet: Arc<dyn Outlet>,
-    open: Mutex<Vec<RoomId>>,
+    rooms: Mutex<Rooms>,
+}
+
+/// The rooms whose events a connection gets whole.
+#[derive(Default)]
+struct Rooms {
+    /// Those that it has opened.
+    open: Vec<RoomId>,
+    /// Those that it hears because its user is in them.
+    following: Vec<RoomId>,
 }
 
 impl Listener {
@@ -63,8 +72,18 @@ impl Listener {
             session,
             key,
             outlet,
-            open: Mutex::default(),
+            rooms: Mutex::default(),
         }
+    }
+
+    /// Tells this node's connections apart.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whose connection it is.
+    pub fn user(&self) -> UserId {
+        self.user
     }
 
     pub(super) fn send(&self, frame: &Bytes) {
@@ -73,32 +92,46 @@ impl Listener {
 
     /// Notes an open room; `false` when there are too many. Opening one twice is opening it once.
     pub(super) fn note_open(&self, room: RoomId) -> bool {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.contains(&room) {
+        let mut rooms = self.rooms();
+        if rooms.open.contains(&room) {
             return true;
         }
-        if open.len() >= MAX_OPEN_ROOMS {
+        if rooms.open.len() >= MAX_OPEN_ROOMS {
             return false;
         }
-        open.push(room);
+        rooms.open.push(room);
         true
     }
 
+    /// Notes a room that the user is in; `false` when it was noted before.
+    pub(super) fn note_following(&self, room: RoomId) -> bool {
+        let mut rooms = self.rooms();
+        if rooms.following.contains(&room) {
+            return false;
+        }
+        rooms.following.push(room);
+        true
+    }
+
+    /// Notes that nothing of the room is heard any more.
     pub(super) fn note_closed(&self, room: RoomId) {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|open| *open != room);
+        let mut rooms = self.rooms();
+        rooms.open.retain(|open| *open != room);
+        rooms.following.retain(|following| *following != room);
     }
 
+    /// Whether the connection has opened the room.
     pub(super) fn has_open(&self, room: RoomId) -> bool {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&room)
+        self.rooms().open.contains(&room)
     }
 
-    pub(super) fn open_rooms(&self) -> Vec<RoomId> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// All rooms whose events it gets whole.
+    pub(super) fn heard_rooms(&self) -> Vec<RoomId> {
+        let rooms = self.rooms();
+        rooms.open.iter().chain(&rooms.following).copied().collect()
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Rooms> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

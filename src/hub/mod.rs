@@ -4,6 +4,7 @@
 //! says who may hear what ([`Audience`]). It is told of every commit, and reads from the store whatever it was not told.
 
 mod audience;
+mod conversation;
 mod frames;
 mod heads;
 mod lane;
@@ -26,7 +27,7 @@ pub use frames::{Encoder, FrameKey};
 use heads::Heads;
 use lane::{Delivery, Joined, Lane};
 pub use listener::{CloseReason, Listener, MAX_OPEN_ROOMS, Outlet};
-pub use signal::Signal;
+pub use signal::{Seen, Signal, Words};
 
 /// Resuming answers at most so many events of one stream; above it a reset is told.
 pub const MAX_MISSED_PER_STREAM: u64 = 200;
@@ -137,6 +138,7 @@ impl Hub {
             self.inner.heads.note(room, commit);
         }
         self.follow_membership(commit);
+        self.follow_conversation(commit);
     }
 
     /// Notes that a stream is at `rev`, which nobody may have told: what is missing is read from the store.
@@ -198,7 +200,7 @@ impl Hub {
 
     /// Forgets a connection.
     pub fn leave(&self, listener: &Arc<Listener>) {
-        for room in listener.open_rooms() {
+        for room in listener.heard_rooms() {
             self.close_room(listener, room);
         }
         let watched: Vec<GuildId> = {
@@ -305,7 +307,8 @@ impl Hub {
         watched
     }
 
-    fn connections_of(&self, user: UserId) -> Vec<Arc<Listener>> {
+    /// The connections of a user on this node.
+    pub fn connections_of(&self, user: UserId) -> Vec<Arc<Listener>> {
         self.people().users.get(&user).cloned().unwrap_or_default()
     }
 

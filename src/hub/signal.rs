@@ -1,11 +1,15 @@
 //! Signals: told to whoever is there, never stored, never numbered, may be lost.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use madang_storage::model::{GuildId, Head, Room, RoomId, SessionId, StreamId, UserId};
+use madang_storage::model::{GuildId, Head, Room, RoomId, SessionId, StreamId, Timestamp, UserId};
 
 use super::{CloseReason, FrameKey, Hub, Listener};
+
+/// So many are told without letting others have their turn.
+const RECEIVERS_AT_ONCE: usize = 256;
 
 /// What can be signalled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,12 +80,55 @@ pub enum Signal {
         n: u64,
         /// What is left.
         unread: u64,
+        /// Whether it was moved back on purpose.
+        is_back: bool,
+    },
+    /// Who is there.
+    Presence {
+        /// At most 100 people.
+        users: Vec<Seen>,
+    },
+    /// The receiver was switched on or off in a room, by hand.
+    Switched {
+        /// Where.
+        room: RoomId,
+        /// Whether it is on.
+        on: bool,
+    },
+    /// Somebody says something else of itself.
+    Profile {
+        /// Who.
+        user: UserId,
+        /// The profile's version.
+        version: u64,
     },
     /// The server is about to close.
     Draining {
         /// When to come back.
         retry_ms: u64,
     },
+}
+
+/// How somebody is seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Who.
+    pub user: UserId,
+    /// As the protocol calls it.
+    pub status: &'static str,
+    /// A few words.
+    pub custom: Option<Words>,
+}
+
+/// A few words that somebody is seen with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// The words.
+    pub text: String,
+    /// The emoji before them.
+    pub emoji: Option<String>,
+    /// When they are not meant any more.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Hub {
@@ -93,6 +140,18 @@ impl Hub {
         let receivers = lane.receivers();
         self.signal(
             receivers.iter().filter(|receiver| receiver.user != except),
+            signal,
+        );
+    }
+
+    /// Signals something of a thread to everybody who has open what it hangs in, and not the thread itself.
+    pub(super) fn tell_lookers(&self, parent: RoomId, thread: RoomId, signal: &Signal) {
+        let Some(lane) = self.lane(StreamId::Room(parent)) else {
+            return;
+        };
+        let receivers = lane.receivers();
+        self.signal(
+            receivers.iter().filter(|receiver| !receiver.has_open(thread)),
             signal,
         );
     }
@@ -111,6 +170,23 @@ impl Hub {
         listener.send(&self.inner.encoder.signal(listener.key, signal));
     }
 
+    /// Signals to these connections, wherever they are registered.
+    pub fn signal_all(&self, listeners: &[Arc<Listener>], signal: &Signal) {
+        self.signal(listeners.iter(), signal);
+    }
+
+    /// The connections that watch a guild, unless there are more than `most`.
+    pub fn few_watchers(&self, guild: GuildId, most: usize) -> Option<Arc<Vec<Arc<Listener>>>> {
+        let watchers = self.people().guilds.get(&guild).cloned()?;
+        Some(watchers).filter(|watchers| watchers.len() <= most)
+    }
+
+    /// The connections that have a room open, unless there are more than `most`.
+    pub fn few_lookers(&self, room: RoomId, most: usize) -> Option<Vec<Arc<Listener>>> {
+        let receivers = self.lane(StreamId::Room(room))?.receivers();
+        Some(receivers.to_vec()).filter(|receivers| receivers.len() <= most)
+    }
+
     /// Closes all connections of a session that has ended.
     pub fn close_session(&self, session: SessionId) {
         let people = self.people();
@@ -122,6 +198,35 @@ impl Hub {
         {
             connection.outlet.close(CloseReason::SessionEnded);
         }
+    }
+
+    /// Closes all connections of a user but those of these sessions.
+    pub fn close_sessions_of(&self, user: UserId, kept: &[SessionId]) {
+        for connection in self.connections_of(user) {
+            if !kept.contains(&connection.session) {
+                connection.outlet.close(CloseReason::SessionEnded);
+            }
+        }
+    }
+
+    /// Signals to everybody who watches one of these guilds and to the user's own connections, but not to those of one
+    /// session; to each connection once. Returns before it is done.
+    pub fn signal_watchers(&self, guilds: &[GuildId], user: UserId, except: SessionId, signal: Signal) {
+        let mut told: HashSet<u64> = HashSet::new();
+        let mut receivers = self.connections_of(user);
+        {
+            let people = self.people();
+            let watchers = guilds.iter().filter_map(|guild| people.guilds.get(guild));
+            receivers.extend(watchers.flat_map(|watchers| watchers.iter().cloned()));
+        }
+        receivers.retain(|receiver| receiver.session != except && told.insert(receiver.number));
+        let hub = self.clone();
+        self.inner.runtime.spawn(async move {
+            for some in receivers.chunks(RECEIVERS_AT_ONCE) {
+                hub.signal(some.iter(), &signal);
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     /// Tells everybody who watches a guild, or those of them for whom it is true, that too much changed there.

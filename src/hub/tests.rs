@@ -155,6 +155,10 @@ impl Audience for Gate {
         self.banned.lock().unwrap().is_some()
     }
 
+    async fn conversation(&self, _: RoomId) -> madang_storage::Result<Option<Vec<UserId>>> {
+        Ok(None)
+    }
+
     fn guild_of(&self, _stream: StreamId) -> Option<GuildId> {
         Some(GuildId::from_u128(1))
     }

@@ -1,7 +1,7 @@
 //! Channels of a guild.
 
 use super::describe::{Method, Operation, Scope, of_noun};
-use super::input::{flag, id, number, page, text};
+use super::input::{flag, id, idempotency_key, number, page, text};
 use super::{Answer, Call};
 use crate::chat::view::ChannelView;
 use crate::chat::{Channels, Result, RoomChanges};
@@ -19,6 +19,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 .scope(Scope::Manage)
                 .takes(text("name", "up to 64 characters"))
                 .takes(text("topic", "up to 250 characters").optional())
+                .takes(idempotency_key())
                 .makes::<ChannelView>(),
             Operation::new(Method::Patch, "change_room", "/rooms/{room}", change)
                 .about("Changes a channel; what is left out stays.")
@@ -52,10 +53,11 @@ async fn channels(mut call: Call) -> Result<Answer> {
 
 async fn create(mut call: Call) -> Result<Answer> {
     let guild = call.id("guild")?;
+    let once = call.once()?;
     let (name, topic) = (call.text("name")?, call.optional_text("topic")?);
     let created = call
         .chat
-        .create_channel(&call.identity, guild, &name, topic.as_deref());
+        .create_channel(&call.identity, &once, guild, &name, topic.as_deref());
     Ok(Answer::of(created.await?))
 }
 

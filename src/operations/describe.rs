@@ -2,9 +2,9 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::input::{Input, Place};
+use super::input::{IDEMPOTENCY_KEY, Input, Place};
 use super::{Answer, Call, Running};
-use crate::chat::Result;
+use crate::chat::{Result, Scopes};
 
 /// How a REST request is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +34,18 @@ pub enum Scope {
     Account,
     /// Running the instance.
     Admin,
+}
+
+impl From<Scope> for Scopes {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Read => Self::READ,
+            Scope::Write => Self::WRITE,
+            Scope::Manage => Self::MANAGE,
+            Scope::Account => Self::ACCOUNT,
+            Scope::Admin => Self::ADMIN,
+        }
+    }
 }
 
 /// One thing that can be asked for.
@@ -154,6 +166,8 @@ impl Operation {
     pub fn place(&self, input: &Input) -> Place {
         if self.path_parts().any(|part| part == input.name) {
             Place::Path
+        } else if input.name == IDEMPOTENCY_KEY {
+            Place::Header
         } else if matches!(self.method, Method::Get | Method::Delete) {
             Place::Query
         } else {
@@ -179,7 +193,8 @@ pub(super) fn of_noun(noun: &'static str, operations: impl IntoIterator<Item = O
     operations.into_iter().map(named).collect()
 }
 
-fn parts(path: &'static str) -> impl Iterator<Item = &'static str> {
+/// The names of the variable parts of a path.
+pub(super) fn parts(path: &'static str) -> impl Iterator<Item = &'static str> {
     path.split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }

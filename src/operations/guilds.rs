@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::describe::{Method, Operation, Scope, of_noun};
-use super::input::{flag, id, text};
+use super::input::{flag, id, idempotency_key, text};
 use super::{Answer, Call};
 use crate::chat::view::GuildView;
 use crate::chat::{GuildChanges, Result};
@@ -19,6 +19,7 @@ pub(super) fn operations() -> Vec<Operation> {
             Operation::new(Method::Post, "create_guild", "/guilds", create)
                 .about("Makes a guild with a first channel. Whoever asks owns it.")
                 .takes(text("name", "up to 64 characters"))
+                .takes(idempotency_key())
                 .makes::<GuildView>(),
             Operation::new(Method::Patch, "change_guild", "/guilds/{guild}", change)
                 .about("Changes what a guild says of itself; what is left out stays.")
@@ -58,7 +59,10 @@ async fn guilds(call: Call) -> Result<Answer> {
 
 async fn create(mut call: Call) -> Result<Answer> {
     let name = call.text("name")?;
-    Ok(Answer::of(call.chat.create_guild(&call.identity, &name).await?))
+    let once = call.once()?;
+    Ok(Answer::of(
+        call.chat.create_guild(&call.identity, &once, &name).await?,
+    ))
 }
 
 async fn change(mut call: Call) -> Result<Answer> {

@@ -51,6 +51,17 @@ pub enum Place {
     Query,
     /// In the body, which is a JSON map.
     Body,
+    /// In the header `Idempotency-Key`.
+    Header,
+}
+
+/// The field that stands in a header of its own, as in other APIs.
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotency_key";
+
+/// What everything takes that makes something new.
+pub(super) const fn idempotency_key() -> Input {
+    let about = "what the client calls this request: sent again with the same key it makes nothing twice";
+    text(IDEMPOTENCY_KEY, about).optional()
 }
 
 pub(super) const fn id(name: &'static str, about: &'static str) -> Input {
@@ -124,6 +135,8 @@ impl Input {
             "role" => id(name, "which role"),
             "category" => id(name, "which category"),
             "invite" => id(name, "which invite"),
+            "session" => id(name, "which login"),
+            "token" => id(name, "which token"),
             "seq" => number(name, "which message, by its number in the room"),
             "emoji" => text(name, "which emoji, as Unicode"),
             "code" => text(name, "the invite's code"),

@@ -48,6 +48,7 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MadeInvite")]
 struct Made {
     /// The link that lets people in.
     url: String,

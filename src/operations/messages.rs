@@ -1,4 +1,4 @@
-//! Messages of a room: history, posting, editing, deleting, reactions, the read marker, typing.
+//! Messages of a room: history, posting, editing, deleting, reactions, pins, typing.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::describe::{Method, Operation, of_noun};
-use super::input::{flag, id, number, page, text};
+use super::input::{Input, flag, id, number, page, text};
 use super::{Answer, Call};
-use crate::chat::view::{HeadView, MarkerView, MessageView, UserView};
-use crate::chat::{DEFAULT_PAGE, Error, History, Post, Posted, Result, list_limit};
+use crate::chat::view::{HeadView, MessageView, UserView};
+use crate::chat::{DEFAULT_PAGE, Error, History, Post, Posted, Result, Seen, list_limit};
 
 pub(super) fn operations() -> Vec<Operation> {
     of_noun(
@@ -28,15 +28,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 .about(
                     "Posts a message. Answers 200 for one that an earlier request with the nonce has posted.",
                 )
-                .takes(text("text", "Markdown source, up to 4,000 characters and 16 KiB"))
-                .takes(number("reply_to", "the message that it answers").optional())
-                .takes(
-                    id(
-                        "nonce",
-                        "a ULID of the client's own; with it a retry posts nothing twice",
-                    )
-                    .optional(),
-                )
+                .takes_all(about_a_post())
                 .makes::<Message<'static>>(),
             Operation::new(Method::Patch, "edit", "/rooms/{room}/messages/{seq}", edit)
                 .about("Replaces the text of one's own message.")
@@ -71,19 +63,38 @@ pub(super) fn operations() -> Vec<Operation> {
             .about("A page of those who reacted with an emoji, in the order of their ids.")
             .takes_all(page())
             .answers::<Reactors>(),
-            Operation::new(Method::Put, "mark", "/rooms/{room}/marker", mark)
-                .about("Moves one's own read marker forward.")
-                .takes(number("seq", "the newest message that was read"))
-                .answers::<Marked>(),
+            Operation::new(Method::Put, "pin", "/rooms/{room}/pins/{seq}", pin)
+                .about("Pins a message. A room has at most 50 pinned ones.")
+                .answers::<Message<'static>>(),
+            Operation::new(Method::Delete, "unpin", "/rooms/{room}/pins/{seq}", unpin)
+                .about("Pins a message no more.")
+                .answers::<Message<'static>>(),
+            Operation::new(Method::Get, "pins", "/rooms/{room}/pins", pins)
+                .about("The pinned messages of a room, ascending.")
+                .answers::<Pins<'static>>(),
             Operation::new(Method::Post, "typing", "/rooms/{room}/typing", typing)
                 .about("Tells those who look at the room that one types in it."),
         ],
     )
 }
 
+/// What every post takes.
+pub(super) fn about_a_post() -> [Input; 3] {
+    [
+        text("text", "Markdown source, up to 4,000 characters and 16 KiB"),
+        number("reply_to", "the message that it answers").optional(),
+        id(
+            "nonce",
+            "a ULID of the client's own; with it a retry posts nothing twice",
+        )
+        .optional(),
+    ]
+}
+
 /// A message as an answer has it.
 #[derive(Serialize, JsonSchema)]
-struct Message<'a> {
+#[schemars(rename = "MessageAnswer")]
+pub(super) struct Message<'a> {
     message: MessageView<'a>,
     /// Whether an earlier request with the same nonce posted it. Only in answers to `post`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +103,7 @@ struct Message<'a> {
 
 /// A page of messages as an answer has it.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "History")]
 struct Page<'a> {
     head: HeadView,
     messages: Vec<MessageView<'a>>,
@@ -120,15 +132,24 @@ struct ShownPage {
 
 impl Serialize for ShownPage {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let messages = self.page.messages.iter().map(|(record, mine)| MessageView {
-            mine: Some(mine.clone()),
-            ..MessageView::new(self.room, record)
-        });
         Page {
             head: self.page.head,
-            messages: messages.collect(),
+            messages: self
+                .page
+                .messages
+                .iter()
+                .map(|seen| view(self.room, seen))
+                .collect(),
         }
         .serialize(serializer)
+    }
+}
+
+fn view(room: RoomId, seen: &Seen) -> MessageView<'_> {
+    MessageView {
+        mine: Some(seen.mine.clone()),
+        thread: seen.thread.clone(),
+        ..MessageView::new(room, &seen.record)
     }
 }
 
@@ -139,10 +160,20 @@ struct Reactors {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Marked {
-    marker: MarkerView,
-    /// How many messages are unread; exact up to 99, 100 stands for more.
-    unread: u64,
+struct Pins<'a> {
+    messages: Vec<MessageView<'a>>,
+}
+
+struct ShownPins {
+    room: RoomId,
+    messages: Vec<Seen>,
+}
+
+impl Serialize for ShownPins {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let messages = self.messages.iter().map(|seen| view(self.room, seen)).collect();
+        Pins { messages }.serialize(serializer)
+    }
 }
 
 fn shown(room: RoomId, posted: Posted) -> Answer {
@@ -176,19 +207,29 @@ async fn history(mut call: Call) -> Result<Answer> {
 
 async fn post(mut call: Call) -> Result<Answer> {
     let room = call.id("room")?;
-    let post = Post {
+    let post = post_of(&mut call)?;
+    let posted = call.chat.post(&call.identity, room, post).await?;
+    Ok(just_posted(room, posted))
+}
+
+/// What a request wants to post.
+pub(super) fn post_of(call: &mut Call) -> Result<Post> {
+    Ok(Post {
         text: call.text("text")?,
         reply_to: call.optional_number("reply_to")?,
         nonce: call.optional_id("nonce")?,
-    };
-    let posted = call.chat.post(&call.identity, room, post).await?;
+    })
+}
+
+/// The answer to a post.
+pub(super) fn just_posted(room: RoomId, posted: Posted) -> Answer {
     let status = if posted.replayed { 200 } else { 201 };
     let shown = Shown {
         room,
         record: posted.record,
         replayed: Some(posted.replayed),
     };
-    Ok(Answer::of(shown).with_status(status))
+    Answer::of(shown).with_status(status)
 }
 
 async fn edit(mut call: Call) -> Result<Answer> {
@@ -232,13 +273,24 @@ async fn reactors(mut call: Call) -> Result<Answer> {
     }))
 }
 
-async fn mark(mut call: Call) -> Result<Answer> {
+async fn pin(call: Call) -> Result<Answer> {
+    set_pin(call, true).await
+}
+
+async fn unpin(call: Call) -> Result<Answer> {
+    set_pin(call, false).await
+}
+
+async fn set_pin(mut call: Call, on: bool) -> Result<Answer> {
     let (room, seq) = (call.id("room")?, call.number("seq")?);
-    let read = call.chat.mark(&call.identity, room, seq).await?;
-    Ok(Answer::of(Marked {
-        marker: read.marker,
-        unread: read.unread,
-    }))
+    let pinned = call.chat.pin(&call.identity, room, seq, on).await?;
+    Ok(shown(room, pinned))
+}
+
+async fn pins(mut call: Call) -> Result<Answer> {
+    let room = call.id("room")?;
+    let messages = call.chat.pins(&call.identity, room).await?;
+    Ok(Answer::of(ShownPins { room, messages }))
 }
 
 async fn typing(mut call: Call) -> Result<Answer> {

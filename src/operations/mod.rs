@@ -5,18 +5,26 @@
 //! one function of `chat`, and answers. A request is checked against the entry before the function sees it, so the
 //! description is what holds.
 
+mod accounts;
 mod answer;
 mod categories;
 mod channels;
 mod clearing;
+mod conversations;
 mod describe;
+mod doors;
 mod guilds;
 mod input;
+mod instance;
 mod invites;
 mod members;
 mod messages;
 mod people;
+mod presence;
+mod reads;
+mod relations;
 mod roles;
+mod threads;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -25,9 +33,10 @@ use std::sync::LazyLock;
 
 pub use answer::Answer;
 pub use describe::{Answers, Method, Operation, Scope};
+pub use doors::{Door, doors};
 pub use input::{Input, Kind, Place};
 
-use crate::chat::{Chat, Code, Error, Identity, Result};
+use crate::chat::{Chat, Code, Error, Identity, Once, Result};
 use crate::fields::Fields;
 
 /// All operations, by name.
@@ -39,14 +48,21 @@ struct Table {
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let operations: Vec<Operation> = [
         people::operations(),
+        relations::operations(),
+        accounts::operations(),
+        instance::operations(),
         guilds::operations(),
         members::operations(),
         roles::operations(),
         invites::operations(),
         categories::operations(),
         channels::operations(),
+        conversations::operations(),
         messages::operations(),
         clearing::operations(),
+        presence::operations(),
+        threads::operations(),
+        reads::operations(),
     ]
     .into_iter()
     .flatten()
@@ -81,9 +97,17 @@ pub struct Call {
 /// What a function's future is.
 type Running = Pin<Box<dyn Future<Output = Result<Answer>> + Send>>;
 
+/// A request that fits its operation.
+pub struct Checked {
+    operation: &'static Operation,
+    call: Call,
+}
+
 impl Operation {
-    /// Carries out a request: the one door for every transport.
-    pub async fn call(&self, mut call: Call) -> Result<Answer> {
+    /// Holds a request against the description: the first half of the one door for every transport.
+    pub fn check(&'static self, mut call: Call) -> Result<Checked> {
+        call.chat.count_request(&call.identity)?;
+        call.identity.require(self.scope.into())?;
         let mut checked = Vec::with_capacity(self.inputs.len());
         for input in &self.inputs {
             if let Some(value) = input.take(&mut call.fields)? {
@@ -91,7 +115,17 @@ impl Operation {
             }
         }
         std::mem::replace(&mut call.fields, Fields::from_iter(checked)).finish()?;
-        (self.run)(call).await
+        Ok(Checked {
+            operation: self,
+            call,
+        })
+    }
+}
+
+impl Checked {
+    /// Carries the request out.
+    pub async fn answer(self) -> Result<Answer> {
+        (self.operation.run)(self.call).await
     }
 }
 
@@ -100,6 +134,11 @@ impl Operation {
 impl Call {
     fn id<T: FromStr>(&mut self, name: &'static str) -> Result<T> {
         self.fields.id(name)
+    }
+
+    /// What the client calls the request.
+    fn once(&mut self) -> Result<Once> {
+        Once::called(self.optional_text(input::IDEMPOTENCY_KEY)?)
     }
 
     fn optional_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>> {
@@ -120,6 +159,10 @@ impl Call {
 
     fn optional_number(&mut self, name: &'static str) -> Result<Option<u64>> {
         self.fields.optional_number(name)
+    }
+
+    fn flag(&mut self, name: &'static str) -> Result<bool> {
+        self.fields.flag(name)
     }
 
     fn optional_flag(&mut self, name: &'static str) -> Result<Option<bool>> {

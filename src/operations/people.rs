@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::describe::{Method, Operation, of_noun};
-use super::input::ids;
+use super::input::{ids, number, text};
 use super::{Answer, Call};
 use crate::chat::view::UserView;
-use crate::chat::{MAX_USERS, Me, Result};
+use crate::chat::{MAX_USERS, Me, Profile, ProfileChanges, Result};
 
 pub(super) fn operations() -> Vec<Operation> {
     of_noun(
@@ -23,6 +23,15 @@ pub(super) fn operations() -> Vec<Operation> {
                 .about("Users by their ids. Each is answered once; those whom the asker does not know are left out.")
                 .takes(ids("ids", MAX_USERS, "whom"))
                 .answers::<Users>(),
+            Operation::new(Method::Get, "profile", "/users/{user}", profile)
+                .about("What somebody says of itself, for those who share a guild or a conversation with the person.")
+                .answers::<Profile>(),
+            Operation::new(Method::Patch, "change_profile", "/me", change_profile)
+                .about("Changes what the asking person says of itself; what is left out stays.")
+                .takes(text("display_name", "up to 64 characters; an empty one takes it back").optional())
+                .takes(text("bio", "up to 500 characters").optional())
+                .takes(number("colour", "24 bits of red, green and blue").or_null())
+                .answers::<Profile>(),
         ],
     )
 }
@@ -43,4 +52,19 @@ async fn users(mut call: Call) -> Result<Answer> {
     ids.retain(|id| seen.insert(*id));
     let users = call.chat.users(&call.identity, &ids).await?;
     Ok(Answer::of(Users { users }))
+}
+
+async fn profile(mut call: Call) -> Result<Answer> {
+    let user = call.id("user")?;
+    Ok(Answer::of(call.chat.profile(&call.identity, user).await?))
+}
+
+async fn change_profile(mut call: Call) -> Result<Answer> {
+    let changes = ProfileChanges {
+        display_name: call.optional_text("display_name")?,
+        bio: call.optional_text("bio")?,
+        colour: call.nullable_number("colour")?,
+    };
+    let changed = call.chat.change_profile(&call.identity, changes);
+    Ok(Answer::of(changed.await?))
 }

@@ -1,7 +1,7 @@
 //! Roles of a guild, and exceptions from them in its channels.
 
 use super::describe::{Method, Operation, Scope, of_noun};
-use super::input::{Input, flag, number, text, texts};
+use super::input::{Input, flag, idempotency_key, number, text, texts};
 use super::{Answer, Call};
 use crate::chat::view::RoleView;
 use crate::chat::{Exception, Result, RoleChanges, Roles};
@@ -21,6 +21,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 .scope(Scope::Manage)
                 .takes(text("name", "up to 64 characters"))
                 .takes_all(about_a_role())
+                .takes(idempotency_key())
                 .makes::<RoleView>(),
             Operation::new(Method::Patch, "change_role", "/guilds/{guild}/roles/{role}", change)
                 .about("Changes a role; what is left out stays.")
@@ -76,8 +77,9 @@ async fn roles(mut call: Call) -> Result<Answer> {
 
 async fn create(mut call: Call) -> Result<Answer> {
     let guild = call.id("guild")?;
+    let once = call.once()?;
     let changes = changes(&mut call)?;
-    let created = call.chat.create_role(&call.identity, guild, changes);
+    let created = call.chat.create_role(&call.identity, &once, guild, changes);
     Ok(Answer::of(created.await?))
 }
 

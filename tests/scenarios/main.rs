@@ -10,13 +10,22 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
+mod calls;
 mod channels;
+mod conversations;
 mod gateway;
+mod instance;
+mod keeper;
 mod operation;
 mod people;
+mod presence;
+mod profiles;
 mod rest;
 mod running;
 mod sockets;
+mod tokens;
+mod walk;
 
 /// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
 macro_rules! scenarios {
@@ -37,6 +46,52 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    accounts {
+        another_password_ends_all_other_logins,
+        logins_are_listed_and_end_one_by_one_or_all,
+        a_login_that_ends_while_it_is_used_is_of_no_use_after,
+        accounts_are_closed_to_strangers,
+    }
+    instance {
+        who_may_sign_up_is_set_while_it_runs,
+        of_two_who_want_one_name_one_gets_it_and_floods_are_slowed,
+        whoever_is_deactivated_is_out_at_once_and_leaves_everything,
+        the_instance_has_an_administrator_whatever_they_do,
+    }
+    tokens {
+        a_token_does_what_its_scopes_say,
+        a_token_is_shown_once_and_ends_when_it_is_revoked,
+        a_token_runs_out_on_open_sockets_too,
+        bad_tokens_are_not_made,
+    }
+    profiles {
+        a_new_face_is_told_to_those_who_see_it,
+        what_people_say_of_themselves_has_limits,
+        people_follow_each_other,
+        nobody_finds_out_who_blocked_them,
+    }
+    keeper {
+        accounts_are_kept_from_the_command_line,
+        what_cannot_be_done_says_why,
+        a_crash_between_the_steps_of_a_sign_up_loses_nobody,
+    }
+    calls {
+        mentions_and_replies_reach_the_inbox,
+        many_are_called_only_by_those_who_may,
+        threads_hang_on_messages,
+        a_thread_is_as_private_as_its_room,
+        pins_are_few_and_told,
+        what_was_read_can_be_unread_again,
+        wishes_about_notifications_are_kept,
+    }
+    conversations {
+        a_dm_is_one_room_and_reaches_both_without_being_opened,
+        conversations_are_nobody_elses,
+        people_come_into_groups_and_go,
+        a_group_has_limits,
+        conversations_come_by_their_newest_message,
+        what_is_asked_for_twice_with_one_key_is_made_once,
+    }
     gateway {
         two_people_talk,
         a_crash_loses_nothing_and_resuming_tells_what_was_missed,
@@ -62,6 +117,17 @@ scenarios! {
         a_deleted_channel_is_gone_and_its_name_is_free,
         slow_rooms_and_announcements_hold_members_back,
     }
+    presence {
+        the_last_session_that_ends_makes_offline,
+        people_are_seen_as_they_chose,
+        what_was_chosen_outlives_a_crash,
+        the_last_room_outlives_a_restart,
+        after_a_start_whoever_asks_is_answered_and_nobody_else_is_told,
+        a_room_knows_who_looks_and_who_is_on,
+        strangers_learn_nothing,
+        dm_partners_hear_of_each_other_and_of_what_they_miss,
+        a_crowd_that_comes_and_goes_is_no_storm,
+    }
     channels {
         headings_and_channels_keep_their_order,
         a_name_is_one_channels,
@@ -72,6 +138,7 @@ scenarios! {
         a_log_whose_reader_left_costs_nothing,
         data_is_for_its_owner_only,
         a_full_disk_is_said_once_and_from_the_start,
+        an_account_that_asks_too_much_is_slowed_and_others_are_not,
     }
     rest {
         of_two_set_ups_one_wins,
@@ -100,5 +167,10 @@ scenarios! {
         what_a_closed_connection_asked_for_is_dropped,
         stopping_does_not_wait_for_sockets_that_stay_open,
         broken_close_frames_are_answered_as_such,
+    }
+    walk {
+        strangers_and_ended_sessions_are_let_in_nowhere,
+        who_was_sent_away_finds_nothing,
+        what_needs_a_right_is_refused_without_it,
     }
 }

@@ -154,3 +154,32 @@ pub(crate) fn a_full_disk_is_said_once_and_from_the_start(form: Form) {
     assert!(text.contains("the disk is nearly full, writes stop"), "{text}");
     assert!(text.matches("WARN").count() <= 1, "{text}");
 }
+
+pub(crate) fn an_account_that_asks_too_much_is_slowed_and_others_are_not(form: Form) {
+    let world = World::with(form, |command| {
+        command.env("MADANG_SERVER__REQUESTS_PER_ACCOUNT_PER_SECOND", "1");
+        command.env("MADANG_SERVER__REQUESTS_PER_ADDRESS_PER_SECOND", "10");
+    });
+    let ask = |token: &str| world.server.call("GET", "/api/v1/me", Some(token), None);
+    let refused = (0..30)
+        .map(|_| ask(&world.member))
+        .find(|(status, _)| *status != 200);
+    let (status, problem) = refused.expect("nobody may ask forever");
+    assert_eq!(
+        (status, &problem["code"]),
+        (429, &json!("rate_limited")),
+        "{problem}"
+    );
+    assert_eq!(ask(&world.owner).0, 200, "somebody else may");
+    // Over the gateway it is the same account.
+    let (mut client, _) = Client::sign_in(&world.server.address, &world.member, None);
+    let error = client.ask("me", json!({})).unwrap_err();
+    assert_eq!(error["code"], "rate_limited");
+    // A whole address is slowed, too, but not what stands outside of the API.
+    let refused = (0..200).map(|_| world.server.call("GET", "/api/v1/instance", None, None));
+    assert!(
+        refused.into_iter().any(|(status, _)| status == 429),
+        "an address may not ask forever"
+    );
+    assert!(world.server.text("/healthz").contains("ok"));
+}

@@ -8,7 +8,7 @@ use super::support::{Client, Form, PATIENCE, Server, World};
 use serde_json::{Value, json};
 
 /// The same request from several threads at once; answers the statuses, sorted.
-fn at_once(count: usize, request: impl Fn(usize) -> u16 + Send + Sync + 'static) -> Vec<u16> {
+pub(crate) fn at_once(count: usize, request: impl Fn(usize) -> u16 + Send + Sync + 'static) -> Vec<u16> {
     let request = Arc::new(request);
     let start = Arc::new(std::sync::Barrier::new(count));
     let threads: Vec<_> = (0..count)

@@ -108,7 +108,7 @@ pub(crate) fn invites_are_listed_and_taken_back(form: Form) {
         1
     );
 
-    // Taken back by those who may; for others it is as if it did not exist.
+    // Taken back by those who may; others do not learn whether it exists.
     let path = format!("{list}/{id}");
     let missing = world
         .server
@@ -117,7 +117,7 @@ pub(crate) fn invites_are_listed_and_taken_back(form: Form) {
         world.server.call("DELETE", &path, Some(&world.member), None),
         missing
     );
-    assert_eq!(missing.0, 404);
+    assert_eq!(missing.0, 403);
     owner_does(&world, "DELETE", &path, json!({}));
     assert_eq!(
         world.server.call("DELETE", &path, Some(&world.owner), None).0,

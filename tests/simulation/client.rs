@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use madang::chat::{Identity, Post};
+use madang::chat::{Identity, Post, Scopes};
 use madang::hub::{CloseReason, FrameKey, Hub, Listener, Outlet};
 use madang_storage::model::{Nonce, RoomId, SessionId, UserId};
 use tokio::sync::Notify;
@@ -82,6 +82,7 @@ impl Client {
             identity: Identity {
                 user,
                 session: SessionId::from_u128(1_000 + number),
+                scopes: Scopes::ALL,
             },
             room,
             heard: Mutex::default(),

@@ -2,12 +2,14 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use madang::app::delivery::{Delivery, Ear, follow};
 use madang::broker::memory::Bus;
-use madang::chat::{Chat, Places};
+use madang::chat::{Absent, Chat, Missed, Places, Presences};
 use madang::hub::{Encoder, FrameKey, Hub, Signal};
+use madang::presence::memory::Commons;
 use madang_storage::CommitSink;
 use madang_storage::model::{Commit, RoomId, StreamId};
 use madang_storage::sim::{Cluster, ClusterOptions, Faults, Random, Trace};
@@ -46,6 +48,13 @@ impl CommitSink for Switch {
             delivery.committed(commits);
         }
     }
+}
+
+/// Who misses a message is nobody's business here.
+struct Nobody;
+
+impl Absent for Nobody {
+    fn absent(&self, _: &Missed) {}
 }
 
 /// Frames that say which event of which stream they are, or where a stream was reset to.
@@ -162,7 +171,9 @@ impl Nodes {
         };
         let Delivery { places, hub, broker } = delivery.clone();
         let (store, env) = (self.cluster.store(node), self.cluster.env(node));
-        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone());
+        let presence = Commons::new(env.clone(), Duration::ZERO).join();
+        let presences = Presences::new(presence, Arc::new(Nobody), Duration::ZERO);
+        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone(), presences);
         hub.attach(store.clone(), Arc::new(chat.clone()));
         let ear = Ear {
             delivery: delivery.clone(),

@@ -83,7 +83,8 @@ impl Server {
 
     /// Kills without a warning, as a crash does.
     pub(crate) fn kill(mut self) {
-        self.process.kill().unwrap();
+        // It may have been stopped already.
+        self.process.kill().ok();
         self.process.wait().unwrap();
     }
 
@@ -231,6 +232,12 @@ impl World {
         self.crash_with(|_| {})
     }
 
+    /// Stops the server in order and starts it again at the same address.
+    pub(crate) fn restart_with(mut self, prepare: impl FnOnce(&mut Command)) -> Self {
+        assert!(self.server.stop());
+        self.crash_with(prepare)
+    }
+
     /// Crashes; `prepare` changes what it likes about the command of the next start.
     pub(crate) fn crash_with(self, prepare: impl FnOnce(&mut Command)) -> Self {
         let Self {
@@ -340,8 +347,22 @@ impl Client {
         }
     }
 
+    /// Reads on until the connection is closed; answers the close code.
+    pub(crate) fn read_until_closed(&mut self) -> u16 {
+        loop {
+            if let Err(code) = self.read() {
+                return code;
+            }
+        }
+    }
+
     /// Sends a request and waits for its answer; other frames are kept.
     pub(crate) fn ask(&mut self, op: &str, args: Value) -> Result<Value, Value> {
+        self.try_ask(op, args).expect("an answer")
+    }
+
+    /// Like `ask`; `Err` with the close code when the connection is closed instead.
+    pub(crate) fn try_ask(&mut self, op: &str, args: Value) -> Result<Result<Value, Value>, u16> {
         let id = self.next_id;
         self.next_id += 1;
         let request = json!({ "id": id, "op": op, "args": args });
@@ -351,13 +372,13 @@ impl Client {
         };
         self.socket.send(message).unwrap();
         loop {
-            let frame = self.read().expect("an answer");
+            let frame = self.read()?;
             if frame["id"] == id {
-                return if frame["error"].is_null() {
+                return Ok(if frame["error"].is_null() {
                     Ok(frame["ok"].clone())
                 } else {
                     Err(frame["error"].clone())
-                };
+                });
             }
             self.pushed.push_back(frame);
         }

@@ -8,6 +8,7 @@ mod guild;
 mod kept;
 mod rights;
 mod room;
+mod user;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -22,6 +23,7 @@ pub(crate) use guild::GuildCopy;
 use kept::{Copied, Kept};
 pub(crate) use rights::Rank;
 pub(crate) use room::RoomCopy;
+pub(crate) use user::UserCopy;
 
 use super::{Chat, Code, Error, Result};
 
@@ -29,6 +31,8 @@ use super::{Chat, Code, Error, Result};
 const MAX_GUILDS: usize = 10_000;
 /// How many rooms are kept in memory; above it as above.
 const MAX_ROOMS: usize = 50_000;
+/// How many users are kept in memory; above it as above. Only those who write to one another are looked at.
+const MAX_USERS: usize = 50_000;
 /// How often something that changes while it is looked at is looked at again.
 const MAX_LOOKS: usize = 8;
 /// How long what rests on having heard of everything is good after that was last known.
@@ -44,6 +48,7 @@ pub struct Places {
 struct Inner {
     guilds: Shelf<GuildId, GuildCopy>,
     rooms: Shelf<RoomId, RoomCopy>,
+    users: Shelf<UserId, UserCopy>,
 }
 
 /// Copies by what they are of.
@@ -88,7 +93,12 @@ impl Places {
                     kept.hear(commit);
                 }
             }
-            StreamId::User(_) | StreamId::Instance => {}
+            StreamId::User(user) => {
+                if let Some(kept) = self.inner.users.known(user) {
+                    kept.hear(commit);
+                }
+            }
+            StreamId::Instance => {}
         }
     }
 
@@ -105,7 +115,21 @@ impl Places {
                     kept.hear_of(rev);
                 }
             }
-            StreamId::User(_) | StreamId::Instance => {}
+            StreamId::User(user) => {
+                if let Some(kept) = self.inner.users.known(user) {
+                    kept.hear_of(rev);
+                }
+            }
+            StreamId::Instance => {}
+        }
+    }
+
+    /// Whether this node was told of the stream's event `rev`. Only of what it has looked at before it can be sure.
+    pub fn has_heard(&self, stream: StreamId, rev: u64) -> bool {
+        match stream {
+            StreamId::Room(room) => self.known_room(room, |copy| copy.rev() >= rev).unwrap_or(false),
+            StreamId::Guild(guild) => self.known_guild(guild, |copy| copy.rev() >= rev).unwrap_or(false),
+            StreamId::User(_) | StreamId::Instance => false,
         }
     }
 
@@ -161,6 +185,12 @@ impl Chat {
     pub(super) async fn look_at_room<R>(&self, id: RoomId, look: impl Fn(&RoomCopy) -> R) -> Result<R> {
         let shelf = &self.places().inner.rooms;
         self.look_at(shelf, id, StreamId::Room(id), MAX_ROOMS, look).await
+    }
+
+    /// Looks at a user as it is now. Asks the store only where this node cannot know.
+    pub(super) async fn look_at_user<R>(&self, id: UserId, look: impl Fn(&UserCopy) -> R) -> Result<R> {
+        let shelf = &self.places().inner.users;
+        self.look_at(shelf, id, StreamId::User(id), MAX_USERS, look).await
     }
 
     async fn look_at<K: Hash + Eq + Copy, T: Copied, R>(

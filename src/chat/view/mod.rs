@@ -1,11 +1,12 @@
 //! What people see: the shapes that every transport sends. Stored records are never sent as they are.
 
 mod places;
+mod presence;
 
 use std::borrow::Cow;
 
 use madang_storage::model::{
-    CategoryId, GuildId, Head, Mentions, MessageRecord, RoleId, Room, RoomId, SystemMessage, Timestamp,
+    CategoryId, GuildId, Head, Mentions, MessageRecord, RoleId, Room, RoomId, SystemMessage, Timestamp, User,
     UserId,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -15,6 +16,7 @@ pub use places::{
     CategoryView, ColourView, GuildDetails, MembershipView, OverrideView, PermissionsView, ProfileView,
     RoleView, RoomDetails,
 };
+pub use presence::{CustomView, PresenceView, RoomPresenceView};
 
 /// A moment, written as RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +24,16 @@ pub struct Time(pub Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Beyond what the calendar holds the last moment of it is shown: such a time was never made by a clock.
         let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
         let moment = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
-        serializer.collect_str(&format_args!("{moment:.3}"))
+        write!(f, "{moment:.3}")
     }
 }
 
@@ -45,6 +53,7 @@ impl JsonSchema for Time {
 
 /// Where a room or guild stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Head")]
 pub struct HeadView {
     /// The newest event.
     pub rev: u64,
@@ -66,6 +75,7 @@ impl From<Head> for HeadView {
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Message")]
 pub struct MessageView<'a> {
     /// In which room.
     pub room: RoomId,
@@ -101,6 +111,9 @@ pub struct MessageView<'a> {
     /// Whether a thread hangs on it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub has_thread: bool,
+    /// That thread. Only in answers of pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ThreadView>,
     /// The asking user's own reactions. Only in answers, never in events: their bytes are the same for everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mine: Option<Vec<String>>,
@@ -108,6 +121,7 @@ pub struct MessageView<'a> {
 
 /// When and by whom a message was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Deletion")]
 pub struct DeletionView {
     /// When.
     pub at: Time,
@@ -117,6 +131,7 @@ pub struct DeletionView {
 
 /// Whom a message calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Mentions")]
 pub struct MentionsView<'a> {
     /// Single people.
     pub users: &'a [UserId],
@@ -142,6 +157,7 @@ impl<'a> MentionsView<'a> {
 
 /// What the server itself tells by a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "System")]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SystemView<'a> {
     /// The author became a member.
@@ -173,6 +189,7 @@ impl<'a> From<&'a SystemMessage> for SystemView<'a> {
 
 /// One emoji on a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Reaction")]
 pub struct ReactionView<'a> {
     /// Which.
     pub emoji: &'a str,
@@ -209,6 +226,7 @@ impl<'a> MessageView<'a> {
             system: record.system.as_ref().map(SystemView::from),
             pinned_at: record.pinned_at.map(Time),
             has_thread: record.has_thread,
+            thread: None,
             mine: None,
         }
     }
@@ -216,15 +234,35 @@ impl<'a> MessageView<'a> {
 
 /// A user as others see one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "User")]
 pub struct UserView {
     /// Who.
     pub id: UserId,
     /// The unique name.
     pub name: String,
+    /// What the person wants to be called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// A colour for the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub colour: Option<ColourView>,
+}
+
+impl UserView {
+    /// A user as others see one.
+    pub fn new(id: UserId, user: User) -> Self {
+        Self {
+            id,
+            name: user.name,
+            display_name: user.display_name,
+            colour: user.colour.map(ColourView),
+        }
+    }
 }
 
 /// A member of a guild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Member")]
 pub struct MemberView {
     /// Who.
     pub user: UserView,
@@ -234,6 +272,7 @@ pub struct MemberView {
 
 /// How far somebody has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Marker")]
 pub struct MarkerView {
     /// The newest message that was read.
     pub seq: u64,
@@ -243,6 +282,7 @@ pub struct MarkerView {
 
 /// A channel with what its reader wants to know at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Channel")]
 pub struct ChannelView {
     /// The room.
     pub id: RoomId,
@@ -262,6 +302,8 @@ pub struct ChannelView {
     pub marker: MarkerView,
     /// How many messages the asking user has not read; exact up to 99, 100 stands for more.
     pub unread: u64,
+    /// How many of them call the user, counted alike.
+    pub mentions: u64,
     /// The heading that it stands under. One that the guild does not have stands for none.
     pub category: Option<CategoryId>,
     /// Its place there: lower ones come first.
@@ -283,6 +325,7 @@ impl ChannelView {
         is_private: bool,
         marker: MarkerView,
         unread: u64,
+        mentions: u64,
     ) -> Self {
         Self {
             id,
@@ -294,6 +337,7 @@ impl ChannelView {
             at: Time(head.at),
             marker,
             unread,
+            mentions,
             category: room.category,
             position: room.position,
             slow_mode_seconds: room.slow_mode_seconds,
@@ -303,8 +347,61 @@ impl ChannelView {
     }
 }
 
+/// A thread with what is told of it beside its messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Thread")]
+pub struct ThreadView {
+    /// The room.
+    pub id: RoomId,
+    /// The message that it hangs on.
+    pub parent_seq: u64,
+    /// When something happened in it last.
+    pub at: Time,
+    /// The newest event.
+    pub rev: u64,
+    /// The newest message.
+    pub seq: u64,
+    /// How many messages were ever posted.
+    pub n: u64,
+    /// For whoever follows it: how many messages are unread, as elsewhere. Not in pages of messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<u64>,
+}
+
+/// A DM or group with what its reader wants to know at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Conversation")]
+pub struct ConversationView {
+    /// The room.
+    pub id: RoomId,
+    /// `dm` or `group`.
+    pub kind: &'static str,
+    /// A group's name; may be empty.
+    pub name: String,
+    /// Who is in it, ascending.
+    pub users: Vec<UserId>,
+    /// Who owns a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<UserId>,
+    /// When something happened in it last.
+    pub at: Time,
+    /// The newest event.
+    pub rev: u64,
+    /// The newest message.
+    pub seq: u64,
+    /// How many messages were ever posted.
+    pub n: u64,
+    /// How far the asking user has read.
+    pub marker: MarkerView,
+    /// How many messages the asking user has not read; exact up to 99, 100 stands for more.
+    pub unread: u64,
+    /// How many of them call the user, counted alike.
+    pub mentions: u64,
+}
+
 /// A guild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Guild")]
 pub struct GuildView {
     /// Which.
     pub id: GuildId,

@@ -85,6 +85,7 @@ impl<'a> From<&'a Guild> for GuildDetails<'a> {
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Role")]
 pub struct RoleView {
     /// Which; the guild's own id for everybody's.
     pub id: RoleId,
@@ -123,6 +124,7 @@ impl RoleView {
 
 /// A heading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Category")]
 pub struct CategoryView {
     /// Which.
     pub id: CategoryId,
@@ -145,6 +147,7 @@ impl CategoryView {
 
 /// A membership without the person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Membership")]
 pub struct MembershipView<'a> {
     /// Who.
     pub user: UserId,
@@ -170,6 +173,7 @@ impl<'a> MembershipView<'a> {
 
 /// What a person says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Profile")]
 pub struct ProfileView<'a> {
     /// The unique name.
     pub name: &'a str,
@@ -194,6 +198,7 @@ impl<'a> From<&'a User> for ProfileView<'a> {
 
 /// An exception in a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Override")]
 pub struct OverrideView {
     /// For all who have this role,
     #[serde(skip_serializing_if = "Option::is_none")]

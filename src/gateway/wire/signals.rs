@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::SignalWire;
 use crate::chat;
-use crate::chat::view::{ChannelView, HeadView, MarkerView};
+use crate::chat::view::{ChannelView, HeadView, MarkerView, PresenceView};
 use crate::gateway::codec::Codec;
 use crate::hub::Signal;
 
@@ -49,10 +49,27 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         seq: u64,
         n: u64,
         unread: u64,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        back: bool,
+    }
+    #[derive(Serialize)]
+    struct Profile {
+        user: UserId,
+        version: u64,
     }
     #[derive(Serialize)]
     struct Draining {
         retry_ms: u64,
+    }
+
+    #[derive(Serialize)]
+    struct Presence {
+        users: Vec<PresenceView>,
+    }
+    #[derive(Serialize)]
+    struct Switched {
+        room: RoomId,
+        on: bool,
     }
 
     match signal {
@@ -102,12 +119,25 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         } => {
             let marker = MarkerView { seq: 0, n: 0 };
             let unread = head.n.min(chat::MAX_COUNTED);
-            let channel =
-                ChannelView::new(*room, details.as_ref().clone(), head, *is_private, marker, unread);
+            let channel = ChannelView::new(
+                *room,
+                details.as_ref().clone(),
+                head,
+                *is_private,
+                marker,
+                unread,
+                0,
+            );
             let guild = *guild;
             named(codec, "room", Room { guild, channel })
         }
-        Signal::Marker { room, seq, n, unread } => named(
+        Signal::Marker {
+            room,
+            seq,
+            n,
+            unread,
+            is_back,
+        } => named(
             codec,
             "marker",
             Marked {
@@ -115,6 +145,20 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 seq: *seq,
                 n: *n,
                 unread: *unread,
+                back: *is_back,
+            },
+        ),
+        Signal::Presence { users } => {
+            let users = users.iter().cloned().map(PresenceView::from).collect();
+            named(codec, "presence", Presence { users })
+        }
+        Signal::Switched { room, on } => named(codec, "switched", Switched { room: *room, on: *on }),
+        Signal::Profile { user, version } => named(
+            codec,
+            "profile",
+            Profile {
+                user: *user,
+                version: *version,
             },
         ),
         Signal::Draining { retry_ms } => named(codec, "draining", Draining { retry_ms: *retry_ms }),

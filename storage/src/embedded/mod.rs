@@ -132,6 +132,12 @@ pub fn open(folder: &Path, options: Options) -> Result<Embedded> {
     start(folder, engine, options)
 }
 
+/// [`open`] for data that is there: a folder without any is refused, and stays as it is.
+pub fn open_existing(folder: &Path, options: Options) -> Result<Embedded> {
+    drop(compact::open_folder(folder)?);
+    open(folder, options)
+}
+
 /// Makes empty data of a new epoch.
 fn create(folder: &Folder, kind: EngineKind, options: &Options) -> Result<()> {
     let new = folder.begin_new()?;

@@ -70,6 +70,12 @@ impl Permissions {
     /// No right.
     pub const NONE: Self = Self(0);
 
+    /// These rights and those.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Every right.
     pub const fn all() -> Self {
         let (mut all, mut place) = (0, 0);

@@ -320,6 +320,9 @@ pub struct User {
     /// A colour for the name, as 24 bits of red, green and blue.
     #[serde(default)]
     pub colour: Option<u32>,
+    /// How often this was changed. Unlike the stream's `rev` it says nothing of what else the person did.
+    #[serde(default)]
+    pub version: u64,
 }
 
 impl User {
@@ -331,6 +334,7 @@ impl User {
             display_name: None,
             bio: String::new(),
             colour: None,
+            version: 0,
         }
     }
 }

@@ -30,11 +30,23 @@ pub enum StateTable {
     Jobs = 18,
     /// What the audit tells that is no event: by guild, or nothing for the instance, the newest first.
     AuditNotes = 19,
+    /// The same logins, by user and login.
+    SessionsOf = 9,
+    /// Personal access tokens, by their hash.
+    AccessTokens = 10,
+    /// Which of them a user has, by user.
+    AccessTokensOf = 11,
+    /// When an account was last used, by user.
+    AccountUses = 12,
+    /// What people say of themselves, and from which rooms they have switched themselves off.
+    Presence = 20,
+    /// Of what people want to be told, by user and room or guild.
+    Notifications = 21,
 }
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -47,6 +59,12 @@ impl StateTable {
         Self::Arrivals,
         Self::Jobs,
         Self::AuditNotes,
+        Self::SessionsOf,
+        Self::AccessTokens,
+        Self::AccessTokensOf,
+        Self::AccountUses,
+        Self::Presence,
+        Self::Notifications,
     ];
 
     /// The stored number.
@@ -74,6 +92,12 @@ impl StateTable {
             Self::Arrivals => "arrivals",
             Self::Jobs => "jobs",
             Self::AuditNotes => "audit_notes",
+            Self::SessionsOf => "sessions_of",
+            Self::AccessTokens => "access_tokens",
+            Self::AccessTokensOf => "access_tokens_of",
+            Self::AccountUses => "account_uses",
+            Self::Presence => "presence",
+            Self::Notifications => "notifications",
         }
     }
 }

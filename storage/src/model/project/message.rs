@@ -38,7 +38,7 @@ pub(super) fn project(event: &Event, room: RoomId, rows: &Rows) -> Result<Vec<Ro
     Ok(changes)
 }
 
-/// A new message, the author's marker, and a row for each person that it calls.
+/// A new message, its author's marker, and a row for each person that it calls.
 fn posted(event: &Event, room: RoomId, seq: u64) -> Vec<RowChange> {
     let Fact::MessagePosted {
         author,
@@ -69,14 +69,15 @@ fn posted(event: &Event, room: RoomId, seq: u64) -> Vec<RowChange> {
         pinned_at: None,
         has_thread: false,
     };
-    let mut changes = vec![
-        put(RowKey::Message { room, seq }, Row::Message(record)),
-        RowChange::MoveMarker {
+    let mut changes = vec![put(RowKey::Message { room, seq }, Row::Message(record))];
+    // What the server tells in somebody's name does not mean that the person has read up to there.
+    if system.is_none() {
+        changes.push(RowChange::MoveMarker {
             user: author,
             room,
             to: Marker { seq, n },
-        },
-    ];
+        });
+    }
     changes.extend(calls(event, room, seq, mentions, *reply_to_author));
     changes
 }

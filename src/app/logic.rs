@@ -1,0 +1,81 @@
+//! The logic over the data in a folder: the server's, or that of a command while no server runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use madang_storage::embedded::{Embedded, Options};
+use madang_storage::{Env, Store};
+
+use super::AppError;
+use super::absent::Missing;
+use super::delivery::{Delivery, Ear};
+use crate::broker;
+use crate::broker::memory::Bus;
+use crate::chat::{Absent, Chat, Places, Presences};
+use crate::config;
+use crate::gateway::NativeEncoder;
+use crate::hub::Hub;
+use crate::presence::Presence;
+use crate::presence::memory::Commons;
+
+/// Data that is open, and what works on it.
+pub(super) struct Logic {
+    pub(super) embedded: Embedded,
+    pub(super) store: Store,
+    pub(super) delivery: Delivery,
+    pub(super) chat: Chat,
+    pub(super) presence: Presence,
+    pub(super) absent: Arc<Missing>,
+}
+
+impl Logic {
+    /// Opens data by `open`, and puts the logic over it. Must be called within a runtime.
+    pub(super) async fn open(
+        folder: PathBuf,
+        options: Options,
+        presence: &config::Presence,
+        open: fn(&Path, Options) -> madang_storage::Result<Embedded>,
+    ) -> Result<Self, AppError> {
+        let env = Env::system();
+        let delivery = Delivery {
+            places: Places::default(),
+            hub: Hub::new(Arc::new(NativeEncoder)),
+            broker: Bus::new().join(),
+        };
+        let options = Options {
+            env: env.clone(),
+            sink: Arc::new(delivery.clone()),
+            ..options
+        };
+        let opening = tokio::task::spawn_blocking(move || open(&folder, options)).await;
+        let embedded = opening.map_err(|error| madang_storage::Error::CannotOpen(error.to_string()))??;
+        let store = embedded.store();
+        let Delivery { places, hub, broker } = delivery.clone();
+        let quiet = Duration::from_secs(presence.quiet_seconds);
+        let presence = Commons::new(env.clone(), Duration::from_secs(presence.grace_seconds)).join();
+        let absent = Arc::new(Missing::default());
+        let presences = Presences::new(presence.clone(), Arc::clone(&absent) as Arc<dyn Absent>, quiet);
+        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone(), presences);
+        hub.attach(store.clone(), Arc::new(chat.clone()));
+        let ear = Ear {
+            delivery: delivery.clone(),
+            chat: chat.clone(),
+        };
+        let ear = Arc::new(ear);
+        broker
+            .start(Arc::clone(&ear) as Arc<dyn broker::Receiver>)
+            .await?;
+        presence.start(ear).await?;
+        chat.load_switches().await?;
+        chat.load_asked().await?;
+        Ok(Self {
+            embedded,
+            store,
+            delivery,
+            chat,
+            presence,
+            absent,
+        })
+    }
+}

@@ -1,0 +1,475 @@
+//! What calls people: mentions, replies, threads, pins, and what is left to read.
+
+use serde_json::{Value, json};
+
+use super::conversations::{does, id_of, newcomer, refused};
+use super::gateway::nonce;
+use super::support::{Client, Form, World};
+
+fn post(world: &World, token: &str, body: Value) -> Value {
+    let path = format!("/rooms/{}/messages", world.room);
+    does(world, token, "POST", &path, Some(body))["message"].clone()
+}
+
+fn channel(world: &World, token: &str) -> Value {
+    let list = does(
+        world,
+        token,
+        "GET",
+        &format!("/guilds/{}/channels", world.guild),
+        None,
+    );
+    let channels = list["channels"].as_array().unwrap();
+    let found = channels.iter().find(|channel| channel["id"] == json!(world.room));
+    found.unwrap().clone()
+}
+
+pub(crate) fn mentions_and_replies_reach_the_inbox(form: Form) {
+    let world = World::on(form);
+    let jiho = id_of(&world, &world.member);
+    let own = post(&world, &world.member, json!({ "text": "what about lunch?" }));
+    post(
+        &world,
+        &world.owner,
+        json!({ "text": format!("hello <@{jiho}>") }),
+    );
+    post(
+        &world,
+        &world.owner,
+        json!({ "text": "at noon", "reply_to": own["seq"] }),
+    );
+    post(
+        &world,
+        &world.owner,
+        json!({ "text": format!("`<@{jiho}>` is code") }),
+    );
+    let own_name = post(
+        &world,
+        &world.member,
+        json!({ "text": format!("I am <@{jiho}>") }),
+    );
+    assert!(
+        own_name["mentions"].is_null(),
+        "nobody calls themselves: {own_name}"
+    );
+    post(
+        &world,
+        &world.owner,
+        json!({ "text": format!("<@{jiho}> again") }),
+    );
+
+    let inbox = does(&world, &world.member, "GET", "/me/inbox", None);
+    let called: Vec<(&str, &str)> = inbox["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            (
+                entry["called"].as_str().unwrap(),
+                entry["message"]["text"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let texts = [format!("<@{jiho}> again"), format!("hello <@{jiho}>")];
+    assert_eq!(
+        called,
+        [
+            ("mention", &*texts[0]),
+            ("reply", "at noon"),
+            ("mention", &*texts[1])
+        ],
+        "the newest first"
+    );
+    // What the member has posted since says that everything before was read.
+    let read: Vec<bool> = inbox["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["is_read"].as_bool().unwrap())
+        .collect();
+    assert_eq!(read, [false, true, true]);
+    let view = channel(&world, &world.member);
+    assert_eq!((&view["unread"], &view["mentions"]), (&json!(1), &json!(1)));
+
+    // Page by page, after a crash.
+    let world = world.crash();
+    let first = does(&world, &world.member, "GET", "/me/inbox?limit=2", None);
+    let next = first["next"].as_str().unwrap();
+    let second = does(
+        &world,
+        &world.member,
+        "GET",
+        &format!("/me/inbox?limit=2&after={next}"),
+        None,
+    );
+    assert_eq!(second["entries"].as_array().unwrap().len(), 1);
+    assert_eq!(second["next"], Value::Null);
+    for bad in ["after=x", "limit=0", "limit=101", "limit=x"] {
+        let answer = refused(&world, &world.member, "GET", &format!("/me/inbox?{bad}"), None);
+        assert_eq!(answer, (400, "invalid_field".to_owned()), "{bad}");
+    }
+    // A deleted message calls nobody.
+    let delete = format!("/rooms/{}/messages/2", world.room);
+    does(&world, &world.owner, "DELETE", &delete, None);
+    let inbox = does(&world, &world.member, "GET", "/me/inbox", None);
+    assert_eq!(inbox["entries"].as_array().unwrap().len(), 2);
+}
+
+pub(crate) fn many_are_called_only_by_those_who_may(form: Form) {
+    let world = World::on(form);
+    let sora = newcomer(&world, "sora");
+    let quiet = post(&world, &world.member, json!({ "text": "@everyone look" }));
+    assert!(
+        quiet["mentions"].is_null(),
+        "members call nobody all at once: {quiet}"
+    );
+    let loud = post(&world, &world.owner, json!({ "text": "@everyone look" }));
+    assert_eq!(loud["mentions"]["everyone"], true);
+    assert_eq!(channel(&world, &sora)["mentions"], 1);
+
+    // A role calls those who have it, once it may be called.
+    let roles = format!("/guilds/{}/roles", world.guild);
+    let role = does(
+        &world,
+        &world.owner,
+        "POST",
+        &roles,
+        Some(json!({ "name": "cooks" })),
+    );
+    let id = role["id"].as_str().unwrap();
+    let set = format!("/guilds/{}/members/{}/roles", world.guild, id_of(&world, &sora));
+    does(&world, &world.owner, "PUT", &set, Some(json!({ "roles": [id] })));
+    let text = format!("<@&{id}> what is for lunch?");
+    let silent = post(&world, &world.member, json!({ "text": text }));
+    assert!(silent["mentions"].is_null(), "{silent}");
+    let open = json!({ "is_mentionable": true });
+    does(
+        &world,
+        &world.owner,
+        "PATCH",
+        &format!("{roles}/{id}"),
+        Some(open),
+    );
+    let heard = post(&world, &world.member, json!({ "text": text }));
+    assert_eq!(heard["mentions"]["roles"], json!([id]));
+    assert_eq!(channel(&world, &sora)["mentions"], 2);
+    assert_eq!(
+        channel(&world, &world.owner)["mentions"],
+        0,
+        "who does not have the role is not called"
+    );
+    does(
+        &world,
+        &sora,
+        "PUT",
+        &format!("/rooms/{}/marker", world.room),
+        Some(json!({ "seq": heard["seq"] })),
+    );
+    assert_eq!(channel(&world, &sora)["mentions"], 0);
+
+    let many: String = (0..51)
+        .map(|number| format!("<@01ARZ3NDEKTSV4RRFFQ69G5{number:03}>"))
+        .collect();
+    let path = format!("/rooms/{}/messages", world.room);
+    let answer = refused(&world, &world.owner, "POST", &path, Some(json!({ "text": many })));
+    assert_eq!(answer, (409, "too_many".to_owned()));
+}
+
+pub(crate) fn threads_hang_on_messages(form: Form) {
+    let world = World::on(form);
+    let parent = post(&world, &world.owner, json!({ "text": "where to eat?" }));
+    let (mut looker, _) = Client::sign_in(&world.server.address, &world.owner, None);
+    looker.ask("open", json!({ "room": world.room })).unwrap();
+    let path = format!("/rooms/{}/messages/{}/thread", world.room, parent["seq"]);
+    let nonce = nonce();
+    let body = json!({ "text": "at the market", "nonce": nonce });
+    let first = does(&world, &world.member, "POST", &path, Some(body.clone()));
+    let thread = first["message"]["room"].as_str().unwrap().to_owned();
+    let again = does(&world, &world.member, "POST", &path, Some(body));
+    assert_eq!(
+        (&again["replayed"], &again["message"]["seq"]),
+        (&json!(true), &json!(1))
+    );
+    let started = looker.wait(|frame| frame["kind"] == "thread.started");
+    assert_eq!(started["data"]["has_thread"], true);
+    looker.wait(|frame| frame["signal"] == "head" && frame["data"]["room"] == json!(thread));
+
+    let page = does(
+        &world,
+        &world.owner,
+        "GET",
+        &format!("/rooms/{}/messages", world.room),
+        None,
+    );
+    assert_eq!(page["messages"][0]["thread"]["n"], 1);
+    assert_eq!(page["messages"][0]["thread"]["id"], json!(thread));
+    // Whoever posts in it follows it; others may.
+    does(
+        &world,
+        &world.owner,
+        "PUT",
+        &format!("/threads/{thread}/following"),
+        Some(json!({})),
+    );
+    let nested = format!("/rooms/{thread}/messages/1/thread");
+    let answer = refused(
+        &world,
+        &world.owner,
+        "POST",
+        &nested,
+        Some(json!({ "text": "x" })),
+    );
+    assert_eq!(answer, (403, "forbidden".to_owned()), "a thread has no threads");
+    let more = json!({ "text": "with friends" });
+    does(
+        &world,
+        &world.member,
+        "POST",
+        &format!("/rooms/{thread}/messages"),
+        Some(more),
+    );
+    let world = world.crash();
+    let view = does(&world, &world.owner, "GET", &format!("/threads/{thread}"), None);
+    assert_eq!((&view["unread"], &view["n"]), (&json!(1), &json!(2)));
+    does(
+        &world,
+        &world.owner,
+        "PUT",
+        &format!("/threads/{thread}/following"),
+        Some(json!({ "on": false })),
+    );
+    let list = does(
+        &world,
+        &world.owner,
+        "GET",
+        &format!("/rooms/{}/threads", world.room),
+        None,
+    );
+    assert_eq!(list["threads"][0]["unread"], Value::Null);
+
+    // The parent goes, the thread stays; no other one begins on it.
+    let delete = format!("/rooms/{}/messages/{}", world.room, parent["seq"]);
+    does(&world, &world.owner, "DELETE", &delete, None);
+    does(
+        &world,
+        &world.member,
+        "POST",
+        &format!("/rooms/{thread}/messages"),
+        Some(json!({ "text": "still here" })),
+    );
+    let other = post(&world, &world.owner, json!({ "text": "gone soon" }));
+    let gone = format!("/rooms/{}/messages/{}", world.room, other["seq"]);
+    does(&world, &world.owner, "DELETE", &gone, None);
+    let answer = refused(
+        &world,
+        &world.member,
+        "POST",
+        &format!("{gone}/thread"),
+        Some(json!({ "text": "x" })),
+    );
+    assert_eq!(answer, (410, "message_deleted".to_owned()));
+}
+
+pub(crate) fn a_thread_is_as_private_as_its_room(form: Form) {
+    let world = World::on(form);
+    let parent = post(&world, &world.owner, json!({ "text": "secret plans" }));
+    let path = format!("/rooms/{}/messages/{}/thread", world.room, parent["seq"]);
+    let first = does(
+        &world,
+        &world.member,
+        "POST",
+        &path,
+        Some(json!({ "text": "tell me" })),
+    );
+    let thread = first["message"]["room"].as_str().unwrap().to_owned();
+    let (mut member, _) = Client::sign_in(&world.server.address, &world.member, None);
+    member.ask("open", json!({ "room": thread })).unwrap();
+    // The channel becomes private: what hangs in it goes with it, on the open socket, too.
+    let everybody = format!("/rooms/{}/overrides/roles/{}", world.room, world.guild);
+    does(
+        &world,
+        &world.owner,
+        "PUT",
+        &everybody,
+        Some(json!({ "deny": ["view"] })),
+    );
+    does(
+        &world,
+        &world.owner,
+        "POST",
+        &path,
+        Some(json!({ "text": "not for members" })),
+    );
+    for _ in 0..2 {
+        member.ask("heartbeat", json!({})).unwrap();
+    }
+    assert!(!member.has_pushed(|frame| frame.to_string().contains("not for members")));
+    let missing = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    for path in ["/threads/ROOM", "/rooms/ROOM/messages"] {
+        let answer = |room: &str| {
+            let path = format!("/api/v1{}", path.replace("ROOM", room));
+            world.server.call("GET", &path, Some(&world.member), None)
+        };
+        assert_eq!(answer(&thread), answer(missing), "{path}");
+    }
+    let inbox = does(&world, &world.member, "GET", "/me/inbox", None);
+    assert_eq!(inbox["entries"], json!([]));
+}
+
+pub(crate) fn pins_are_few_and_told(form: Form) {
+    let world = World::on(form);
+    let first = post(&world, &world.member, json!({ "text": "the rules" }));
+    let pin = |seq: &Value| format!("/rooms/{}/pins/{seq}", world.room);
+    let (status, code) = refused(&world, &world.member, "PUT", &pin(&first["seq"]), Some(json!({})));
+    assert_eq!(
+        (status, &*code),
+        (403, "forbidden"),
+        "members pin nothing in channels"
+    );
+    let (mut member, _) = Client::sign_in(&world.server.address, &world.member, None);
+    member.ask("open", json!({ "room": world.room })).unwrap();
+    let before = channel(&world, &world.owner)["unread"].clone();
+    does(&world, &world.owner, "PUT", &pin(&first["seq"]), Some(json!({})));
+    let event = member.wait(|frame| frame["kind"] == "message.pinned");
+    assert!(event["data"]["pinned_at"].is_string());
+    let told = member.wait(|frame| frame["kind"] == "message.posted");
+    assert_eq!(
+        told["data"]["system"],
+        json!({ "kind": "pinned", "seq": first["seq"] })
+    );
+    assert_eq!(
+        channel(&world, &world.owner)["unread"],
+        before,
+        "what the server tells is not unread, nor read"
+    );
+    assert_eq!(channel(&world, &world.member)["unread"], 0);
+    // Again changes nothing, and what the server tells is not pinned.
+    does(&world, &world.owner, "PUT", &pin(&first["seq"]), Some(json!({})));
+    let answer = refused(
+        &world,
+        &world.owner,
+        "PUT",
+        &pin(&told["data"]["seq"]),
+        Some(json!({})),
+    );
+    assert_eq!(answer, (403, "forbidden".to_owned()));
+    for number in 2..=50 {
+        let message = post(&world, &world.owner, json!({ "text": format!("rule {number}") }));
+        does(
+            &world,
+            &world.owner,
+            "PUT",
+            &pin(&message["seq"]),
+            Some(json!({})),
+        );
+    }
+    let one_more = post(&world, &world.owner, json!({ "text": "rule 51" }));
+    let answer = refused(
+        &world,
+        &world.owner,
+        "PUT",
+        &pin(&one_more["seq"]),
+        Some(json!({})),
+    );
+    assert_eq!(answer, (409, "too_many".to_owned()));
+    // A deleted message is pinned no more.
+    let delete = format!("/rooms/{}/messages/{}", world.room, first["seq"]);
+    does(&world, &world.owner, "DELETE", &delete, None);
+    let world = world.crash();
+    let pins = does(
+        &world,
+        &world.member,
+        "GET",
+        &format!("/rooms/{}/pins", world.room),
+        None,
+    );
+    assert_eq!(pins["messages"].as_array().unwrap().len(), 49);
+}
+
+pub(crate) fn what_was_read_can_be_unread_again(form: Form) {
+    let world = World::on(form);
+    for number in 1..=5 {
+        post(
+            &world,
+            &world.owner,
+            json!({ "text": format!("message {number}") }),
+        );
+    }
+    let marker = format!("/rooms/{}/marker", world.room);
+    does(&world, &world.member, "PUT", &marker, Some(json!({ "seq": 5 })));
+    let (mut other, _) = Client::sign_in(&world.server.address, &world.member, None);
+    let (mut client, _) = Client::sign_in(&world.server.address, &world.member, None);
+    let read = client
+        .ask("mark_unread", json!({ "room": world.room, "seq": 3 }))
+        .unwrap();
+    assert_eq!((&read["marker"]["seq"], &read["unread"]), (&json!(2), &json!(3)));
+    // Both are of one session here, which knows what it did; a restart does not forget it.
+    other.ask("heartbeat", json!({})).unwrap();
+    let world = world.crash();
+    assert_eq!(channel(&world, &world.member)["unread"], 3);
+    let all = does(
+        &world,
+        &world.member,
+        "POST",
+        "/me/read",
+        Some(json!({ "guild": world.guild })),
+    );
+    assert_eq!(all["rooms"], 1);
+    assert_eq!(channel(&world, &world.member)["unread"], 0);
+    let all = does(&world, &world.member, "POST", "/me/read", Some(json!({})));
+    assert_eq!(all["rooms"], 0, "there is no conversation");
+    let path = format!("/rooms/{}/messages/99/unread", world.room);
+    assert_eq!(
+        refused(&world, &world.member, "PUT", &path, None),
+        (404, "not_found".to_owned())
+    );
+}
+
+pub(crate) fn wishes_about_notifications_are_kept(form: Form) {
+    let world = World::on(form);
+    let room = format!("/me/notifications/rooms/{}", world.room);
+    let guild = format!("/me/notifications/guilds/{}", world.guild);
+    does(
+        &world,
+        &world.member,
+        "PATCH",
+        &room,
+        Some(json!({ "level": "all" })),
+    );
+    does(
+        &world,
+        &world.member,
+        "PATCH",
+        &guild,
+        Some(json!({ "level": "nothing", "muted_seconds": 3600 })),
+    );
+    let world = world.crash();
+    let wishes = does(&world, &world.member, "GET", "/me/notifications", None);
+    let levels: Vec<&Value> = wishes["notifications"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|wish| &wish["level"])
+        .collect();
+    assert_eq!(levels, [&json!("nothing"), &json!("all")]);
+    assert!(wishes["notifications"][0]["muted_until"].is_string());
+    let others = does(&world, &world.owner, "GET", "/me/notifications", None);
+    assert_eq!(others["notifications"], json!([]));
+    does(
+        &world,
+        &world.member,
+        "PATCH",
+        &guild,
+        Some(json!({ "level": "default", "muted_seconds": 0 })),
+    );
+    let wishes = does(&world, &world.member, "GET", "/me/notifications", None);
+    assert_eq!(wishes["notifications"].as_array().unwrap().len(), 1);
+    for bad in [
+        json!({ "level": "loud" }),
+        json!({ "muted_seconds": 31_536_001 }),
+        json!({ "level": 1 }),
+    ] {
+        let answer = refused(&world, &world.member, "PATCH", &room, Some(bad.clone()));
+        assert_eq!(answer, (400, "invalid_field".to_owned()), "{bad}");
+    }
+}
