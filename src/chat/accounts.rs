@@ -19,6 +19,7 @@ use madang_storage::model::{
 use madang_storage::{StateRecord, Versioned, decode};
 use serde::{Deserialize, Serialize};
 
+use super::audit::details::audited;
 use super::names::{self, Name};
 use super::{Chat, Code, Error, Result};
 
@@ -266,10 +267,10 @@ impl Chat {
                 matches!(rows.get(&looked_at), Some(Row::Guild(guild)) if guild.deleted_at.is_none());
             !is_there || rows.contains(&member)
         };
-        let fact = Fact::MemberJoined { user };
+        let joined = audited(Fact::MemberJoined { user }, Default::default());
         self.check_not_banned(guild, user).await?;
         self.announce(guild).await?;
-        self.append_unless(StreamId::Guild(guild), Some(user), rows, fact, is_so)
+        self.append_unless(StreamId::Guild(guild), Some(user), rows, joined, is_so)
             .await?;
         self.inner.jobs.wake();
         Ok(())

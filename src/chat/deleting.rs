@@ -33,7 +33,10 @@ impl Chat {
             })
             .await?;
             chat.inner.jobs.wake();
-            Ok(())
+            // Its own audit goes with the guild.
+            let (target, details) = (Some(guild.as_u128()), [("name", name.clone())]);
+            chat.note(None, Some(user), "guild.deleted", target, &details)
+                .await
         })
         .await
     }

@@ -10,6 +10,7 @@ use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE, decode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::audit::details;
 use super::names::{self, Name};
 use super::once::same;
 use super::places::GuildCopy;
@@ -280,12 +281,10 @@ impl Chat {
             rows: Vec::new(),
         };
         let fact = Fact::channel_created(guild, name.shown.clone(), topic);
+        let details = details::of_room(None, &fact);
+        let draft = details::audited(fact, details);
         let decide = move |head: &Head, _: &Rows| {
-            if head.exists() {
-                Err(())
-            } else {
-                Ok(fact.clone().into())
-            }
+            if head.exists() { Err(()) } else { Ok(draft.clone()) }
         };
         match self.store().append(command, decide).await {
             Ok(_) | Err(AppendError::Refused(())) => Ok(()),

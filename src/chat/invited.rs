@@ -39,6 +39,12 @@ impl InviteId {
     }
 }
 
+impl InviteId {
+    pub(super) fn as_u128(self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+}
+
 impl fmt::Display for InviteId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Written like every other identifier.
@@ -181,6 +187,11 @@ impl Chat {
                 if let Some(slot) = invite.slot {
                     self.free_slot(guild, invite.inviter, slot, &key).await?;
                 }
+                let target = id.as_u128();
+                let details = [("inviter", invite.inviter.to_string())];
+                let actor = Some(identity.user);
+                self.note(Some(guild), actor, "invite.revoked", Some(target), &details)
+                    .await?;
                 return Ok(());
             }
         }

@@ -108,8 +108,18 @@ impl Chat {
                 uses: 0,
                 slot: Some(slot),
             };
+            let target = InviteId::of(&key).as_u128();
             chat.store().state_insert(key, &invite, Some(expires_at)).await?;
-            Ok(())
+            let uses = new.max_uses.map(|uses| ("max_uses", uses.to_string()));
+            let details: Vec<(&str, String)> = uses.into_iter().collect();
+            chat.note(
+                Some(guild.id),
+                Some(inviter),
+                "invite.created",
+                Some(target),
+                &details,
+            )
+            .await
         })
         .await?;
         Ok(MadeInvite {

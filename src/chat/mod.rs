@@ -68,6 +68,7 @@ use madang_storage::{Env, Store};
 
 pub use accounts::Visitor;
 pub use administrators::{AccountList, AccountView};
+pub use audit::{AuditFilter, AuditPage};
 pub use categories::{Categories, CategoryChanges, MAX_CATEGORIES};
 pub use clearing::MAX_DELETED;
 pub use conversations::{Conversations, MAX_GROUP_MEMBERS};

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod answer;
+mod audit;
 mod categories;
 mod channels;
 mod clearing;
@@ -60,6 +61,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         conversations::operations(),
         messages::operations(),
         clearing::operations(),
+        audit::operations(),
         presence::operations(),
         threads::operations(),
         reads::operations(),

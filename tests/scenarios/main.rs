@@ -160,6 +160,7 @@ scenarios! {
         moderators_delete_many_messages_at_once,
         a_ban_takes_back_what_was_written,
         a_deleted_guild_is_as_if_it_had_never_been,
+        the_audit_says_who_did_what_and_why,
     }
     sockets {
         silent_connections_lock_nobody_out,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use madang_storage::model::{Category, Fact, Guild, Member, OverrideTarget, Role, Room, Sealed};
+use madang_storage::model::{Category, Draft, Fact, Guild, Member, OverrideTarget, Role, Room, Sealed};
 
 use crate::chat::changes::Why;
 use crate::chat::places::GuildCopy;
@@ -12,6 +12,14 @@ pub(in crate::chat) const WAS_MEMBER: &str = "was_member";
 
 type Details = BTreeMap<String, String>;
 type Shown = Vec<(&'static str, String)>;
+
+/// A fact that the audit finds, with what there is to know of it.
+pub(in crate::chat) fn audited(fact: Fact, details: Details) -> Draft {
+    Draft {
+        fact,
+        sealed: Some(Why::default().sealed(details)),
+    }
+}
 
 /// What a fact changes about a guild.
 pub(in crate::chat) fn of_guild(copy: &GuildCopy, fact: &Fact) -> Details {
