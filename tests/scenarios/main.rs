@@ -11,6 +11,7 @@
 mod support;
 
 mod accounts;
+mod audit;
 mod calls;
 mod channels;
 mod conversations;
@@ -155,12 +156,14 @@ scenarios! {
         the_figures_tell_what_happened,
         guessing_passwords_is_slowed_and_the_owner_still_gets_in,
     }
+    audit {
+        the_audit_says_who_did_what_and_why,
+    }
     running {
         invites_are_listed_and_taken_back,
         moderators_delete_many_messages_at_once,
         a_ban_takes_back_what_was_written,
         a_deleted_guild_is_as_if_it_had_never_been,
-        the_audit_says_who_did_what_and_why,
     }
     sockets {
         silent_connections_lock_nobody_out,

@@ -351,7 +351,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let is_fit = text.len() <= 128 && text.len() % 2 == 0 && text.is_ascii();
+    let is_fit = text.len() <= 128 && text.len().is_multiple_of(2) && text.is_ascii();
     let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
     is_fit.then(|| (0..text.len()).step_by(2).map(byte).collect())?
 }
