@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use madang_storage::model::{
     Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, RoomKind, Row, RowKey, Rows,
-    StreamId,
+    StreamId, Timestamp,
 };
 use madang_storage::{Anchor, AppendError, Appended, Command, NonceUse};
 use sha2::{Digest, Sha256};
@@ -213,6 +213,36 @@ impl Chat {
             head: page.head.into(),
             messages: self.seen(identity, room, page.messages).await?,
         })
+    }
+
+    /// A page of messages around a moment.
+    pub async fn history_at(
+        &self,
+        identity: &Identity,
+        room: RoomId,
+        at: Timestamp,
+        limit: usize,
+    ) -> Result<History> {
+        self.room_access(identity, room).await?;
+        let seq = self.first_at(room, at).await?;
+        self.history(identity, room, Anchor::Around(seq), limit).await
+    }
+
+    /// The first message that is not older than a moment; the last one when all are. The times of a room never run
+    /// backwards, so halving finds it with few reads in the longest room.
+    async fn first_at(&self, room: RoomId, at: Timestamp) -> Result<u64> {
+        let head = self.store().head(StreamId::Room(room)).await?;
+        let (mut first, mut last) = (1, head.seq.max(1));
+        while first < last {
+            let middle = first + (last - first) / 2;
+            let record = self.store().message(room, middle).await?;
+            if record.is_some_and(|record| record.at < at) {
+                first = middle + 1;
+            } else {
+                last = middle;
+            }
+        }
+        Ok(first)
     }
 
     /// Messages of a room as somebody sees them.

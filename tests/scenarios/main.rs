@@ -25,6 +25,7 @@ mod profiles;
 mod rest;
 mod running;
 mod sockets;
+mod threads;
 mod tokens;
 mod walk;
 
@@ -79,11 +80,9 @@ scenarios! {
     calls {
         mentions_and_replies_reach_the_inbox,
         many_are_called_only_by_those_who_may,
-        threads_hang_on_messages,
-        a_thread_is_as_private_as_its_room,
-        pins_are_few_and_told,
         what_was_read_can_be_unread_again,
         wishes_about_notifications_are_kept,
+        a_page_is_found_by_its_date,
     }
     conversations {
         a_dm_is_one_room_and_reaches_both_without_being_opened,
@@ -171,6 +170,11 @@ scenarios! {
         what_a_closed_connection_asked_for_is_dropped,
         stopping_does_not_wait_for_sockets_that_stay_open,
         broken_close_frames_are_answered_as_such,
+    }
+    threads {
+        threads_hang_on_messages,
+        a_thread_is_as_private_as_its_room,
+        pins_are_few_and_told,
     }
     walk {
         strangers_and_ended_sessions_are_let_in_nowhere,

@@ -12,6 +12,7 @@ use madang_storage::model::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
+use super::Error;
 pub use places::{
     CategoryView, ColourView, GuildDetails, MembershipView, OverrideView, PermissionsView, ProfileView,
     RoleView, RoomDetails,
@@ -34,6 +35,21 @@ impl std::fmt::Display for Time {
         let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
         let moment = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
         write!(f, "{moment:.3}")
+    }
+}
+
+impl Time {
+    /// A moment as clients write it: RFC 3339 with any offset, not before 1970.
+    pub fn read(text: &str, field: &'static str) -> Result<Self, Error> {
+        let moment: Option<jiff::Timestamp> = text.parse().ok();
+        let millis = moment.and_then(|moment| u64::try_from(moment.as_millisecond()).ok());
+        let wrong = || {
+            Error::invalid(
+                field,
+                "expected a moment as in RFC 3339, for example 2030-01-31T09:30:00Z",
+            )
+        };
+        millis.map(Timestamp::from_millis).map(Self).ok_or_else(wrong)
     }
 }
 
