@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::access::RoomAccess;
+use super::audit::details;
+use super::changes::Why;
 use super::text;
 use super::view::{HeadView, ThreadView};
 use super::{Chat, Code, Error, Identity, Result};
@@ -173,6 +175,7 @@ impl Chat {
             identity.user,
             access.permissions.contains(Permissions::MANAGE_MESSAGES),
         );
+        let sealed = details::of_deletion(&access.room, &Why::default());
         let decide = move |_: &Head, rows: &Rows| {
             let record = present(rows, room, seq)?;
             if record.author != user && !may_moderate {
@@ -181,7 +184,11 @@ impl Chat {
                     "only its author or a moderator may delete a message",
                 ));
             }
-            Ok(Draft::from(Fact::MessageDeleted { seq, by: user }))
+            let moderates = record.author != user;
+            Ok(Draft {
+                fact: Fact::MessageDeleted { seq, by: user },
+                sealed: sealed.clone().filter(|_| moderates),
+            })
         };
         posted(self.store().append(command, decide).await)
     }

@@ -1,7 +1,7 @@
 //! Channels of a guild.
 
 use super::describe::{Method, Operation, Scope, of_noun};
-use super::input::{flag, idempotency_key, number, page, text};
+use super::input::{flag, id, idempotency_key, number, page, text};
 use super::{Answer, Call};
 use crate::chat::view::ChannelView;
 use crate::chat::{Channels, Result, RoomChanges};
@@ -24,6 +24,8 @@ pub(super) fn operations() -> Vec<Operation> {
             Operation::new(Method::Patch, "change_room", "/rooms/{room}", change)
                 .about("Changes a channel; what is left out stays.")
                 .scope(Scope::Manage)
+                .takes(text("name", "up to 64 characters").optional())
+                .takes(id("category", "the heading that it stands under").or_null())
                 .takes(text("topic", "up to 250 characters").optional())
                 .takes(number("position", "its place: lower ones come first").optional())
                 .takes(
@@ -62,6 +64,8 @@ async fn create(mut call: Call) -> Result<Answer> {
 async fn change(mut call: Call) -> Result<Answer> {
     let room = call.id("room")?;
     let changes = RoomChanges {
+        name: call.optional_text("name")?,
+        category: call.nullable_id("category")?,
         topic: call.optional_text("topic")?,
         position: call.optional_number("position")?,
         slow_mode_seconds: call.optional_number("slow_mode_seconds")?,

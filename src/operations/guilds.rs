@@ -27,7 +27,13 @@ pub(super) fn operations() -> Vec<Operation> {
                 .takes(text("name", "up to 64 characters").optional())
                 .takes(text("description", "up to 1,000 characters").optional())
                 .takes(flag("is_public", "whether everybody on the instance may join").optional())
+                .takes(id("welcome_room", "where the server tells who came and went").or_null())
                 .answers::<GuildView>(),
+            Operation::new(Method::Delete, "delete_guild", "/guilds/{guild}", delete)
+                .about("Deletes a guild with all that is in it. Only its owner can, by saying its name.")
+                .scope(Scope::Manage)
+                .takes(text("name", "the guild's name, to confirm"))
+                .takes(text("reason", "for the audit log").optional()),
             Operation::new(Method::Post, "join_guild", "/guilds/{guild}/join", join)
                 .about("Joins a public guild.")
                 .answers::<GuildView>(),
@@ -65,9 +71,17 @@ async fn change(mut call: Call) -> Result<Answer> {
         name: call.optional_text("name")?,
         description: call.optional_text("description")?,
         is_public: call.optional_flag("is_public")?,
+        welcome_room: call.nullable_id("welcome_room")?,
     };
     let changed = call.chat.change_guild_details(&call.identity, guild, changes);
     Ok(Answer::of(changed.await?))
+}
+
+async fn delete(mut call: Call) -> Result<Answer> {
+    let (guild, name) = (call.id("guild")?, call.text("name")?);
+    let reason = call.optional_text("reason")?;
+    let deleted = call.chat.delete_guild(&call.identity, guild, &name, reason);
+    deleted.await.map(|()| Answer::done())
 }
 
 async fn join(mut call: Call) -> Result<Answer> {

@@ -11,7 +11,9 @@
 mod support;
 
 mod accounts;
+mod audit;
 mod calls;
+mod channels;
 mod conversations;
 mod gateway;
 mod instance;
@@ -21,6 +23,7 @@ mod people;
 mod presence;
 mod profiles;
 mod rest;
+mod running;
 mod sockets;
 mod threads;
 mod tokens;
@@ -125,6 +128,11 @@ scenarios! {
         dm_partners_hear_of_each_other_and_of_what_they_miss,
         a_crowd_that_comes_and_goes_is_no_storm,
     }
+    channels {
+        headings_and_channels_keep_their_order,
+        a_name_is_one_channels,
+        who_comes_and_goes_is_told_once,
+    }
     operation {
         a_log_that_cannot_be_written_costs_nothing,
         a_log_whose_reader_left_costs_nothing,
@@ -146,6 +154,15 @@ scenarios! {
         slow_clients_are_cut_off_and_disturb_nobody,
         the_figures_tell_what_happened,
         guessing_passwords_is_slowed_and_the_owner_still_gets_in,
+    }
+    audit {
+        the_audit_says_who_did_what_and_why,
+    }
+    running {
+        invites_are_listed_and_taken_back,
+        moderators_delete_many_messages_at_once,
+        a_ban_takes_back_what_was_written,
+        a_deleted_guild_is_as_if_it_had_never_been,
     }
     sockets {
         silent_connections_lock_nobody_out,

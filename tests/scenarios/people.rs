@@ -6,7 +6,7 @@ use super::gateway::nonce;
 use super::support::{Client, Form, World};
 
 /// The id of whoever has this token.
-fn id_of(world: &World, token: &str) -> String {
+pub(crate) fn id_of(world: &World, token: &str) -> String {
     let (status, me) = world.server.call("GET", "/api/v1/me", Some(token), None);
     assert_eq!(status, 200, "{me}");
     me["user"]["id"].as_str().unwrap().to_owned()
@@ -21,7 +21,7 @@ fn invite(world: &World) -> String {
     invite["code"].as_str().unwrap().to_owned()
 }
 
-fn owner_does(world: &World, method: &str, path: &str, body: Value) {
+pub(crate) fn owner_does(world: &World, method: &str, path: &str, body: Value) {
     let (status, answer) = world.server.call(method, path, Some(&world.owner), Some(body));
     assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
 }
@@ -323,8 +323,9 @@ pub(crate) fn many_guilds_live_side_by_side(form: Form) {
         world.server.call("PATCH", &path, Some(&world.member), open).0,
         200
     );
-    let event = member.wait(|frame| frame["kind"] == "guild.changed");
-    assert_eq!(event["data"]["guild"]["name"], "세번째");
+    let event =
+        member.wait(|frame| frame["kind"] == "guild.changed" && frame["data"]["guild"]["name"] == "세번째");
+    assert_eq!(event["data"]["guild"]["is_public"], true);
     let (status, joined) = world
         .server
         .call("POST", &join, Some(&world.owner), Some(json!({})));

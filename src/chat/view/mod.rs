@@ -6,7 +6,8 @@ mod presence;
 use std::borrow::Cow;
 
 use madang_storage::model::{
-    GuildId, Head, Mentions, MessageRecord, RoleId, RoomId, SystemMessage, Timestamp, User, UserId,
+    CategoryId, GuildId, Head, Mentions, MessageRecord, RoleId, Room, RoomId, SystemMessage, Timestamp, User,
+    UserId,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
@@ -311,12 +312,55 @@ pub struct ChannelView {
     pub seq: u64,
     /// How many messages were ever posted.
     pub n: u64,
+    /// When the newest event was.
+    pub at: Time,
     /// How far the asking user has read.
     pub marker: MarkerView,
     /// How many messages the asking user has not read; exact up to 99, 100 stands for more.
     pub unread: u64,
     /// How many of them call the user, counted alike.
     pub mentions: u64,
+    /// The heading that it stands under. One that the guild does not have stands for none.
+    pub category: Option<CategoryId>,
+    /// Its place there: lower ones come first.
+    pub position: u32,
+    /// How long one has to wait between two posts, in seconds.
+    pub slow_mode_seconds: u32,
+    /// Whether only those may post who may announce.
+    pub is_announcement: bool,
+    /// Whether there are members who do not see it.
+    pub is_private: bool,
+}
+
+impl ChannelView {
+    /// A channel as of a head, with how far its reader is.
+    pub fn new(
+        id: RoomId,
+        room: Room,
+        head: &Head,
+        is_private: bool,
+        marker: MarkerView,
+        unread: u64,
+        mentions: u64,
+    ) -> Self {
+        Self {
+            id,
+            name: room.name,
+            topic: room.topic,
+            rev: head.rev,
+            seq: head.seq,
+            n: head.n,
+            at: Time(head.at),
+            marker,
+            unread,
+            mentions,
+            category: room.category,
+            position: room.position,
+            slow_mode_seconds: room.slow_mode_seconds,
+            is_announcement: room.is_announcement,
+            is_private,
+        }
+    }
 }
 
 /// A thread with what is told of it beside its messages.
