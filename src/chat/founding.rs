@@ -8,7 +8,7 @@ use madang_storage::{AppendError, Command};
 use super::moderation::require;
 use super::once::same;
 use super::places::GuildCopy;
-use super::view::GuildView;
+use super::view::{GuildView, PermissionsView};
 use super::{Chat, Code, Error, Identity, Once, Result, names};
 
 /// The channel that a new guild starts with.
@@ -183,15 +183,17 @@ impl Chat {
         Err(Error::new(Code::TooMany, text))
     }
 
+    /// A guild, and what the asker may do in it, for a member.
+    pub async fn guild(&self, identity: &Identity, id: GuildId) -> Result<(GuildView, PermissionsView)> {
+        let access = self.guild_access(identity, id).await?;
+        let view = self.guild_view(id).await?;
+        Ok((view, PermissionsView(access.permissions)))
+    }
+
     async fn guild_view(&self, id: GuildId) -> Result<GuildView> {
         let look = |copy: &GuildCopy| {
             let guild = copy.guild()?;
-            Some(GuildView {
-                id,
-                name: guild.name.clone(),
-                owner: guild.owner,
-                rev: copy.rev(),
-            })
+            Some(GuildView::new(id, guild, copy.rev()))
         };
         self.look_at_guild(id, look).await?.ok_or_else(Error::not_found)
     }

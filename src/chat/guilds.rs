@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use madang_storage::model::{
-    EventId, Fact, GuildId, Head, Marker, Permissions, RoomId, Row, RowKey, RowPrefix, Rows, StateKey,
-    StateTable, StreamId, Timestamp, UserId,
+    EventId, Fact, GuildId, Head, Marker, Member, Permissions, RoomId, Row, RowKey, RowPrefix, Rows,
+    StateKey, StateTable, StreamId, UserId,
 };
 use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE, decode};
 use schemars::JsonSchema;
@@ -60,12 +60,9 @@ impl Chat {
             .zip(heads)
             .zip(rows)
             .filter_map(|((id, head), row)| match row {
-                Some(Row::Guild(guild)) if guild.deleted_at.is_none() => Some(GuildView {
-                    id,
-                    name: guild.name,
-                    owner: guild.owner,
-                    rev: head.rev,
-                }),
+                Some(Row::Guild(guild)) if guild.deleted_at.is_none() => {
+                    Some(GuildView::new(id, &guild, head.rev))
+                }
                 _ => None,
             });
         Ok(views.collect())
@@ -305,20 +302,25 @@ impl Chat {
         let after = after.map(|user| RowKey::Member { guild, user });
         let prefix = RowPrefix::MembersOf(guild);
         let page = self.store().list_rows(&prefix, after.as_ref(), limit).await?;
-        let joined: HashMap<UserId, Timestamp> = page
+        let mut known: HashMap<UserId, Member> = page
             .rows
-            .iter()
+            .into_iter()
             .filter_map(|(key, row)| match (key, row) {
-                (RowKey::Member { user, .. }, Row::Member(member)) => Some((*user, member.joined_at)),
+                (RowKey::Member { user, .. }, Row::Member(member)) => Some((user, member)),
                 _ => None,
             })
             .collect();
-        let mut ids: Vec<UserId> = joined.keys().copied().collect();
+        let mut ids: Vec<UserId> = known.keys().copied().collect();
         ids.sort_unstable();
         let users = self.views_of(ids).await?;
         let members = users.into_iter().filter_map(|user| {
-            let joined_at = joined.get(&user.id).copied().map(Time)?;
-            Some(MemberView { user, joined_at })
+            let member = known.remove(&user.id)?;
+            Some(MemberView {
+                user,
+                joined_at: Time(member.joined_at),
+                nickname: member.nickname,
+                roles: member.roles,
+            })
         });
         Ok(Members {
             members: members.collect(),

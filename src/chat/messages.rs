@@ -135,19 +135,18 @@ impl Chat {
     /// Refuses who may not write in this room.
     async fn check_may_post(&self, identity: &Identity, access: &RoomAccess) -> Result<()> {
         match access.room.kind {
-            RoomKind::Thread { .. } => access.require(Permissions::THREADS),
-            RoomKind::Channel { .. } | RoomKind::Group { .. } => access.require(Permissions::POST),
-            RoomKind::Dm { users } => {
-                let other = users.into_iter().find(|user| *user != identity.user);
-                self.check_not_blocked(identity.user, other.unwrap_or(identity.user))
-                    .await
+            RoomKind::Thread { .. } => access.require(Permissions::THREADS)?,
+            RoomKind::Channel { .. } | RoomKind::Group { .. } | RoomKind::Dm { .. } => {
+                access.require(Permissions::POST)?;
             }
         }
+        self.check_may_reach(identity, access).await
     }
 
     /// Replaces the text of one's own message.
     pub async fn edit(&self, identity: &Identity, room: RoomId, seq: u64, text: String) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
+        self.check_may_reach(identity, &access).await?;
         let text = text::normalised(text);
         check_text(&text)?;
         let mut command = self.message_command(identity, &access);
@@ -157,6 +156,10 @@ impl Chat {
             let record = present(rows, room, seq)?;
             if record.author != user {
                 return Err(Error::new(Code::Forbidden, "only its author may edit a message"));
+            }
+            if record.system.is_some() {
+                let text = "what the server tells cannot be edited";
+                return Err(Error::new(Code::Forbidden, text));
             }
             Ok(Draft::from(Fact::MessageEdited {
                 seq,

@@ -138,6 +138,8 @@ struct Inner {
     presences: Presences,
     asked: asked::Asked,
     rates: rates::Rates,
+    /// Conversations that people have begun of late.
+    beginnings: limits::Buckets<UserId>,
 }
 
 impl Chat {
@@ -170,6 +172,7 @@ impl Chat {
                 presences,
                 asked: asked::Asked::default(),
                 rates: rates::Rates::default(),
+                beginnings: limits::Buckets::new(conversations::BEGINNINGS, conversations::BEGINNING_EVERY),
             }),
         }
     }

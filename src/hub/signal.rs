@@ -156,13 +156,9 @@ impl Hub {
         );
     }
 
-    /// Signals to all connections of a user but those of one session.
-    pub fn signal_user(&self, user: UserId, except: Option<SessionId>, signal: Signal) {
-        let connections = self.connections_of(user);
-        let others = connections
-            .iter()
-            .filter(|connection| Some(connection.session) != except);
-        self.signal(others, &signal);
+    /// Signals to all connections of a user.
+    pub fn signal_user(&self, user: UserId, signal: Signal) {
+        self.signal(self.connections_of(user).iter(), &signal);
     }
 
     /// Signals to one connection.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::describe::{Method, Operation, Scope, of_noun};
 use super::input::{flag, id, idempotency_key, text};
 use super::{Answer, Call};
-use crate::chat::view::GuildView;
+use crate::chat::view::{GuildView, PermissionsView};
 use crate::chat::{GuildChanges, Result};
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -21,6 +21,9 @@ pub(super) fn operations() -> Vec<Operation> {
                 .takes(text("name", "up to 64 characters"))
                 .takes(idempotency_key())
                 .makes::<GuildView>(),
+            Operation::new(Method::Get, "guild", "/guilds/{guild}", guild)
+                .about("A guild, and what the asking user may do in it.")
+                .answers::<GuildAndRights>(),
             Operation::new(Method::Patch, "change_guild", "/guilds/{guild}", change)
                 .about("Changes what a guild says of itself; what is left out stays.")
                 .scope(Scope::Manage)
@@ -50,6 +53,20 @@ pub(super) fn operations() -> Vec<Operation> {
 #[derive(Serialize, JsonSchema)]
 struct Guilds {
     guilds: Vec<GuildView>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct GuildAndRights {
+    #[serde(flatten)]
+    guild: GuildView,
+    /// What the asking user may do in the guild as a whole.
+    permissions: PermissionsView,
+}
+
+async fn guild(mut call: Call) -> Result<Answer> {
+    let guild = call.id("guild")?;
+    let (guild, permissions) = call.chat.guild(&call.identity, guild).await?;
+    Ok(Answer::of(GuildAndRights { guild, permissions }))
 }
 
 async fn guilds(call: Call) -> Result<Answer> {

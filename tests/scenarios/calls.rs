@@ -193,8 +193,12 @@ pub(crate) fn what_was_read_can_be_unread_again(form: Form) {
         .ask("mark_unread", json!({ "room": world.room, "seq": 3 }))
         .unwrap();
     assert_eq!((&read["marker"]["seq"], &read["unread"]), (&json!(2), &json!(3)));
-    // Both are of one session here, which knows what it did; a restart does not forget it.
-    other.ask("heartbeat", json!({})).unwrap();
+    // Both are of one session, as two tabs are.
+    let told = other.wait(|frame| frame["signal"] == "marker");
+    assert_eq!(
+        (&told["data"]["seq"], &told["data"]["back"]),
+        (&json!(2), &json!(true))
+    );
     let world = world.crash();
     assert_eq!(channel(&world, &world.member)["unread"], 3);
     let all = does(

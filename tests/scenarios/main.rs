@@ -91,6 +91,8 @@ scenarios! {
         a_group_has_limits,
         conversations_come_by_their_newest_message,
         what_is_asked_for_twice_with_one_key_is_made_once,
+        who_is_blocked_reaches_nobody_in_any_way,
+        nobody_is_drawn_into_conversations_without_end,
     }
     gateway {
         two_people_talk,
@@ -116,6 +118,7 @@ scenarios! {
         many_guilds_live_side_by_side,
         a_deleted_channel_is_gone_and_its_name_is_free,
         slow_rooms_and_announcements_hold_members_back,
+        what_can_be_set_can_be_read,
     }
     presence {
         the_last_session_that_ends_makes_offline,
@@ -170,11 +173,13 @@ scenarios! {
         what_a_closed_connection_asked_for_is_dropped,
         stopping_does_not_wait_for_sockets_that_stay_open,
         broken_close_frames_are_answered_as_such,
+        strangers_who_never_sign_in_shut_nobody_out,
     }
     threads {
         threads_hang_on_messages,
         a_thread_is_as_private_as_its_room,
         pins_are_few_and_told,
+        a_pin_and_a_crash_leave_a_server_that_writes,
     }
     walk {
         strangers_and_ended_sessions_are_let_in_nowhere,

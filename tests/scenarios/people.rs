@@ -416,3 +416,75 @@ pub(crate) fn slow_rooms_and_announcements_hold_members_back(form: Form) {
     let read = world.server.call("GET", &messages, Some(&world.member), None);
     assert_eq!(read.1["messages"].as_array().unwrap().len(), 4);
 }
+
+pub(crate) fn what_can_be_set_can_be_read(form: Form) {
+    let world = World::on(form);
+    let jiho = id_of(&world, &world.member);
+    let role = "/api/v1/guilds/GUILD/roles".replace("GUILD", &world.guild);
+    let (_, role) = world.server.call(
+        "POST",
+        &role,
+        Some(&world.owner),
+        Some(json!({ "name": "cooks" })),
+    );
+    let guild = format!("/api/v1/guilds/{}", world.guild);
+    owner_does(
+        &world,
+        "PATCH",
+        &guild,
+        json!({ "description": "who eats together", "is_public": true }),
+    );
+    owner_does(
+        &world,
+        "PUT",
+        &format!("{guild}/members/{jiho}/roles"),
+        json!({ "roles": [role["id"]] }),
+    );
+    owner_does(
+        &world,
+        "PATCH",
+        &format!("{guild}/members/{jiho}"),
+        json!({ "nickname": "호" }),
+    );
+    let room = format!("/api/v1/rooms/{}", world.room);
+    owner_does(&world, "PATCH", &room, json!({ "slow_mode_seconds": 5 }));
+    owner_does(
+        &world,
+        "PUT",
+        &format!("{room}/overrides/users/{jiho}"),
+        json!({ "deny": ["react"] }),
+    );
+    let read = |path: &str, token: &str| world.server.call("GET", path, Some(token), None).1;
+    let seen = read(&guild, &world.member);
+    assert_eq!(
+        (&seen["description"], &seen["is_public"]),
+        (&json!("who eats together"), &json!(true))
+    );
+    assert!(
+        !seen["permissions"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("manage_guild"))
+    );
+    let members = read(&format!("{guild}/members"), &world.member);
+    let member = members["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|member| member["user"]["id"] == json!(jiho));
+    let member = member.unwrap();
+    assert_eq!(
+        (&member["nickname"], &member["roles"]),
+        (&json!("호"), &json!([role["id"]]))
+    );
+    let seen = read(&room, &world.member);
+    assert_eq!(
+        (&seen["slow_mode_seconds"], &seen["overrides"][0]["deny"]),
+        (&json!(5), &json!(["react"]))
+    );
+    let rights = seen["permissions"].as_array().unwrap();
+    assert!(
+        rights.contains(&json!("post")) && !rights.contains(&json!("react")),
+        "{seen}"
+    );
+}

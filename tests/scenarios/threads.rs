@@ -217,3 +217,14 @@ pub(crate) fn pins_are_few_and_told(form: Form) {
     );
     assert_eq!(pins["messages"].as_array().unwrap().len(), 49);
 }
+
+pub(crate) fn a_pin_and_a_crash_leave_a_server_that_writes(form: Form) {
+    let world = World::on(form);
+    let message = post(&world, &world.member, json!({ "text": "the rules" }));
+    let pin = format!("/rooms/{}/pins/{}", world.room, message["seq"]);
+    does(&world, &world.owner, "PUT", &pin, Some(json!({})));
+    // What was told last is in the owner's name, who has read nothing of it.
+    let world = world.crash();
+    let after = post(&world, &world.owner, json!({ "text": "still here" }));
+    assert_eq!(after["text"], "still here");
+}

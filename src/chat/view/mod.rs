@@ -6,8 +6,8 @@ mod presence;
 use std::borrow::Cow;
 
 use madang_storage::model::{
-    CategoryId, GuildId, Head, Mentions, MessageRecord, RoleId, Room, RoomId, SystemMessage, Timestamp, User,
-    UserId,
+    CategoryId, Guild, GuildId, Head, Mentions, MessageRecord, RoleId, Room, RoomId, SystemMessage,
+    Timestamp, User, UserId,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
@@ -284,6 +284,10 @@ pub struct MemberView {
     pub user: UserView,
     /// Since when.
     pub joined_at: Time,
+    /// What the person is called here.
+    pub nickname: Option<String>,
+    /// What the person is here, besides what everybody is.
+    pub roles: Vec<RoleId>,
 }
 
 /// How far somebody has read.
@@ -423,8 +427,29 @@ pub struct GuildView {
     pub id: GuildId,
     /// Its name.
     pub name: String,
+    /// What it is about; may be empty.
+    pub description: String,
     /// Who owns it.
     pub owner: UserId,
+    /// Whether everybody on the instance may join.
+    pub is_public: bool,
+    /// Where the server tells who came and went.
+    pub welcome_room: Option<RoomId>,
     /// The newest event of its stream.
     pub rev: u64,
+}
+
+impl GuildView {
+    /// A guild as of one of its events.
+    pub fn new(id: GuildId, guild: &Guild, rev: u64) -> Self {
+        Self {
+            id,
+            name: guild.name.clone(),
+            description: guild.description.clone(),
+            owner: guild.owner,
+            is_public: guild.is_public,
+            welcome_room: guild.welcome_room,
+            rev,
+        }
+    }
 }
