@@ -345,3 +345,34 @@ test('a text that is too long for a frame never leaves', async () => {
   expect(socket().ops('post')).toEqual([]);
   expect(client.outbox.items.map(({ status, code }) => [status, code])).toEqual([['refused', 'too_large']]);
 });
+
+describe('what the server tells, and what is made unread', () => {
+  const posted = (seq: number, changes: object) => ({
+    ...event('message.posted', seq, { ...message(seq), room: 'hall', ...changes }),
+    stream: 'room:hall',
+  });
+
+  test('a system message of one`s own moves no marker and is not unread', async () => {
+    await connect([guild('G1', channel('hall', 5))]);
+    await enter('hall', 1, 5);
+    socket().tell(posted(6, { n: 5, author: ME, text: '', system: { kind: 'pinned', seq: 2 } }));
+    expect(rooms.get('hall')).toMatchObject({ seq: 6, unread: 0, marker: { seq: 5 } });
+    socket().tell(posted(7, { n: 6 }));
+    expect(rooms.get('hall')).toMatchObject({ seq: 7, unread: 1, marker: { seq: 5 } });
+    socket().tell(posted(8, { n: 7, author: ME }));
+    expect(rooms.get('hall')).toMatchObject({ unread: 0, marker: { seq: 8 } });
+  });
+
+  test('another session puts the marker back: it goes back here, and what is in sight does not read it again', async () => {
+    await connect([guild('G1', channel('hall', 5))]);
+    await enter('hall', 1, 5);
+    socket().signal('marker', { room: 'hall', seq: 2, n: 2, unread: 3, back: true });
+    expect(rooms.get('hall')).toMatchObject({ unread: 3, marker: { seq: 2 } });
+    expect(shown('hall')).toMatchObject({ isHeld: true, newAfter: 2 });
+    socket().signal('marker', { room: 'hall', seq: 1, n: 1, unread: 4 });
+    expect(rooms.get('hall')?.unread, 'an old one does not').toBe(3);
+    client.leave('hall');
+    await client.enter('hall');
+    expect(shown('hall').isHeld).toBe(false);
+  });
+});

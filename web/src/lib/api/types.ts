@@ -3,6 +3,8 @@
 export interface User {
   id: string;
   name: string;
+  display_name?: string;
+  colour?: string;
 }
 
 export interface Marker {
@@ -44,6 +46,27 @@ export interface Reaction {
   count: number;
 }
 
+/** What the server itself tells by a message, which then has no text. */
+export type System = { kind: 'joined' | 'left' } | { kind: 'pinned'; seq: number } | { kind: 'renamed'; name: string };
+
+export interface Mentions {
+  users: string[];
+  roles: string[];
+  everyone: boolean;
+  here: boolean;
+}
+
+export interface Thread {
+  id: string;
+  parent_seq: number;
+  at: string;
+  rev: number;
+  seq: number;
+  n: number;
+  /** Only for those who follow it, and not in pages of messages. */
+  unread?: number;
+}
+
 export interface Message {
   room: string;
   seq: number;
@@ -56,6 +79,12 @@ export interface Message {
   edited_at: string | null;
   deleted: { at: string; by: string } | null;
   reactions: Reaction[];
+  mentions?: Mentions;
+  system?: System;
+  pinned_at?: string;
+  has_thread?: boolean;
+  /** Only in answers to `history`. */
+  thread?: Thread;
   /** Only in answers to `history`. */
   mine?: string[];
 }

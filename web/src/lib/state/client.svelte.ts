@@ -115,6 +115,7 @@ class Client {
       timeline.newAfter = undefined;
       this.drawNewLine(timeline);
     }
+    timeline.isHeld = false;
     timeline.arrival = undefined;
     timeline.goal = seq;
     await this.open(timeline);
@@ -191,8 +192,8 @@ class Client {
     const { room, rev, seq, n } = message;
     this.timelines.get(room)?.put(message);
     rooms.head(room, { rev, seq, n });
-    // The server takes whoever posts as having read up to there.
-    rooms.read(room, { seq, n });
+    // The server takes whoever posts as having read up to there; what it tells itself is nobody's post.
+    if (message.system === undefined) rooms.read(room, { seq, n });
   }
 
   private newTimeline(room: string): Timeline {
@@ -353,10 +354,10 @@ class Client {
     this.timelines.get(id)?.apply(event);
     const known = rooms.get(id);
     if (event.kind === 'message.posted') {
-      const { seq, n, author } = event.data as Message;
+      const { seq, n, author, system } = event.data as Message;
       typing.done(id, author);
       rooms.head(id, { rev: event.rev, seq, n });
-      if (author === this.me.id) rooms.read(id, { seq, n });
+      if (author === this.me.id && system === undefined) rooms.read(id, { seq, n });
     } else if (known !== undefined) {
       if (event.kind === 'message.deleted' && event.rev > known.rev) rooms.deleted(id, (event.data as Message).seq);
       rooms.head(id, { rev: event.rev, seq: known.seq, n: known.n });
@@ -394,8 +395,7 @@ class Client {
         break;
       }
       case 'marker': {
-        const { room, seq, n, unread } = data as Marker & { room: string; unread: number };
-        rooms.mark(room, { seq, n }, unread);
+        this.marked(data as Marker & { room: string; unread: number; back?: boolean });
         break;
       }
       case 'draining':
@@ -403,6 +403,21 @@ class Client {
         this.hasTriedAgain = false;
         break;
     }
+  }
+
+  /** Another session of the same user has read on, or has made something unread again. */
+  private marked({ room, seq, n, unread, back = false }: Marker & { room: string; unread: number; back?: boolean }): void {
+    if (back) this.hold(room, seq);
+    rooms.mark(room, { seq, n }, unread, back);
+  }
+
+  /** What somebody made unread stays so: not what is in sight, but the next visit reads it. */
+  private hold(room: string, seq: number): void {
+    this.markers.drop(room);
+    const timeline = this.timelines.get(room);
+    if (timeline === undefined) return;
+    timeline.isHeld = true;
+    timeline.newAfter = seq;
   }
 
   private advance({ stream, rev }: { stream: string; rev: number }): void {

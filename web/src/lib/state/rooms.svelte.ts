@@ -28,9 +28,9 @@ export function withRead(room: Room, marker: Marker): Room {
   return { ...room, marker, unread: Math.min(MOST_UNREAD, Math.max(0, room.n - marker.n)) };
 }
 
-/** A room that is read up to a marker. Markers only go forward: an old answer must not bring unread back. */
-export function withMarker(room: Room, marker: Marker, unread: number): Room {
-  if (marker.seq < room.marker.seq) return room;
+/** A room that is read up to a marker. Markers go back only on purpose: an old answer must not bring unread back. */
+export function withMarker(room: Room, marker: Marker, unread: number, back = false): Room {
+  if (marker.seq < room.marker.seq && !back) return room;
   return { ...room, marker, unread };
 }
 
@@ -111,8 +111,8 @@ class Rooms {
     this.change(id, (room) => withoutMessage(room, seq));
   }
 
-  mark(id: string, marker: Marker, unread: number): void {
-    this.change(id, (room) => withMarker(room, marker, unread));
+  mark(id: string, marker: Marker, unread: number, back = false): void {
+    this.change(id, (room) => withMarker(room, marker, unread, back));
   }
 
   read(id: string, marker: Marker): void {
