@@ -68,10 +68,27 @@ test('each page is accessible in both themes, and fits a phone', async ({ browse
   await page.getByRole('button', { name: /: menu/ }).click();
   await inBothThemes(page, 'guild menu');
   await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Ann: you' }).click();
+  await page.getByRole('radio', { name: 'Dark' }).waitFor();
+  await inBothThemes(page, 'own menu');
+  await page.getByRole('button', { name: 'Your profile' }).click();
+  await page.getByRole('dialog', { name: 'Profile of Ann' }).waitFor();
+  await inBothThemes(page, 'profile card');
+  await page.keyboard.press('Escape');
   const link = await ann.invite();
   await page.getByRole('button', { name: 'New channel' }).first().click();
   await inBothThemes(page, 'new channel');
   await page.keyboard.press('Escape');
+
+  await page.getByRole('link', { name: 'Direct messages' }).click();
+  await page.getByText('Nobody has written to you yet').waitFor();
+  await inBothThemes(page, 'no conversations');
+  await page.getByRole('button', { name: 'New message' }).first().click();
+  await page.getByLabel('Find people').waitFor();
+  await inBothThemes(page, 'new conversation');
+  await page.keyboard.press('Escape');
+  await page.getByRole('link', { name: 'Hanok' }).click();
+  await ann.composer.waitFor();
 
   await page.setViewportSize({ width: 360, height: 740 });
   await isAccessible(page, 'room on a phone');
@@ -115,7 +132,7 @@ test('the language changes on the spot and stays', async ({ browser }) => {
   const ann = await Person.open(browser, 'Ann');
   const { page } = ann;
   await ann.signIn(server);
-  await page.getByRole('button', { name: /: menu/ }).click();
+  await page.getByRole('button', { name: 'Ann: you' }).click();
   await page.getByRole('radio', { name: '한국어' }).check();
   await expect(page.getByRole('button', { name: '로그아웃' })).toBeVisible();
   await expect(page.locator('html')).toHaveAttribute('lang', 'ko');

@@ -1,3 +1,5 @@
+import { HOME } from './lib/state/home';
+
 /** Where the page is. Addresses are the server's own paths, so that they can be shared. */
 export type Route =
   | { page: 'home' }
@@ -18,8 +20,8 @@ export function parseRoute(path: string, search: string, hash: string): Route {
   }
   if (first === 'sign-in') return { page: 'sign-in' };
   if (first === 'invite' && second !== undefined) return { page: 'invite', code: second };
-  const guild = first === 'g' ? second : undefined;
-  const [kind, room, message] = guild === undefined ? parts : parts.slice(2);
+  const guild = first === 'dm' ? HOME : first === 'g' ? second : undefined;
+  const [kind, room, message] = guild === undefined ? parts : parts.slice(guild === HOME ? 1 : 2);
   if (kind === 'r' && room !== undefined) {
     const seq = Number(message);
     return { page: 'room', guild, room, seq: Number.isSafeInteger(seq) && seq > 0 ? seq : undefined };
@@ -27,7 +29,7 @@ export function parseRoute(path: string, search: string, hash: string): Route {
   return guild === undefined ? { page: 'home' } : { page: 'guild', guild };
 }
 
-export const guildPath = (guild: string): string => `/g/${guild}`;
+export const guildPath = (guild: string): string => (guild === HOME ? '/dm' : `/g/${guild}`);
 
 /** Without its guild, which only somebody in it knows, a room's address leads there as well. */
 export const roomPath = (guild: string | undefined, room: string, seq?: number): string =>

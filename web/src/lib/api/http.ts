@@ -1,5 +1,5 @@
 import { ApiError, NO_ANSWER, OFFLINE } from './errors';
-import type { Channel, Guild, Instance, Invite, InviteInfo, User } from './types';
+import type { Channel, Conversation, Guild, Instance, Invite, InviteInfo, User } from './types';
 
 const BASE = '/api/v1';
 const TIMEOUT_MS = 15_000;
@@ -65,6 +65,12 @@ export const http = {
       'GET',
       `/guilds/${part(guild)}/channels${after === undefined ? '' : `?after=${part(after)}`}`,
     ),
+  conversations: (after?: string) =>
+    call<{ conversations: Conversation[]; more: boolean }>(
+      'GET',
+      `/conversations${after === undefined ? '' : `?after=${part(after)}`}`,
+    ),
+  conversation: (room: string) => call<Conversation>('GET', `/conversations/${part(room)}`),
   reactors: (room: string, seq: number, emoji: string) =>
     call<{ users: User[]; more: boolean }>(
       'GET',

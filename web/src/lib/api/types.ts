@@ -21,6 +21,46 @@ export interface Channel {
   n: number;
   marker: Marker;
   unread: number;
+  /** How many of the unread ones call the reader. */
+  mentions: number;
+}
+
+export interface Conversation {
+  id: string;
+  kind: 'dm' | 'group';
+  name: string;
+  users: string[];
+  owner?: string;
+  at: string;
+  rev: number;
+  seq: number;
+  n: number;
+  marker: Marker;
+  unread: number;
+  mentions: number;
+}
+
+/** What an event tells of a room itself. */
+export interface RoomDetails {
+  kind: 'channel' | 'dm' | 'group' | 'thread';
+  guild?: string;
+  name: string;
+  topic: string;
+  owner?: string;
+}
+
+export interface Profile {
+  id: string;
+  name: string;
+  display_name: string;
+  bio: string;
+  colour: string | null;
+  version: number;
+}
+
+export interface Member {
+  user: User;
+  joined_at: string;
 }
 
 export interface Guild {
@@ -102,6 +142,8 @@ export interface Ready {
   session: string;
   resumed: boolean;
   guilds: ListedGuild[];
+  conversations: Conversation[];
+  more_conversations: boolean;
 }
 
 export interface Resume {
