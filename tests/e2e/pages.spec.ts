@@ -87,8 +87,19 @@ test('each page is accessible in both themes, and fits a phone', async ({ browse
   await page.getByLabel('Find people').waitFor();
   await inBothThemes(page, 'new conversation');
   await page.keyboard.press('Escape');
+  await page.getByRole('link', { name: 'Inbox' }).click();
+  await page.getByText('Nothing here yet').waitFor();
+  await inBothThemes(page, 'empty inbox');
   await page.getByRole('link', { name: 'Hanok' }).click();
   await ann.composer.waitFor();
+  await ann.composer.pressSequentially('@');
+  await page.getByRole('option').first().waitFor();
+  await inBothThemes(page, 'suggestions');
+  await page.keyboard.press('Escape');
+  await ann.composer.fill('');
+  await ann.say('@everyone, also @here');
+  await ann.page.locator('[data-seq]').last().getByText('@everyone').waitFor();
+  await inBothThemes(page, 'mentions');
 
   await page.setViewportSize({ width: 360, height: 740 });
   await isAccessible(page, 'room on a phone');

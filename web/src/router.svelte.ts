@@ -6,6 +6,7 @@ export type Route =
   | { page: 'guild'; guild: string }
   | { page: 'room'; guild: string | undefined; room: string; seq: number | undefined }
   | { page: 'setup'; token: string }
+  | { page: 'inbox' }
   | { page: 'sign-in' }
   | { page: 'invite'; code: string };
 
@@ -18,6 +19,7 @@ export function parseRoute(path: string, search: string, hash: string): Route {
       new URLSearchParams(hash.slice(1)).get('token') ?? new URLSearchParams(search).get('token');
     return { page: 'setup', token: token ?? '' };
   }
+  if (first === 'inbox') return { page: 'inbox' };
   if (first === 'sign-in') return { page: 'sign-in' };
   if (first === 'invite' && second !== undefined) return { page: 'invite', code: second };
   const guild = first === 'dm' ? HOME : first === 'g' ? second : undefined;

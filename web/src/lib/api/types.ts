@@ -58,6 +58,27 @@ export interface Profile {
   version: number;
 }
 
+export interface Role {
+  id: string;
+  name: string;
+  permissions: string[];
+  position: number;
+  colour: string | null;
+  is_mentionable: boolean;
+  built_in: 'administrator' | 'moderator' | 'member' | null;
+}
+
+export interface InboxEntry {
+  called: 'mention' | 'reply';
+  is_read: boolean;
+  message: Message;
+}
+
+export interface InboxPage {
+  entries: InboxEntry[];
+  next: string | null;
+}
+
 export interface Member {
   user: User;
   joined_at: string;

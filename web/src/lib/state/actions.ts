@@ -1,4 +1,4 @@
-import type { Conversation, Member, Message, Profile } from '../api/types';
+import type { Conversation, InboxPage, Member, Message, Profile } from '../api/types';
 import { client, mustFit } from './client.svelte';
 import { people } from './people.svelte';
 import { rooms } from './rooms.svelte';
@@ -77,3 +77,5 @@ function kept(conversation: Conversation): string {
 
 /** Everything in a guild, or in all conversations, counts as read; the markers follow as signals. */
 export const markAllRead = (guild?: string) => client.ask<object>('mark_all_read', guild === undefined ? {} : { guild });
+
+export const inbox = (after?: string) => client.ask<InboxPage>('inbox', after === undefined ? {} : { after });

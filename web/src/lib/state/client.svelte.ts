@@ -15,12 +15,15 @@ import type {
   User,
 } from '../api/types';
 import { isTooBig } from '../graphemes';
+import { calls } from '../timeline/calls';
 import type { Row } from '../timeline/window';
+import { Calls } from './calls';
 import { HOME } from './home';
 import { readChannels, readConversation, readConversations, untilAnswered } from './listing';
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
 import { people } from './people.svelte';
+import { roles } from './roles.svelte';
 import { rooms } from './rooms.svelte';
 import type { Timeline } from './timeline.svelte';
 import { typing } from './typing.svelte';
@@ -63,6 +66,10 @@ class Client {
   private hasTriedAgain = false;
   private readonly markers = new Markers((room, seq) => this.tellMarker(room, seq));
 
+  /** Roles that this user was given, as far as it was told. */
+  private readonly ownRoles = new Map<string, readonly string[]>();
+  private readonly calls = new Calls((op, args) => this.ask(op, args));
+
   start(): void {
     this.gateway ??= new Gateway(
       { url: gatewayUrl() },
@@ -93,6 +100,7 @@ class Client {
     this.gateway?.stop();
     this.gateway = undefined;
     this.markers.forget();
+    this.calls.forget();
     this.epoch = '';
     this.wasReady = false;
     this.guildRevs.clear();
@@ -101,6 +109,8 @@ class Client {
     else this.outbox.forget();
     rooms.forget();
     people.forget();
+    roles.forget();
+    this.ownRoles.clear();
   }
 
   hurry(): void {
@@ -237,6 +247,8 @@ class Client {
     const [kind, id = ''] = event.stream.split(':');
     if (kind === 'guild') {
       this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, event.rev));
+      if (event.kind.startsWith('role.')) roles.changed(id);
+      if (event.kind === 'member.changed') this.memberChanged(id, event.data as { user: string; roles: string[] });
       if (event.kind === 'guild.changed') this.guildChanged(id, event.data as { guild: Guild });
     }
     if (kind !== 'room') return;
@@ -248,11 +260,23 @@ class Client {
       const { seq, n, author, system } = event.data as Message;
       typing.done(id, author);
       rooms.head(id, { rev: event.rev, seq, n });
+      if (seq > (known?.seq ?? 0) && this.callsMe(id, event.data as Message)) rooms.calledOnce(id, seq);
       if (author === this.me.id && system === undefined) rooms.read(id, { seq, n });
     } else if (known !== undefined) {
       if (event.kind === 'message.deleted' && event.rev > known.rev) rooms.deleted(id, (event.data as Message).seq);
       rooms.head(id, { rev: event.rev, seq: known.seq, n: known.n });
     }
+  }
+
+  /** Whether a message calls this user: by a mention, or because it answers one of theirs that is here. */
+  private callsMe(room: string, message: Message): boolean {
+    if (message.author === this.me.id) return false;
+    const parent = message.reply_to === null ? undefined : this.visits.get(room)?.row(message.reply_to);
+    return parent?.author === this.me.id || calls(message, this.me.id, new Set([...this.ownRoles.values()].flat()));
+  }
+
+  private memberChanged(guild: string, { user, roles: given }: { user: string; roles: string[] }): void {
+    if (user === this.me.id) this.ownRoles.set(guild, given);
   }
 
   private guildChanged(id: string, { guild }: { guild: Guild }): void {
@@ -285,6 +309,7 @@ class Client {
     switch (signal) {
       case 'head': {
         const head = data as Head & { room: string };
+        if ((rooms.get(head.room)?.n ?? head.n) < head.n) this.calls.want();
         rooms.head(head.room, head);
         break;
       }
@@ -332,6 +357,7 @@ class Client {
       this.visits.hold(room, seq);
     }
     rooms.mark(room, { seq, n }, unread, back);
+    if (back) this.calls.want();
   }
 
   private advance({ stream, rev }: { stream: string; rev: number }): void {

@@ -148,6 +148,11 @@ class Rooms {
     this.change(id, (room) => fewer({ ...room, mentions }));
   }
 
+  /** A new message calls the reader. */
+  calledOnce(id: string, seq: number): void {
+    this.change(id, (room) => (seq > room.marker.seq ? fewer({ ...room, mentions: room.mentions + 1 }) : room));
+  }
+
   renameGuild(id: string, name: string, owner: string): void {
     this.guilds = this.guilds.map((guild) => (guild.id === id ? { ...guild, name, owner } : guild));
   }
