@@ -80,6 +80,31 @@ test('each page is accessible in both themes, and fits a phone', async ({ browse
   await inBothThemes(page, 'new channel');
   await page.keyboard.press('Escape');
 
+  await page.setViewportSize({ width: 360, height: 740 });
+  await isAccessible(page, 'room on a phone');
+  await doesNotScrollSideways(page);
+  await page.getByRole('link', { name: 'Back to channels' }).click();
+  await isAccessible(page, 'channels on a phone');
+  await doesNotScrollSideways(page);
+
+  const bo = await Person.open(browser, 'Bo');
+  await bo.page.goto(link);
+  await bo.page.locator('form').waitFor();
+  await inBothThemes(bo.page, 'invite');
+  await bo.page.goto(`${server.url}/sign-in`);
+  await bo.page.locator('form').waitFor();
+  await inBothThemes(bo.page, 'sign-in');
+  await bo.page.goto(`${server.url}/invite/NOSUCHCODE`);
+  await bo.page.getByText('no longer valid').waitFor();
+  await inBothThemes(bo.page, 'invite that is gone');
+  expect(ann.complaints).toEqual([]);
+});
+
+test('each list and panel is accessible in both themes', async ({ browser }) => {
+  test.setTimeout(180_000);
+  const ann = await Person.open(browser, 'Ann');
+  const { page } = ann;
+  await ann.signIn(server);
   await page.getByRole('link', { name: 'Direct messages' }).click();
   await page.getByText('Nobody has written to you yet').waitFor();
   await inBothThemes(page, 'no conversations');
@@ -100,24 +125,29 @@ test('each page is accessible in both themes, and fits a phone', async ({ browse
   await ann.say('@everyone, also @here');
   await ann.page.locator('[data-seq]').last().getByText('@everyone').waitFor();
   await inBothThemes(page, 'mentions');
-
+  await ann.say('Something to pin');
+  await ann.hasSent('Something to pin');
+  await ann.act(page.locator('[data-seq]').last(), 'Reply in thread');
+  await page.getByText('The first reply begins the thread.').waitFor();
+  await inBothThemes(page, 'thread that has not begun');
+  await page.getByRole('textbox', { name: 'Message Thread' }).fill('First reply');
+  await page.getByRole('textbox', { name: 'Message Thread' }).press('Enter');
+  await page.getByRole('complementary').locator('[data-seq]').waitFor();
+  await inBothThemes(page, 'thread');
+  await page.getByRole('link', { name: 'Pinned messages' }).click();
+  await page.getByText('Nothing is pinned here').waitFor();
+  await inBothThemes(page, 'no pins');
+  await page.getByRole('link', { name: 'Close panel' }).click();
+  await ann.act(page.locator('[data-seq]').last(), 'More');
+  await page.getByRole('button', { name: 'Pin', exact: true }).click();
+  await page.getByText('pinned a message').waitFor();
+  await inBothThemes(page, 'pinned message');
+  await page.getByRole('link', { name: 'Pinned messages' }).click();
+  await page.getByRole('button', { name: 'Unpin' }).waitFor();
+  await inBothThemes(page, 'pins');
   await page.setViewportSize({ width: 360, height: 740 });
-  await isAccessible(page, 'room on a phone');
+  await isAccessible(page, 'pins on a phone');
   await doesNotScrollSideways(page);
-  await page.getByRole('link', { name: 'Back to channels' }).click();
-  await isAccessible(page, 'channels on a phone');
-  await doesNotScrollSideways(page);
-
-  const bo = await Person.open(browser, 'Bo');
-  await bo.page.goto(link);
-  await bo.page.locator('form').waitFor();
-  await inBothThemes(bo.page, 'invite');
-  await bo.page.goto(`${server.url}/sign-in`);
-  await bo.page.locator('form').waitFor();
-  await inBothThemes(bo.page, 'sign-in');
-  await bo.page.goto(`${server.url}/invite/NOSUCHCODE`);
-  await bo.page.getByText('no longer valid').waitFor();
-  await inBothThemes(bo.page, 'invite that is gone');
   expect(ann.complaints).toEqual([]);
 });
 

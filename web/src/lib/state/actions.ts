@@ -1,4 +1,5 @@
-import type { Conversation, InboxPage, Member, Message, Profile } from '../api/types';
+import type { Conversation, InboxPage, Member, Message, Profile, Thread } from '../api/types';
+import { HOME } from './home';
 import { client, mustFit } from './client.svelte';
 import { people } from './people.svelte';
 import { rooms } from './rooms.svelte';
@@ -75,7 +76,35 @@ function kept(conversation: Conversation): string {
   return conversation.id;
 }
 
-/** Everything in a guild, or in all conversations, counts as read; the markers follow as signals. */
-export const markAllRead = (guild?: string) => client.ask<object>('mark_all_read', guild === undefined ? {} : { guild });
+/** Everything in a guild, or in all conversations, counts as read. Only other sessions are told by signals. */
+export async function markAllRead(guild?: string): Promise<void> {
+  const read = rooms.inGuild(guild ?? HOME);
+  await client.ask('mark_all_read', guild === undefined ? {} : { guild });
+  for (const { id, seq, n } of read) rooms.read(id, { seq, n });
+}
 
 export const inbox = (after?: string) => client.ask<InboxPage>('inbox', after === undefined ? {} : { after });
+
+export async function pin(room: string, seq: number, on: boolean): Promise<void> {
+  const { message } = await client.ask<Answer>(on ? 'pin' : 'unpin', { room, seq });
+  client.timeline(room)?.put(message);
+}
+
+export const pins = async (room: string) => (await client.ask<{ messages: Message[] }>('pins', { room })).messages;
+
+/** Posts in the thread on a message, which begins with this; answers its room. */
+export async function postInThread(room: string, seq: number, text: string, nonce: string): Promise<string> {
+  mustFit(text);
+  const { message } = await client.ask<Answer>('post_in_thread', { room, seq, text, nonce });
+  return message.room;
+}
+
+/** A thread with what only its reader knows: whether it is followed, and what is unread in it. */
+export async function readThread(parent: string, thread: string): Promise<void> {
+  rooms.putThread(parent, await client.ask<Thread>('thread', { room: thread }));
+}
+
+export async function followThread(thread: string, on: boolean): Promise<void> {
+  await client.ask('follow_thread', { room: thread, on });
+  rooms.follow(thread, on);
+}

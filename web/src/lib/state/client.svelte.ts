@@ -164,6 +164,12 @@ class Client {
     this.markers.flush();
   }
 
+  /** Makes a message and everything after it unread again, until the next visit. */
+  async markUnread(room: string, seq: number): Promise<void> {
+    const { marker, unread } = await this.ask<{ marker: Marker; unread: number }>('mark_unread', { room, seq });
+    this.marked({ room, ...marker, unread, back: true });
+  }
+
   private async tellMarker(room: string, seq: number): Promise<void> {
     const answer = await this.ask<{ marker: Marker; unread: number }>('mark', { room, seq });
     rooms.mark(room, answer.marker, answer.unread);
@@ -186,7 +192,7 @@ class Client {
     this.visits.get(room)?.put(message);
     rooms.head(room, { rev, seq, n });
     // The server takes whoever posts as having read up to there; what it tells itself is nobody's post.
-    if (message.system === undefined) rooms.read(room, { seq, n });
+    if (message.system === undefined) this.wrote(room, { seq, n });
   }
 
   private resume(): Resume | undefined {
@@ -261,11 +267,17 @@ class Client {
       typing.done(id, author);
       rooms.head(id, { rev: event.rev, seq, n });
       if (seq > (known?.seq ?? 0) && this.callsMe(id, event.data as Message)) rooms.calledOnce(id, seq);
-      if (author === this.me.id && system === undefined) rooms.read(id, { seq, n });
+      if (author === this.me.id && system === undefined) this.wrote(id, { seq, n });
     } else if (known !== undefined) {
       if (event.kind === 'message.deleted' && event.rev > known.rev) rooms.deleted(id, (event.data as Message).seq);
       rooms.head(id, { rev: event.rev, seq: known.seq, n: known.n });
     }
+  }
+
+  /** Whoever writes has read up to there, and follows the thread that it is in. */
+  private wrote(room: string, marker: Marker): void {
+    rooms.read(room, marker);
+    if (rooms.get(room)?.kind === 'thread') rooms.follow(room, true);
   }
 
   /** Whether a message calls this user: by a mention, or because it answers one of theirs that is here. */
@@ -309,7 +321,7 @@ class Client {
     switch (signal) {
       case 'head': {
         const head = data as Head & { room: string };
-        if ((rooms.get(head.room)?.n ?? head.n) < head.n) this.calls.want();
+        if ((rooms.get(head.room)?.n ?? 0) < head.n) this.calls.want();
         rooms.head(head.room, head);
         break;
       }
@@ -327,7 +339,9 @@ class Client {
         break;
       case 'room': {
         const { guild, channel } = data as { guild: string; channel: Channel };
-        rooms.put(guild, channel);
+        // Of what calls the reader it tells as little as of what was read.
+        rooms.put(guild, { ...channel, mentions: rooms.get(channel.id)?.mentions ?? 0 });
+        if (channel.n > 0) this.calls.want();
         break;
       }
       case 'typing': {

@@ -1,4 +1,4 @@
-import { roomPath, type Route } from '../../router.svelte';
+import { panelPath, roomPath, type Panel, type Route } from '../../router.svelte';
 import type { Guild } from '../api/types';
 import { HOME } from './home';
 import { rooms } from './rooms.svelte';
@@ -14,7 +14,17 @@ export function remember(guild: string, room: string): void {
 
 /** The address of a room, or of one of its messages. */
 export function pathTo(room: string, seq?: number): string {
-  return roomPath(rooms.get(room)?.guild, room, seq);
+  const known = rooms.get(room);
+  if (known?.kind !== 'thread') return roomPath(known?.guild, room, seq);
+  // By itself a thread's room has no place; without its parent only its own address leads there.
+  return known.parent === undefined || known.parent.room === ''
+    ? roomPath(undefined, room, seq)
+    : pathBeside(known.parent.room, { kind: 'thread', on: known.parent.seq, seq });
+}
+
+/** The address of what stands beside a room. */
+export function pathBeside(room: string, panel: Panel): string {
+  return roomPath(rooms.get(room)?.guild, room) + panelPath(panel);
 }
 
 /** The guild, or `HOME`, that an address is in: its room's, the one that it names, or else the last one. */

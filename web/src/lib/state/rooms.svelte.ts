@@ -1,17 +1,24 @@
 import { SvelteMap } from 'svelte/reactivity';
-import type { Channel, Conversation, Guild, Head, ListedGuild, Marker } from '../api/types';
+import type { Channel, Conversation, Guild, Head, ListedGuild, Marker, Thread } from '../api/types';
 import { HOME } from './home';
 
 export interface Room extends Channel {
   /** Its guild, or `HOME`. */
   guild: string;
-  kind: 'channel' | 'dm' | 'group';
+  kind: 'channel' | 'dm' | 'group' | 'thread';
   /** Who is in a conversation. */
   users: readonly string[];
   owner?: string;
   /** When something happened in a conversation last. */
   at: string;
+  /** The message that a thread hangs on. */
+  parent?: { room: string; seq: number };
+  /** Whether one is told what is new in a thread. */
+  isFollowed?: boolean;
 }
+
+/** Threads are listed nowhere: they are in the rooms that they hang in. */
+const THREADS = '@threads';
 
 /** The server counts no further; more is shown as more. */
 export const MOST_UNREAD = 100;
@@ -71,7 +78,7 @@ class Rooms {
   }
 
   get unread(): number {
-    return [...this.byId.values()].reduce((sum, room) => sum + room.unread, 0);
+    return [...this.byId.values()].filter((room) => room.kind !== 'thread').reduce((sum, room) => sum + room.unread, 0);
   }
 
   unreadIn(guild: string): number {
@@ -98,6 +105,7 @@ class Rooms {
     const listed = new Set(channels.map((channel) => channel.id));
     const isPartly = new Map(guilds.map((guild) => [guild.id, guild.more_channels]));
     isPartly.set(HOME, moreConversations);
+    isPartly.set(THREADS, true);
     for (const room of [...this.byId.values()]) {
       if (!listed.has(room.id) && isPartly.get(room.guild) !== true) this.byId.delete(room.id);
     }
@@ -136,6 +144,38 @@ class Rooms {
 
   putConversation(conversation: Conversation): void {
     this.keep(asRoom(conversation));
+  }
+
+  /** A thread, as its room's messages tell of it, or as it was asked for; only the latter says whether it is followed. */
+  putThread(parent: string, thread: Thread): void {
+    const { id, parent_seq, at, rev, seq, n, unread } = thread;
+    const old = this.byId.get(id);
+    if (old !== undefined && unread === undefined) {
+      this.head(id, { rev, seq, n });
+      return;
+    }
+    const left = unread ?? 0;
+    this.byId.set(id, {
+      id,
+      name: '',
+      topic: '',
+      guild: THREADS,
+      kind: 'thread',
+      users: [],
+      at,
+      rev,
+      seq,
+      n,
+      marker: { seq: seq - left, n: n - left },
+      unread: left,
+      mentions: 0,
+      parent: { room: parent, seq: parent_seq },
+      isFollowed: unread !== undefined,
+    });
+  }
+
+  follow(id: string, isFollowed: boolean): void {
+    this.change(id, (room) => ({ ...room, isFollowed }));
   }
 
   /** Something about a room itself is different now. */
@@ -195,6 +235,7 @@ class Rooms {
 
 /** In a conversation every unread message is meant for its few people. */
 export function callsOf(room: Room): number {
+  if (room.kind === 'thread') return 0;
   return room.kind === 'channel' ? room.mentions : room.unread;
 }
 

@@ -168,6 +168,16 @@ export class Timeline {
     }
   }
 
+  /** Reads one message anew: an event does not carry everything that its record has. */
+  async renew(seq: number): Promise<Message | undefined> {
+    const page = await this.history({ around: seq, limit: 1 });
+    const found = page.messages.find((message) => message.seq === seq);
+    if (found === undefined) return undefined;
+    this.put(found);
+    if (!this.has(seq)) this.parents.set(seq, win.toRow(found));
+    return found;
+  }
+
   private get isReading(): boolean {
     return this.isReplacing || this.older === 'loading' || this.newer === 'loading';
   }

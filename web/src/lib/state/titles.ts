@@ -12,6 +12,7 @@ export function othersIn(room: Room): readonly string[] {
 
 /** What a room is called: a channel by its name, a conversation also by its people. */
 export function titleOf(room: Room): string {
+  if (room.kind === 'thread') return i18n.t.thread;
   if (room.kind === 'channel' || room.name !== '') return room.name;
   const others = othersIn(room);
   if (room.kind === 'group' && room.users.length <= 1) return i18n.t.emptyGroup;
