@@ -151,6 +151,23 @@ test('each list and panel is accessible in both themes', async ({ browser }) => 
   expect(ann.complaints).toEqual([]);
 });
 
+test('the settings are accessible in both themes, and fit a phone', async ({ browser }) => {
+  test.setTimeout(180_000);
+  const ann = await Person.open(browser, 'Ann');
+  const { page } = ann;
+  await ann.signIn(server);
+  for (const section of ['Profile', 'Account', 'Access tokens', 'Language and look', 'Notifications']) {
+    await page.goto(`${server.url}/settings/profile`);
+    await page.getByRole('link', { name: section }).click();
+    await page.getByRole('heading', { name: section === 'Account' ? 'Logins' : section }).waitFor();
+    await inBothThemes(page, `settings: ${section}`);
+  }
+  await page.setViewportSize({ width: 360, height: 740 });
+  await isAccessible(page, 'settings on a phone');
+  await doesNotScrollSideways(page);
+  expect(ann.complaints).toEqual([]);
+});
+
 test('everything can be done from the keyboard', async ({ browser }) => {
   const ann = await Person.open(browser, 'Ann');
   const { page } = ann;

@@ -10,6 +10,7 @@ export type Route =
   | { page: 'room'; guild: string | undefined; room: string; seq: number | undefined; panel?: Panel }
   | { page: 'setup'; token: string }
   | { page: 'inbox' }
+  | { page: 'settings'; section: string }
   | { page: 'sign-in' }
   | { page: 'invite'; code: string };
 
@@ -22,6 +23,7 @@ export function parseRoute(path: string, search: string, hash: string): Route {
       new URLSearchParams(hash.slice(1)).get('token') ?? new URLSearchParams(search).get('token');
     return { page: 'setup', token: token ?? '' };
   }
+  if (first === 'settings') return { page: 'settings', section: second ?? 'profile' };
   if (first === 'inbox') return { page: 'inbox' };
   if (first === 'sign-in') return { page: 'sign-in' };
   if (first === 'invite' && second !== undefined) return { page: 'invite', code: second };

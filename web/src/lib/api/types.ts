@@ -52,7 +52,7 @@ export interface RoomDetails {
 export interface Profile {
   id: string;
   name: string;
-  display_name: string;
+  display_name: string | null;
   bio: string;
   colour: string | null;
   version: number;
@@ -77,6 +77,42 @@ export interface InboxEntry {
 export interface InboxPage {
   entries: InboxEntry[];
   next: string | null;
+}
+
+export type Status = 'online' | 'idle' | 'do_not_disturb' | 'offline' | 'invisible' | 'unknown';
+
+export interface Presence {
+  user: string;
+  status: Status;
+  custom?: { text: string; emoji: string; expires_at: string | null } | null;
+}
+
+export interface Login {
+  id: string;
+  device: string;
+  created_at: string;
+  last_used: string;
+  is_current: boolean;
+}
+
+export interface Token {
+  id: string;
+  name: string;
+  scopes: string[];
+  created_at: string;
+  expires_at: string;
+  last_used: string | null;
+  /** Only in the answer that makes it. */
+  token?: string;
+}
+
+export type Level = 'all' | 'mentions' | 'nothing' | 'default';
+
+export interface Notification {
+  room?: string;
+  guild?: string;
+  level: Level;
+  muted_until: string | null;
 }
 
 export interface Member {

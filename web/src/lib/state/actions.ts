@@ -1,4 +1,4 @@
-import type { Conversation, InboxPage, Member, Message, Profile, Thread } from '../api/types';
+import type { Conversation, InboxPage, Member, Message, Profile, Thread, User } from '../api/types';
 import { HOME } from './home';
 import { client, mustFit } from './client.svelte';
 import { people } from './people.svelte';
@@ -107,4 +107,16 @@ export async function readThread(parent: string, thread: string): Promise<void> 
 export async function followThread(thread: string, on: boolean): Promise<void> {
   await client.ask('follow_thread', { room: thread, on });
   rooms.follow(thread, on);
+}
+
+/** Whether somebody is among those whom one follows, or has blocked. Both lists are short: at most 1,000. */
+export async function isListed(list: 'followed' | 'blocked', user: string): Promise<boolean> {
+  let after: string | undefined;
+  for (;;) {
+    const args = { limit: 500, ...(after === undefined ? {} : { after }) };
+    const { users, more } = await client.ask<{ users: User[]; more: boolean }>(list, args);
+    if (users.some((one) => one.id === user)) return true;
+    after = users.at(-1)?.id;
+    if (!more || after === undefined) return false;
+  }
 }

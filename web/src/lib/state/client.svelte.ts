@@ -7,6 +7,7 @@ import type {
   Head,
   Marker,
   Message,
+  Presence,
   Ready,
   Resume,
   RoomDetails,
@@ -23,6 +24,7 @@ import { readChannels, readConversation, readConversations, untilAnswered } from
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
 import { people } from './people.svelte';
+import { presence } from './presence.svelte';
 import { roles } from './roles.svelte';
 import { rooms } from './rooms.svelte';
 import type { Timeline } from './timeline.svelte';
@@ -110,6 +112,7 @@ class Client {
     rooms.forget();
     people.forget();
     roles.forget();
+    presence.forget();
     this.ownRoles.clear();
   }
 
@@ -211,6 +214,7 @@ class Client {
     const isOther = this.epoch !== '' && this.epoch !== ready.epoch;
     if (isOther) this.startOver();
     this.epoch = ready.epoch;
+    presence.renew();
     if (!ready.resumed) for (const timeline of this.visits.all) timeline.isOpen = false;
     for (const [room, seq] of rooms.take(ready.guilds, ready.conversations, ready.more_conversations)) this.markers.move(room, seq);
     for (const guild of ready.guilds) {
@@ -354,6 +358,9 @@ class Client {
         this.marked(data as Marker & { room: string; unread: number; back?: boolean });
         break;
       }
+      case 'presence':
+        presence.heard((data as { users: Presence[] }).users);
+        break;
       case 'profile':
         people.renew((data as { user: string }).user);
         break;
