@@ -68,6 +68,13 @@ test('each page is accessible in both themes, and fits a phone', async ({ browse
   await page.getByRole('button', { name: /: menu/ }).click();
   await inBothThemes(page, 'guild menu');
   await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Ann: you' }).click();
+  await page.getByRole('radio', { name: 'Dark' }).waitFor();
+  await inBothThemes(page, 'own menu');
+  await page.getByRole('button', { name: 'Your profile' }).click();
+  await page.getByRole('dialog', { name: 'Profile of Ann' }).waitFor();
+  await inBothThemes(page, 'profile card');
+  await page.keyboard.press('Escape');
   const link = await ann.invite();
   await page.getByRole('button', { name: 'New channel' }).first().click();
   await inBothThemes(page, 'new channel');
@@ -93,6 +100,74 @@ test('each page is accessible in both themes, and fits a phone', async ({ browse
   expect(ann.complaints).toEqual([]);
 });
 
+test('each list and panel is accessible in both themes', async ({ browser }) => {
+  test.setTimeout(180_000);
+  const ann = await Person.open(browser, 'Ann');
+  const { page } = ann;
+  await ann.signIn(server);
+  await page.getByRole('link', { name: 'Direct messages' }).click();
+  await page.getByText('Nobody has written to you yet').waitFor();
+  await inBothThemes(page, 'no conversations');
+  await page.getByRole('button', { name: 'New message' }).first().click();
+  await page.getByLabel('Find people').waitFor();
+  await inBothThemes(page, 'new conversation');
+  await page.keyboard.press('Escape');
+  await page.getByRole('link', { name: 'Inbox' }).click();
+  await page.getByText('Nothing here yet').waitFor();
+  await inBothThemes(page, 'empty inbox');
+  await page.getByRole('link', { name: 'Hanok' }).click();
+  await ann.composer.waitFor();
+  await ann.composer.pressSequentially('@');
+  await page.getByRole('option').first().waitFor();
+  await inBothThemes(page, 'suggestions');
+  await page.keyboard.press('Escape');
+  await ann.composer.fill('');
+  await ann.say('@everyone, also @here');
+  await ann.page.locator('[data-seq]').last().getByText('@everyone').waitFor();
+  await inBothThemes(page, 'mentions');
+  await ann.say('Something to pin');
+  await ann.hasSent('Something to pin');
+  await ann.act(page.locator('[data-seq]').last(), 'Reply in thread');
+  await page.getByText('The first reply begins the thread.').waitFor();
+  await inBothThemes(page, 'thread that has not begun');
+  await page.getByRole('textbox', { name: 'Message Thread' }).fill('First reply');
+  await page.getByRole('textbox', { name: 'Message Thread' }).press('Enter');
+  await page.getByRole('complementary').locator('[data-seq]').waitFor();
+  await inBothThemes(page, 'thread');
+  await page.getByRole('link', { name: 'Pinned messages' }).click();
+  await page.getByText('Nothing is pinned here').waitFor();
+  await inBothThemes(page, 'no pins');
+  await page.getByRole('link', { name: 'Close panel' }).click();
+  await ann.act(page.locator('[data-seq]').last(), 'More');
+  await page.getByRole('button', { name: 'Pin', exact: true }).click();
+  await page.getByText('pinned a message').waitFor();
+  await inBothThemes(page, 'pinned message');
+  await page.getByRole('link', { name: 'Pinned messages' }).click();
+  await page.getByRole('button', { name: 'Unpin' }).waitFor();
+  await inBothThemes(page, 'pins');
+  await page.setViewportSize({ width: 360, height: 740 });
+  await isAccessible(page, 'pins on a phone');
+  await doesNotScrollSideways(page);
+  expect(ann.complaints).toEqual([]);
+});
+
+test('the settings are accessible in both themes, and fit a phone', async ({ browser }) => {
+  test.setTimeout(180_000);
+  const ann = await Person.open(browser, 'Ann');
+  const { page } = ann;
+  await ann.signIn(server);
+  for (const section of ['Profile', 'Account', 'Access tokens', 'Language and look', 'Notifications']) {
+    await page.goto(`${server.url}/settings/profile`);
+    await page.getByRole('link', { name: section }).click();
+    await page.getByRole('heading', { name: section === 'Account' ? 'Logins' : section }).waitFor();
+    await inBothThemes(page, `settings: ${section}`);
+  }
+  await page.setViewportSize({ width: 360, height: 740 });
+  await isAccessible(page, 'settings on a phone');
+  await doesNotScrollSideways(page);
+  expect(ann.complaints).toEqual([]);
+});
+
 test('everything can be done from the keyboard', async ({ browser }) => {
   const ann = await Person.open(browser, 'Ann');
   const { page } = ann;
@@ -115,7 +190,7 @@ test('the language changes on the spot and stays', async ({ browser }) => {
   const ann = await Person.open(browser, 'Ann');
   const { page } = ann;
   await ann.signIn(server);
-  await page.getByRole('button', { name: /: menu/ }).click();
+  await page.getByRole('button', { name: 'Ann: you' }).click();
   await page.getByRole('radio', { name: '한국어' }).check();
   await expect(page.getByRole('button', { name: '로그아웃' })).toBeVisible();
   await expect(page.locator('html')).toHaveAttribute('lang', 'ko');

@@ -141,7 +141,7 @@ test('a message that waits survives a reload', async () => {
 });
 
 test('signing out leaves, signing in comes back', async () => {
-  await bo.page.getByRole('button', { name: /: menu/ }).click();
+  await bo.page.getByRole('button', { name: 'Bo: you' }).click();
   await bo.page.getByRole('button', { name: 'Sign out' }).click();
   await expect(bo.page.getByRole('heading', { name: 'Sign in to Yard' })).toBeVisible();
   await bo.signIn(server);

@@ -49,7 +49,7 @@ function addRoom(name, topic = '', { id: guildId } = guild) {
   if (name.length > 32) throw new Problem('invalid_field', 400, 'name');
   const room = { id: newId(), guild: guildId, name, topic, first: new Map(), events: [], messages: [], markers: new Map(), nonces: new Map() };
   rooms.set(room.id, room);
-  for (const link of links) signal(link, 'room', { guild: guildId, channel: channelOf(room, link.user.id) });
+  if (guildId !== '@me') for (const link of links) signal(link, 'room', { guild: guildId, channel: channelOf(room, link.user.id) });
   return room;
 }
 
@@ -58,7 +58,17 @@ const headOf = (room) => ({ rev: room.events.length, seq: room.messages.length, 
 function channelOf(room, user) {
   const seq = room.markers.get(user) ?? 0;
   const { id, name, topic } = room;
-  return { id, name, topic, ...headOf(room), marker: { seq, n: seq }, unread: room.messages.length - seq };
+  return { id, name, topic, ...headOf(room), marker: { seq, n: seq }, unread: room.messages.length - seq, mentions: 0 };
+}
+
+function conversationsOf(user) {
+  const own = [...rooms.values()].filter((room) => room.users?.includes(user));
+  return own.map((room) => ({ ...channelOf(room, user), kind: room.kind, users: room.users, at: room.events.at(-1)?.at ?? room.at })).sort((a, b) => (a.at < b.at ? 1 : -1));
+}
+
+function addConversation(kind, users, name = '') {
+  const room = addRoom(name, '', { id: '@me' });
+  return Object.assign(room, { kind, users: users.map((user) => user.id), at: new Date().toISOString() });
 }
 
 function recordOf(room, message, user) {
@@ -111,6 +121,19 @@ function find(room, seq) {
 }
 
 const OPS = {
+  members: () => ({ members: [...users.values()].map((user) => ({ user: publicUser(user), joined_at: new Date().toISOString() })), more: false }),
+  roles: ({ args }) => ({ roles: [{ id: args.guild, name: 'everyone', permissions: ['view', 'post'], position: 0, colour: null, is_mentionable: false, built_in: 'member' }] }),
+  profile: ({ args }) => ({ ...publicUser(users.get(args.user)), display_name: '', bio: '', colour: null, version: 1 }),
+  inbox: () => ({ entries: [], next: null }),
+  open_dm: ({ link, args }) => {
+    const known = [...rooms.values()].find((room) => room.kind === 'dm' && room.users.includes(args.user) && room.users.includes(link.user.id));
+    const room = known ?? addConversation('dm', [link.user, users.get(args.user)]);
+    return conversationsOf(link.user.id).find((one) => one.id === room.id);
+  },
+  create_group: ({ link, args }) => {
+    const room = addConversation('group', [link.user, ...args.users.map((id) => users.get(id))], args.name);
+    return conversationsOf(link.user.id).find((one) => one.id === room.id);
+  },
   heartbeat: () => ({}),
   open: ({ link, room, args }) => {
     link.open.add(room.id);
@@ -192,7 +215,7 @@ function authenticate(link, args) {
     more_channels: false,
   }));
   const { id, name } = link.user;
-  return { epoch, user: { id, name }, session: newId(), resumed, guilds: listed };
+  return { epoch, user: { id, name }, session: newId(), resumed, guilds: listed, conversations: conversationsOf(link.user.id), more_conversations: false };
 }
 
 function serveSocket(socket, user) {
@@ -320,7 +343,7 @@ if (process.argv.includes('--empty')) {
   console.log(`set-up link: http://127.0.0.1:${port}/setup#token=fake`);
 } else {
   const owner = setUp({ instance_name: '마당', guild_name: '한옥 스튜디오', name: '김하늘', password: 'madang-madang' });
-  talk({ owner, addUser, addGuild, addRoom, rooms, post, react }, process.argv.includes('--guilds'));
+  talk({ owner, addUser, addGuild, addRoom, addConversation, rooms, post, react }, process.argv.includes('--guilds'));
   console.log(`http://127.0.0.1:${port} (김하늘 / madang-madang)`);
 }
 server.listen(port, '127.0.0.1');

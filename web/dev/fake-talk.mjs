@@ -1,7 +1,7 @@
 // What people said in the fake server before the page came: enough to see every kind of row.
 const MINUTE = 60_000;
 
-export function talk({ owner, addUser, addGuild, addRoom, rooms, post, react }, hasGuilds) {
+export function talk({ owner, addUser, addGuild, addRoom, addConversation, rooms, post, react }, hasGuilds) {
   const others = ['이서준', '박지우', 'Mina Weber', '최도윤'].map((name) => addUser(name, 'madang-madang'));
   const [seojun, jiu, mina, doyun] = others;
   const [general] = [...rooms.values()];
@@ -54,7 +54,13 @@ export function talk({ owner, addUser, addGuild, addRoom, rooms, post, react }, 
     say(addRoom('이번 주', '', club), jiu, 30, '토요일 아침 어때요?');
     addRoom('hello', '', addGuild('Open Fonts', mina));
   }
-  const unread = new Map([[general, 1], [news, 80]]);
+  const withJiu = addConversation('dm', [owner, jiu]);
+  say(withJiu, jiu, 25, '아까 이야기한 색 이름, 정리해서 보내 드릴게요.');
+  say(withJiu, owner, 24, '고마워요. 천천히 주세요.');
+  const trip = addConversation('group', [owner, seojun, mina], '가을 나들이');
+  say(trip, mina, 90, 'Saturday works for me.');
+  say(trip, seojun, 5, '저는 일요일이 더 좋아요.');
+  const unread = new Map([[general, 1], [news, 80], [trip, 1]]);
   for (const room of rooms.values()) {
     const { length } = room.messages;
     room.first.set(owner.id, room === design || room === lunch ? 0 : Math.max(0, length - (unread.get(room) ?? length)));

@@ -1,9 +1,16 @@
+import { HOME } from './lib/state/home';
+
+/** What stands beside a room: the thread on one of its messages, or a list. */
+export type Panel = { kind: 'thread'; on: number; seq: number | undefined } | { kind: 'pins' };
+
 /** Where the page is. Addresses are the server's own paths, so that they can be shared. */
 export type Route =
   | { page: 'home' }
   | { page: 'guild'; guild: string }
-  | { page: 'room'; guild: string | undefined; room: string; seq: number | undefined }
+  | { page: 'room'; guild: string | undefined; room: string; seq: number | undefined; panel?: Panel }
   | { page: 'setup'; token: string }
+  | { page: 'inbox' }
+  | { page: 'settings'; section: string }
   | { page: 'sign-in' }
   | { page: 'invite'; code: string };
 
@@ -16,18 +23,36 @@ export function parseRoute(path: string, search: string, hash: string): Route {
       new URLSearchParams(hash.slice(1)).get('token') ?? new URLSearchParams(search).get('token');
     return { page: 'setup', token: token ?? '' };
   }
+  if (first === 'settings') return { page: 'settings', section: second ?? 'profile' };
+  if (first === 'inbox') return { page: 'inbox' };
   if (first === 'sign-in') return { page: 'sign-in' };
   if (first === 'invite' && second !== undefined) return { page: 'invite', code: second };
-  const guild = first === 'g' ? second : undefined;
-  const [kind, room, message] = guild === undefined ? parts : parts.slice(2);
+  const guild = first === 'dm' ? HOME : first === 'g' ? second : undefined;
+  const [kind, room, message, ...rest] = guild === undefined ? parts : parts.slice(guild === HOME ? 1 : 2);
   if (kind === 'r' && room !== undefined) {
-    const seq = Number(message);
-    return { page: 'room', guild, room, seq: Number.isSafeInteger(seq) && seq > 0 ? seq : undefined };
+    const panel = parsePanel(message, rest);
+    return { page: 'room', guild, room, seq: parseSeq(message), ...(panel === undefined ? {} : { panel }) };
   }
   return guild === undefined ? { page: 'home' } : { page: 'guild', guild };
 }
 
-export const guildPath = (guild: string): string => `/g/${guild}`;
+export const guildPath = (guild: string): string => (guild === HOME ? '/dm' : `/g/${guild}`);
+
+function parseSeq(text: string | undefined): number | undefined {
+  const seq = Number(text);
+  return Number.isSafeInteger(seq) && seq > 0 ? seq : undefined;
+}
+
+function parsePanel(kind: string | undefined, [on, seq]: string[]): Panel | undefined {
+  if (kind === 'pins') return { kind };
+  const parent = parseSeq(on);
+  return kind === 't' && parent !== undefined ? { kind: 'thread', on: parent, seq: parseSeq(seq) } : undefined;
+}
+
+export function panelPath(panel: Panel): string {
+  if (panel.kind === 'pins') return '/pins';
+  return `/t/${panel.on}${panel.seq === undefined ? '' : `/${panel.seq}`}`;
+}
 
 /** Without its guild, which only somebody in it knows, a room's address leads there as well. */
 export const roomPath = (guild: string | undefined, room: string, seq?: number): string =>

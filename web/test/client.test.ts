@@ -62,7 +62,7 @@ const settle = () => vi.advanceTimersByTimeAsync(0);
 
 function channel(id: string, seq: number, marker = seq): Channel {
   const head = { rev: seq, seq, n: seq };
-  return { id, name: id, topic: '', ...head, marker: { seq: marker, n: marker }, unread: Math.min(100, seq - marker) };
+  return { id, name: id, topic: '', ...head, marker: { seq: marker, n: marker }, unread: Math.min(100, seq - marker), mentions: 0 };
 }
 
 const guild = (id: string, ...channels: Channel[]): ListedGuild => ({
@@ -78,7 +78,7 @@ async function connect(guilds: ListedGuild[], changes: Partial<Ready> = {}) {
   const epoch = changes.epoch ?? 'E1';
   const timing = { heartbeat_ms: 30_000, authenticate_within_ms: 10_000, version: '1' };
   socket().signal('hello', { epoch, ...timing });
-  const ready = { epoch, user: { id: ME, name: 'Me' }, session: 'S', resumed: false, guilds, ...changes };
+  const ready = { conversations: [], more_conversations: false, epoch, user: { id: ME, name: 'Me' }, session: 'S', resumed: false, guilds, ...changes };
   await socket().answer('authenticate', ready);
 }
 
@@ -344,4 +344,83 @@ test('a text that is too long for a frame never leaves', async () => {
   await settle();
   expect(socket().ops('post')).toEqual([]);
   expect(client.outbox.items.map(({ status, code }) => [status, code])).toEqual([['refused', 'too_large']]);
+});
+
+describe('what the server tells, and what is made unread', () => {
+  const posted = (seq: number, changes: object) => ({
+    ...event('message.posted', seq, { ...message(seq), room: 'hall', ...changes }),
+    stream: 'room:hall',
+  });
+
+  test('a system message of one`s own moves no marker and is not unread', async () => {
+    await connect([guild('G1', channel('hall', 5))]);
+    await enter('hall', 1, 5);
+    socket().tell(posted(6, { n: 5, author: ME, text: '', system: { kind: 'pinned', seq: 2 } }));
+    expect(rooms.get('hall')).toMatchObject({ seq: 6, unread: 0, marker: { seq: 5 } });
+    socket().tell(posted(7, { n: 6 }));
+    expect(rooms.get('hall')).toMatchObject({ seq: 7, unread: 1, marker: { seq: 5 } });
+    socket().tell(posted(8, { n: 7, author: ME }));
+    expect(rooms.get('hall')).toMatchObject({ unread: 0, marker: { seq: 8 } });
+  });
+
+  test('another session puts the marker back: it goes back here, and what is in sight does not read it again', async () => {
+    await connect([guild('G1', channel('hall', 5))]);
+    await enter('hall', 1, 5);
+    socket().signal('marker', { room: 'hall', seq: 2, n: 2, unread: 3, back: true });
+    expect(rooms.get('hall')).toMatchObject({ unread: 3, marker: { seq: 2 } });
+    expect(shown('hall')).toMatchObject({ isHeld: true, newAfter: 2 });
+    socket().signal('marker', { room: 'hall', seq: 1, n: 1, unread: 4 });
+    expect(rooms.get('hall')?.unread, 'an old one does not').toBe(3);
+    client.leave('hall');
+    await client.enter('hall');
+    expect(shown('hall').isHeld).toBe(false);
+  });
+});
+
+describe('conversations', () => {
+  const dm = (id: string, changes: object = {}) => ({
+    ...channel(id, 3),
+    kind: 'dm' as const,
+    name: '',
+    users: [ME, 'bo'],
+    at: '2026-11-20T09:00:00.000Z',
+    ...changes,
+  });
+  const of = (room: string, kind: string, rev: number, data: object) => ({
+    ...event(kind, rev, data),
+    stream: `room:${room}`,
+    at: '2026-11-20T10:00:00.000Z',
+  });
+
+  test('the newest is first, and what is said moves one up though it is not open', async () => {
+    await connect([], { conversations: [dm('old'), dm('new', { at: '2026-11-20T09:30:00.000Z' })] });
+    expect(rooms.conversations.map(({ id }) => id)).toEqual(['new', 'old']);
+    socket().tell(of('old', 'message.posted', 4, { ...message(4), room: 'old' }));
+    expect(rooms.conversations.map(({ id, unread }) => [id, unread])).toEqual([
+      ['old', 1],
+      ['new', 0],
+    ]);
+    expect([rooms.calls, rooms.callsIn('@me')], 'every word in one calls').toEqual([1, 1]);
+  });
+
+  test('one that begins elsewhere is read; one that is left is gone', async () => {
+    await connect([]);
+    serve({ '/conversations/group': [dm('group', { kind: 'group', name: 'Lunch' })] });
+    socket().tell(of('group', 'room.created', 1, { room: { kind: 'group', name: 'Lunch', topic: '' }, members: [ME] }));
+    await settle();
+    await settle();
+    expect(rooms.get('group')).toMatchObject({ name: 'Lunch', kind: 'group', guild: '@me' });
+    socket().tell(of('group', 'room_member.changed', 2, { user: 'cy', on: true }));
+    expect(rooms.get('group')?.users).toEqual([ME, 'bo', 'cy']);
+    socket().tell(of('group', 'room.changed', 3, { room: { kind: 'group', name: 'Dinner', topic: '' } }));
+    expect(rooms.get('group')?.name).toBe('Dinner');
+    socket().tell(of('group', 'room_member.changed', 4, { user: ME, on: false }));
+    expect(rooms.get('group')).toBeUndefined();
+  });
+
+  test('has an address of its own', async () => {
+    await connect([], { conversations: [dm('old')] });
+    expect(pathTo('old', 2)).toBe('/dm/r/old/2');
+    expect(parseRoute('/dm/r/old/2', '', '')).toEqual({ page: 'room', guild: '@me', room: 'old', seq: 2 });
+  });
 });

@@ -69,3 +69,18 @@ describe('unseen', () => {
     expect(unseen([waiting({ status: 'waiting', tried: false })], rows, ME)).toHaveLength(1);
   });
 });
+
+describe('what the server tells', () => {
+  const joined = { system: { kind: 'joined' } as const, text: '' };
+
+  test('stands on a line of its own, and nothing continues it', () => {
+    const rows = [row(1, 0), row(2, 1, joined), row(3, 2)];
+    expect(kinds(rows, [], undefined, ME)).toEqual(['day', 'lead', 'system', 'lead']);
+  });
+
+  test('is not new: the line stands above the first real message', () => {
+    const rows = [row(1, 0), row(2, 1, joined), row(3, 2)];
+    expect(kinds(rows, [], 1, ME)).toEqual(['day', 'lead', 'system', 'new', 'lead']);
+    expect(kinds(rows.slice(0, 2), [], 1, ME)).toEqual(['day', 'lead', 'system']);
+  });
+});

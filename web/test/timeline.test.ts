@@ -118,6 +118,10 @@ test('a failed first page says so, a failed refresh keeps what there is', async 
 });
 
 const ROOM: Room = {
+  kind: 'channel',
+  users: [],
+  at: '',
+  mentions: 0,
   id: 'room',
   guild: 'guild',
   name: 'general',
@@ -151,10 +155,10 @@ test('what one has just read is counted at once', () => {
 
 test('a snapshot with an older marker than ours keeps ours, counts from it, and says what to tell', () => {
   const guild = { id: 'guild', name: '', owner: '', rev: 1, more_channels: false };
-  rooms.take([{ ...guild, channels: [ROOM] }]);
+  rooms.take([{ ...guild, channels: [ROOM] }], [], false);
   rooms.read('room', { seq: 8, n: 8 });
   const missed = { ...ROOM, rev: 160, seq: 158, n: 158, unread: 100 };
-  expect([...rooms.take([{ ...guild, channels: [missed] }])]).toEqual([['room', 8]]);
+  expect([...rooms.take([{ ...guild, channels: [missed] }], [], false)]).toEqual([['room', 8]]);
   expect(rooms.get('room')).toMatchObject({ marker: { seq: 8 }, unread: 100, n: 158 });
   rooms.forget();
 });

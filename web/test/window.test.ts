@@ -61,7 +61,7 @@ describe('records', () => {
 
   test('an unknown kind is passed over', () => {
     const window = newest(1, 3);
-    expect(apply(window, event('message.pinned', 4, {}), ME)).toBe(window);
+    expect(apply(window, event('message.painted', 4, {}), ME)).toBe(window);
   });
 
   test('a tombstone replaces the text', () => {

@@ -68,7 +68,7 @@ async function pictures(page: Page, shot: Shot, isPhone: boolean) {
   await page.locator('nav li').first().waitFor();
   if (isPhone) {
     await shot('channels');
-    await page.locator('nav li a').first().tap();
+    await page.getByRole('link', { name: 'general' }).tap();
   }
   await page.locator('[data-seq]').first().waitFor();
   await page.evaluate(() => document.fonts.ready);
@@ -98,10 +98,20 @@ async function pictures(page: Page, shot: Shot, isPhone: boolean) {
   isCut = false;
 
   await page.goto(`${FULL}/`);
+  await page.locator('nav footer button').click();
+  await page.locator('[popover] .item').first().waitFor();
+  await shot('own-menu');
+  await page.keyboard.press('Escape');
   await page.locator('nav header button').click();
   await page.locator('[popover] .item').first().waitFor();
   await shot('menu');
   await page.locator('[popover] .item').first().click();
   await page.locator('dialog input').waitFor();
   await shot('invite');
+  await page.keyboard.press('Escape');
+
+  await page.goto(`${FULL}/dm`);
+  await page.locator('nav .list li a').first().waitFor();
+  if (!isPhone) await page.locator('[data-seq]').first().waitFor();
+  await shot('conversations');
 }

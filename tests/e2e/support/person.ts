@@ -85,6 +85,30 @@ export class Person {
     return this.page.getByRole('navigation').getByRole('link', { name: new RegExp(`^${name}`) });
   }
 
+  /** Somebody's card, by way of a message of theirs. */
+  async card(of: string): Promise<Locator> {
+    await this.page.getByRole('log').locator('button.name', { hasText: of }).last().click();
+    const card = this.page.getByRole('dialog', { name: `Profile of ${of}` });
+    await expect(card).toBeVisible();
+    return card;
+  }
+
+  /** Sets up a guild of these people, each with a browser of their own; the first one owns it. */
+  static async gather(browser: Browser, server: Server, ...names: string[]): Promise<Person[]> {
+    const all: Person[] = [];
+    let link = '';
+    for (const name of names) {
+      const person = await Person.open(browser, name);
+      if (link !== '') await person.accept(link);
+      else {
+        await person.setUp(server);
+        link = await person.invite();
+      }
+      all.push(person);
+    }
+    return all;
+  }
+
   get composer(): Locator {
     return this.page.getByRole('textbox', { name: /^Message / });
   }

@@ -1,5 +1,5 @@
 import { ApiError, NO_ANSWER, OFFLINE } from './errors';
-import type { Channel, Guild, Instance, Invite, InviteInfo, User } from './types';
+import type { Channel, Conversation, Guild, Instance, Invite, InviteInfo, Presence, User } from './types';
 
 const BASE = '/api/v1';
 const TIMEOUT_MS = 15_000;
@@ -53,6 +53,7 @@ export const http = {
   signOut: () => call<undefined>('DELETE', '/sessions/current'),
   me: () => call<{ user: User; owner: boolean }>('GET', '/me'),
   users: (ids: string[]) => call<{ users: User[] }>('GET', `/users?ids=${ids.map(part).join(',')}`),
+  presence: (ids: string[]) => call<{ users: Presence[] }>('GET', `/presence?ids=${ids.map(part).join(',')}`),
   invite: (code: string) => call<InviteInfo>('GET', `/invites/${part(code)}`),
   acceptInvite: (code: string, name: string, password: string) =>
     call<{ user: User }>('POST', `/invites/${part(code)}/accept`, { name, password }),
@@ -65,6 +66,12 @@ export const http = {
       'GET',
       `/guilds/${part(guild)}/channels${after === undefined ? '' : `?after=${part(after)}`}`,
     ),
+  conversations: (after?: string) =>
+    call<{ conversations: Conversation[]; more: boolean }>(
+      'GET',
+      `/conversations${after === undefined ? '' : `?after=${part(after)}`}`,
+    ),
+  conversation: (room: string) => call<Conversation>('GET', `/conversations/${part(room)}`),
   reactors: (room: string, seq: number, emoji: string) =>
     call<{ users: User[]; more: boolean }>(
       'GET',

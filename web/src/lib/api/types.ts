@@ -3,6 +3,8 @@
 export interface User {
   id: string;
   name: string;
+  display_name?: string;
+  colour?: string;
 }
 
 export interface Marker {
@@ -19,6 +21,103 @@ export interface Channel {
   n: number;
   marker: Marker;
   unread: number;
+  /** How many of the unread ones call the reader. */
+  mentions: number;
+}
+
+export interface Conversation {
+  id: string;
+  kind: 'dm' | 'group';
+  name: string;
+  users: string[];
+  owner?: string;
+  at: string;
+  rev: number;
+  seq: number;
+  n: number;
+  marker: Marker;
+  unread: number;
+  mentions: number;
+}
+
+/** What an event tells of a room itself. */
+export interface RoomDetails {
+  kind: 'channel' | 'dm' | 'group' | 'thread';
+  guild?: string;
+  name: string;
+  topic: string;
+  owner?: string;
+}
+
+export interface Profile {
+  id: string;
+  name: string;
+  display_name: string | null;
+  bio: string;
+  colour: string | null;
+  version: number;
+}
+
+export interface Role {
+  id: string;
+  name: string;
+  permissions: string[];
+  position: number;
+  colour: string | null;
+  is_mentionable: boolean;
+  built_in: 'administrator' | 'moderator' | 'member' | null;
+}
+
+export interface InboxEntry {
+  called: 'mention' | 'reply';
+  is_read: boolean;
+  message: Message;
+}
+
+export interface InboxPage {
+  entries: InboxEntry[];
+  next: string | null;
+}
+
+export type Status = 'online' | 'idle' | 'do_not_disturb' | 'offline' | 'invisible' | 'unknown';
+
+export interface Presence {
+  user: string;
+  status: Status;
+  custom?: { text: string; emoji: string; expires_at: string | null } | null;
+}
+
+export interface Login {
+  id: string;
+  device: string;
+  created_at: string;
+  last_used: string;
+  is_current: boolean;
+}
+
+export interface Token {
+  id: string;
+  name: string;
+  scopes: string[];
+  created_at: string;
+  expires_at: string;
+  last_used: string | null;
+  /** Only in the answer that makes it. */
+  token?: string;
+}
+
+export type Level = 'all' | 'mentions' | 'nothing' | 'default';
+
+export interface Notification {
+  room?: string;
+  guild?: string;
+  level: Level;
+  muted_until: string | null;
+}
+
+export interface Member {
+  user: User;
+  joined_at: string;
 }
 
 export interface Guild {
@@ -44,6 +143,27 @@ export interface Reaction {
   count: number;
 }
 
+/** What the server itself tells by a message, which then has no text. */
+export type System = { kind: 'joined' | 'left' } | { kind: 'pinned'; seq: number } | { kind: 'renamed'; name: string };
+
+export interface Mentions {
+  users: string[];
+  roles: string[];
+  everyone: boolean;
+  here: boolean;
+}
+
+export interface Thread {
+  id: string;
+  parent_seq: number;
+  at: string;
+  rev: number;
+  seq: number;
+  n: number;
+  /** Only for those who follow it, and not in pages of messages. */
+  unread?: number;
+}
+
 export interface Message {
   room: string;
   seq: number;
@@ -56,6 +176,12 @@ export interface Message {
   edited_at: string | null;
   deleted: { at: string; by: string } | null;
   reactions: Reaction[];
+  mentions?: Mentions;
+  system?: System;
+  pinned_at?: string;
+  has_thread?: boolean;
+  /** Only in answers to `history`. */
+  thread?: Thread;
   /** Only in answers to `history`. */
   mine?: string[];
 }
@@ -73,6 +199,8 @@ export interface Ready {
   session: string;
   resumed: boolean;
   guilds: ListedGuild[];
+  conversations: Conversation[];
+  more_conversations: boolean;
 }
 
 export interface Resume {

@@ -1,20 +1,35 @@
-import { SvelteMap } from 'svelte/reactivity';
-import { ApiError, codeOf } from '../api/errors';
+import { ApiError } from '../api/errors';
 import { http } from '../api/http';
 import { Gateway, type LinkState } from '../api/socket';
-import type { Channel, Head, Marker, Message, Ready, Resume, Signal, StreamEvent } from '../api/types';
+import type {
+  Channel,
+  Guild,
+  Head,
+  Marker,
+  Message,
+  Presence,
+  Ready,
+  Resume,
+  RoomDetails,
+  Signal,
+  StreamEvent,
+  User,
+} from '../api/types';
 import { isTooBig } from '../graphemes';
+import { calls } from '../timeline/calls';
 import type { Row } from '../timeline/window';
-import { readChannels, untilAnswered } from './listing';
+import { Calls } from './calls';
+import { HOME } from './home';
+import { readChannels, readConversation, readConversations, untilAnswered } from './listing';
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
 import { people } from './people.svelte';
+import { presence } from './presence.svelte';
+import { roles } from './roles.svelte';
 import { rooms } from './rooms.svelte';
-import { Timeline } from './timeline.svelte';
+import type { Timeline } from './timeline.svelte';
 import { typing } from './typing.svelte';
-
-/** The server pushes at most 16 rooms whole; beyond these few, going back to a room resumes it anyway. */
-const MOST_OPEN = 8;
+import { Visits } from './visits.svelte';
 
 function gatewayUrl(): string {
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -28,8 +43,7 @@ class Client {
   wasReady = $state(false);
   /** The server said that it goes down, and it was not asked in vain since. */
   isDraining = $state(false);
-  me = $state.raw({ id: '', name: '' });
-  current = $state<string | undefined>(undefined);
+  me = $state.raw<User>({ id: '', name: '' });
   /** Called when the server ended the session. */
   onEnded: () => void = () => undefined;
   /** Called when a connection failed before it was ready; the session may have ended. */
@@ -43,14 +57,20 @@ class Client {
     storage: sessionStorage,
   });
 
-  private timelines = new SvelteMap<string, Timeline>();
+  private readonly visits = new Visits({
+    ask: (op, args) => this.ask(op, args),
+    isReady: () => this.link === 'ready',
+    me: () => this.me.id,
+  });
   private gateway: Gateway | undefined;
   private epoch = '';
   private guildRevs = new Map<string, number>();
   private hasTriedAgain = false;
-  /** Counts what asked to open a room; an overtaken one leads nowhere. */
-  private visits = 0;
   private readonly markers = new Markers((room, seq) => this.tellMarker(room, seq));
+
+  /** Roles that this user was given, as far as it was told. */
+  private readonly ownRoles = new Map<string, readonly string[]>();
+  private readonly calls = new Calls((op, args) => this.ask(op, args));
 
   start(): void {
     this.gateway ??= new Gateway(
@@ -82,15 +102,18 @@ class Client {
     this.gateway?.stop();
     this.gateway = undefined;
     this.markers.forget();
+    this.calls.forget();
     this.epoch = '';
     this.wasReady = false;
-    this.current = undefined;
     this.guildRevs.clear();
-    this.timelines.clear();
+    this.visits.forget();
     if (keepOutbox) this.outbox.pause();
     else this.outbox.forget();
     rooms.forget();
     people.forget();
+    roles.forget();
+    presence.forget();
+    this.ownRoles.clear();
   }
 
   hurry(): void {
@@ -102,54 +125,27 @@ class Client {
   }
 
   timeline(room: string): Timeline | undefined {
-    return this.timelines.get(room);
+    return this.visits.get(room);
   }
 
   /** Goes to a room: to one of its messages if it is named, else to what is new, else to the present. */
-  async enter(room: string, seq?: number): Promise<void> {
-    const isReturn = this.current === room;
-    this.current = room;
-    const timeline = this.timelines.get(room) ?? this.newTimeline(room);
-    if (isReturn && seq === undefined && timeline.status === 'ready') return;
-    if (!isReturn) {
-      timeline.newAfter = undefined;
-      this.drawNewLine(timeline);
-    }
-    timeline.arrival = undefined;
-    timeline.goal = seq;
-    await this.open(timeline);
+  enter(room: string, seq?: number): Promise<void> {
+    return this.visits.enter(room, seq);
   }
 
   /** The room is no longer on the screen. */
   leave(room: string): void {
-    if (this.current === room) this.current = undefined;
-    this.timelines.get(room)?.leave();
+    this.visits.leave(room);
     this.markers.flush();
   }
 
   /** Posts through the outbox, which also works while there is no connection. */
   send(room: string, text: string, replyTo: number | null): void {
-    const timeline = this.timelines.get(room);
+    const timeline = this.visits.get(room);
     const newest = Math.max(rooms.get(room)?.seq ?? 0, timeline?.window.rows.at(-1)?.seq ?? 0);
     typing.stop();
     this.outbox.add(room, text, replyTo, newest);
     if (timeline !== undefined) timeline.newAfter = undefined;
-  }
-
-  async edit(room: string, seq: number, text: string): Promise<void> {
-    mustFit(text);
-    const { message } = await this.ask<{ message: Message }>('edit', { room, seq, text });
-    this.timelines.get(room)?.put(message);
-  }
-
-  async delete(room: string, seq: number): Promise<void> {
-    const { message } = await this.ask<{ message: Message }>('delete', { room, seq });
-    this.timelines.get(room)?.put(message);
-  }
-
-  async react(room: string, seq: number, emoji: string, on: boolean): Promise<void> {
-    const { message } = await this.ask<{ message: Message }>('react', { room, seq, emoji, on });
-    this.timelines.get(room)?.putReaction(message, emoji, on);
   }
 
   tellTyping(room: string): void {
@@ -171,12 +167,19 @@ class Client {
     this.markers.flush();
   }
 
+  /** Makes a message and everything after it unread again, until the next visit. */
+  async markUnread(room: string, seq: number): Promise<void> {
+    const { marker, unread } = await this.ask<{ marker: Marker; unread: number }>('mark_unread', { room, seq });
+    this.marked({ room, ...marker, unread, back: true });
+  }
+
   private async tellMarker(room: string, seq: number): Promise<void> {
     const answer = await this.ask<{ marker: Marker; unread: number }>('mark', { room, seq });
     rooms.mark(room, answer.marker, answer.unread);
   }
 
-  private ask<T>(op: string, args: object): Promise<T> {
+  /** Asks the server for one of its operations. */
+  ask<T>(op: string, args: object = {}): Promise<T> {
     if (this.gateway === undefined) return Promise.reject(new Error('there is no gateway'));
     return this.gateway.request<T>(op, args);
   }
@@ -189,97 +192,15 @@ class Client {
 
   private posted(message: Message): void {
     const { room, rev, seq, n } = message;
-    this.timelines.get(room)?.put(message);
+    this.visits.get(room)?.put(message);
     rooms.head(room, { rev, seq, n });
-    // The server takes whoever posts as having read up to there.
-    rooms.read(room, { seq, n });
-  }
-
-  private newTimeline(room: string): Timeline {
-    const timeline = new Timeline(
-      room,
-      (op, args) => this.ask(op, args),
-      () => this.me.id,
-    );
-    this.timelines.set(room, timeline);
-    return timeline;
-  }
-
-  /** Has what a visit needs, once there is a connection; shows what there is until then. */
-  private async open(timeline: Timeline): Promise<void> {
-    this.visits += 1;
-    const mine = this.visits;
-    if (this.link !== 'ready') {
-      const { goal } = timeline;
-      if (timeline.status === 'idle') timeline.status = 'loading';
-      else if (timeline.status === 'ready' && (goal === undefined || timeline.has(goal))) timeline.arrive(firstNew(timeline));
-      return;
-    }
-    let isStale = timeline.status !== 'ready';
-    if (!timeline.isOpen) {
-      try {
-        isStale = (await this.subscribe(timeline)) || isStale;
-      } catch (error) {
-        timeline.status = codeOf(error) === 'not_found' ? 'gone' : timeline.status === 'ready' ? 'ready' : 'failed';
-        return;
-      }
-    }
-    if (timeline.arrival !== undefined) {
-      if (isStale) await this.readHere(timeline);
-      else if (timeline.isPinned && !timeline.window.reachesEnd) await timeline.readNewest();
-      return;
-    }
-    const at = timeline.goal ?? firstNew(timeline);
-    if (at === undefined) {
-      if (isStale || !timeline.window.reachesEnd) await timeline.readNewest();
-    } else if (isStale || !timeline.has(at)) {
-      await timeline.readAround(at);
-    }
-    if (mine === this.visits && timeline.status === 'ready') timeline.arrive(firstNew(timeline));
-  }
-
-  /** Reads what somebody looks at anew. At the end that is where the new begins, not the new end: nothing is skipped. */
-  private async readHere(timeline: Timeline): Promise<void> {
-    const { view } = timeline;
-    const known = rooms.get(timeline.room);
-    const unread = known === undefined || known.unread === 0 ? undefined : known.marker.seq + 1;
-    const seen = view === undefined ? undefined : Math.floor((view.first + (view.last ?? view.first)) / 2);
-    const at = timeline.isPinned ? unread : seen;
-    if (at === undefined) await timeline.readNewest();
-    else await timeline.readHere(at);
-  }
-
-  /** Has a room's events pushed. Answers whether what the timeline has must be read anew. */
-  private async subscribe(timeline: Timeline): Promise<boolean> {
-    const { room } = timeline;
-    const isFirst = timeline.rev === 0;
-    // Set before the answer: events may follow it in the same burst.
-    timeline.isOpen = true;
-    try {
-      const args = isFirst ? { room } : { room, since_rev: timeline.rev };
-      const { head, reset } = await this.ask<{ head: Head; reset: boolean }>('open', args);
-      if (isFirst || reset) timeline.detach(head.rev);
-      rooms.head(room, head);
-      this.closeSurplus();
-      return reset;
-    } catch (error) {
-      timeline.isOpen = false;
-      throw error;
-    }
-  }
-
-  private closeSurplus(): void {
-    const open = [...this.timelines.values()].filter((timeline) => timeline.isOpen);
-    const surplus = open.filter((timeline) => timeline.room !== this.current).slice(0, -(MOST_OPEN - 1));
-    for (const timeline of surplus) {
-      timeline.isOpen = false;
-      this.ask('close', { room: timeline.room }).catch(() => undefined);
-    }
+    // The server takes whoever posts as having read up to there; what it tells itself is nobody's post.
+    if (message.system === undefined) this.wrote(room, { seq, n });
   }
 
   private resume(): Resume | undefined {
     if (this.epoch === '') return undefined;
-    const open = [...this.timelines.values()].filter((timeline) => timeline.isOpen);
+    const { open } = this.visits;
     return {
       epoch: this.epoch,
       rooms: Object.fromEntries(open.map((timeline) => [timeline.room, timeline.rev])),
@@ -289,24 +210,27 @@ class Client {
 
   private ready(ready: Ready): void {
     this.me = ready.user;
-    people.know(ready.user.id, ready.user.name);
+    people.know(ready.user);
     const isOther = this.epoch !== '' && this.epoch !== ready.epoch;
     if (isOther) this.startOver();
     this.epoch = ready.epoch;
-    if (!ready.resumed) for (const timeline of this.timelines.values()) timeline.isOpen = false;
-    for (const [room, seq] of rooms.take(ready.guilds)) this.markers.move(room, seq);
+    presence.renew();
+    if (!ready.resumed) for (const timeline of this.visits.all) timeline.isOpen = false;
+    for (const [room, seq] of rooms.take(ready.guilds, ready.conversations, ready.more_conversations)) this.markers.move(room, seq);
     for (const guild of ready.guilds) {
       this.guildRevs.set(guild.id, guild.rev);
       if (guild.more_channels) void untilAnswered(() => this.readChannels(guild.id));
     }
-    if (!ready.guilds.some((guild) => guild.more_channels)) this.closeGone();
+    if (ready.more_conversations) void untilAnswered(readConversations);
+    const isWhole = !ready.more_conversations && !ready.guilds.some((guild) => guild.more_channels);
+    if (isWhole) this.visits.closeGone();
     this.outbox.restore(ready.user.id);
     if (isOther) this.outbox.rebase((room) => rooms.get(room)?.seq ?? 0);
   }
 
   /** The server has other data: nothing that was numbered before means anything now. */
   private startOver(): void {
-    this.timelines.clear();
+    this.visits.clear();
     this.guildRevs.clear();
     this.markers.forget();
     rooms.forget();
@@ -319,7 +243,7 @@ class Client {
       this.isDraining = false;
       this.outbox.online();
       this.markers.flush();
-      this.reopen();
+      this.visits.reopen();
     } else {
       this.outbox.offline();
     }
@@ -328,45 +252,80 @@ class Client {
     if (state === 'ended') this.onEnded();
   }
 
-  /** After a new connection: the room on the screen, and what waited in it for a connection. */
-  private reopen(): void {
-    if (this.current === undefined) return;
-    const timeline = this.timelines.get(this.current) ?? this.newTimeline(this.current);
-    if (timeline.older === 'failed') timeline.older = 'idle';
-    if (timeline.newer === 'failed') timeline.newer = 'idle';
-    this.drawNewLine(timeline);
-    void this.open(timeline);
-  }
-
-  /** The line stays above what was new when one came, unless all of that was read since. */
-  private drawNewLine(timeline: Timeline): void {
-    const known = rooms.get(timeline.room);
-    if (known === undefined || known.unread === 0) return;
-    if (timeline.newAfter === undefined || timeline.isPinned) timeline.newAfter = known.marker.seq;
-  }
-
   /** Every durable change of the server enters here. */
   private apply(event: StreamEvent): void {
     const [kind, id = ''] = event.stream.split(':');
-    if (kind === 'guild') this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, event.rev));
+    if (kind === 'guild') {
+      this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, event.rev));
+      if (event.kind.startsWith('role.')) roles.changed(id);
+      if (event.kind === 'member.changed') this.memberChanged(id, event.data as { user: string; roles: string[] });
+      if (event.kind === 'guild.changed') this.guildChanged(id, event.data as { guild: Guild });
+    }
     if (kind !== 'room') return;
-    this.timelines.get(id)?.apply(event);
+    this.visits.get(id)?.apply(event);
     const known = rooms.get(id);
+    if (known?.guild === HOME) rooms.alter(id, { at: event.at });
+    if (event.kind.startsWith('room')) this.applyToRoom(id, event);
     if (event.kind === 'message.posted') {
-      const { seq, n, author } = event.data as Message;
+      const { seq, n, author, system } = event.data as Message;
       typing.done(id, author);
       rooms.head(id, { rev: event.rev, seq, n });
-      if (author === this.me.id) rooms.read(id, { seq, n });
+      if (seq > (known?.seq ?? 0) && this.callsMe(id, event.data as Message)) rooms.calledOnce(id, seq);
+      if (author === this.me.id && system === undefined) this.wrote(id, { seq, n });
     } else if (known !== undefined) {
       if (event.kind === 'message.deleted' && event.rev > known.rev) rooms.deleted(id, (event.data as Message).seq);
       rooms.head(id, { rev: event.rev, seq: known.seq, n: known.n });
     }
   }
 
+  /** Whoever writes has read up to there, and follows the thread that it is in. */
+  private wrote(room: string, marker: Marker): void {
+    rooms.read(room, marker);
+    if (rooms.get(room)?.kind === 'thread') rooms.follow(room, true);
+  }
+
+  /** Whether a message calls this user: by a mention, or because it answers one of theirs that is here. */
+  private callsMe(room: string, message: Message): boolean {
+    if (message.author === this.me.id) return false;
+    const parent = message.reply_to === null ? undefined : this.visits.get(room)?.row(message.reply_to);
+    return parent?.author === this.me.id || calls(message, this.me.id, new Set([...this.ownRoles.values()].flat()));
+  }
+
+  private memberChanged(guild: string, { user, roles: given }: { user: string; roles: string[] }): void {
+    if (user === this.me.id) this.ownRoles.set(guild, given);
+  }
+
+  private guildChanged(id: string, { guild }: { guild: Guild }): void {
+    rooms.renameGuild(id, guild.name, guild.owner);
+  }
+
+  /** What happens to a room itself, as opposed to what is said in it. */
+  private applyToRoom(id: string, { kind, data }: StreamEvent): void {
+    if (kind === 'room_member.changed') {
+      const { user, on } = data as { user: string; on: boolean };
+      if (user === this.me.id && !on) this.dropped(id);
+      else if (rooms.get(id) === undefined) void untilAnswered(() => readConversation(id));
+      else rooms.alter(id, { users: changed(rooms.get(id)?.users ?? [], user, on) });
+      return;
+    }
+    const { room } = data as { room: RoomDetails };
+    const isConversation = room.kind === 'dm' || room.kind === 'group';
+    if (kind === 'room.deleted') this.dropped(id);
+    else if (isConversation && rooms.get(id) === undefined) void untilAnswered(() => readConversation(id));
+    else rooms.alter(id, { name: room.name, topic: room.topic, ...(room.owner === undefined ? {} : { owner: room.owner }) });
+  }
+
+  /** A room that one is no longer in. */
+  private dropped(id: string): void {
+    rooms.drop(id);
+    this.visits.close(id);
+  }
+
   private hear({ signal, data }: Signal): void {
     switch (signal) {
       case 'head': {
         const head = data as Head & { room: string };
+        if ((rooms.get(head.room)?.n ?? 0) < head.n) this.calls.want();
         rooms.head(head.room, head);
         break;
       }
@@ -384,7 +343,9 @@ class Client {
         break;
       case 'room': {
         const { guild, channel } = data as { guild: string; channel: Channel };
-        rooms.put(guild, channel);
+        // Of what calls the reader it tells as little as of what was read.
+        rooms.put(guild, { ...channel, mentions: rooms.get(channel.id)?.mentions ?? 0 });
+        if (channel.n > 0) this.calls.want();
         break;
       }
       case 'typing': {
@@ -394,10 +355,15 @@ class Client {
         break;
       }
       case 'marker': {
-        const { room, seq, n, unread } = data as Marker & { room: string; unread: number };
-        rooms.mark(room, { seq, n }, unread);
+        this.marked(data as Marker & { room: string; unread: number; back?: boolean });
         break;
       }
+      case 'presence':
+        presence.heard((data as { users: Presence[] }).users);
+        break;
+      case 'profile':
+        people.renew((data as { user: string }).user);
+        break;
       case 'draining':
         this.isDraining = true;
         this.hasTriedAgain = false;
@@ -405,9 +371,19 @@ class Client {
     }
   }
 
+  /** Another session of the same user has read on, or has made something unread again. */
+  private marked({ room, seq, n, unread, back = false }: Marker & { room: string; unread: number; back?: boolean }): void {
+    if (back) {
+      this.markers.drop(room);
+      this.visits.hold(room, seq);
+    }
+    rooms.mark(room, { seq, n }, unread, back);
+    if (back) this.calls.want();
+  }
+
   private advance({ stream, rev }: { stream: string; rev: number }): void {
     const [kind, id = ''] = stream.split(':');
-    const timeline = this.timelines.get(id);
+    const timeline = this.visits.get(id);
     if (kind === 'room' && timeline !== undefined) timeline.rev = Math.max(timeline.rev, rev);
     if (kind === 'guild') this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, rev));
   }
@@ -420,17 +396,16 @@ class Client {
     const [kind, id] = stream?.split(':') ?? [];
     if (id === undefined || kind !== 'room') return;
     if (head?.rev === 0) {
-      rooms.drop(id);
-      this.close(id);
+      this.dropped(id);
       return;
     }
     if (head !== undefined) rooms.head(id, head);
-    const timeline = this.timelines.get(id);
+    const timeline = this.visits.get(id);
     if (timeline === undefined) return;
     timeline.detach(head?.rev ?? 0);
     if (head === undefined) timeline.isOpen = false;
-    else if (id === this.current && timeline.arrival !== undefined) await this.readHere(timeline);
-    else if (id !== this.current) timeline.empty();
+    else if (this.visits.isShown(id) && timeline.arrival !== undefined) await this.visits.readHere(timeline);
+    else if (!this.visits.isShown(id)) timeline.empty();
   }
 
   private async joined(id: string): Promise<void> {
@@ -444,36 +419,22 @@ class Client {
 
   private left(guild: string): void {
     this.guildRevs.delete(guild);
-    for (const room of rooms.leave(guild)) this.close(room);
+    for (const room of rooms.leave(guild)) this.visits.close(room);
   }
 
   private async readChannels(guild: string): Promise<void> {
-    for (const room of await readChannels(guild)) this.close(room);
+    for (const room of await readChannels(guild)) this.visits.close(room);
   }
 
-  /** What one looks at, or looked at, may have gone while there was no connection. */
-  private closeGone(): void {
-    for (const { room, status } of [...this.timelines.values()]) {
-      if (status === 'ready' && rooms.get(room) === undefined) this.close(room);
-    }
-  }
-
-  /** A room that is gone, or may not be seen any more: nothing of it stays on the screen. */
-  private close(room: string): void {
-    const timeline = this.timelines.get(room);
-    if (timeline === undefined) return;
-    if (room === this.current) timeline.vanish();
-    else this.timelines.delete(room);
-  }
 }
 
-/** The message that the line above what is new stands above. */
-function firstNew(timeline: Timeline): number | undefined {
-  return timeline.newAfter === undefined ? undefined : timeline.newAfter + 1;
+function changed(users: readonly string[], user: string, on: boolean): string[] {
+  const others = users.filter((one) => one !== user);
+  return on ? [...others, user] : others;
 }
 
 /** The server closes a connection over a frame that is too long, and would do so each time that it is sent again. */
-function mustFit(text: string): void {
+export function mustFit(text: string): void {
   if (isTooBig(text)) throw new ApiError({ code: 'too_large', message: 'too many bytes' });
 }
 

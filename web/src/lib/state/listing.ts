@@ -21,6 +21,22 @@ export async function readChannels(guild: string): Promise<string[]> {
   }
 }
 
+/** Reads all DMs and groups, beyond those that opened the connection. */
+export async function readConversations(): Promise<void> {
+  let last: string | undefined;
+  for (;;) {
+    const { conversations, more } = await http.conversations(last);
+    for (const conversation of conversations) rooms.putConversation(conversation);
+    last = conversations.at(-1)?.id;
+    if (!more || last === undefined) return;
+  }
+}
+
+/** Reads one that is new here. */
+export async function readConversation(id: string): Promise<void> {
+  rooms.putConversation(await http.conversation(id));
+}
+
 /** What a signal asked for is asked again until there is an answer: the signal does not come twice. */
 export async function untilAnswered(ask: () => Promise<void>): Promise<void> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {

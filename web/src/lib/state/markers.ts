@@ -16,6 +16,11 @@ export class Markers {
     }, TELL_EVERY_MS);
   }
 
+  /** What was on its way is overtaken by something that the reader chose. */
+  drop(room: string): void {
+    this.moved.delete(room);
+  }
+
   flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;

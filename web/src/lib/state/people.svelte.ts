@@ -1,53 +1,75 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { http } from '../api/http';
+import type { User } from '../api/types';
 
 /** Long enough that a page of messages asks once, short enough that nobody sees an empty name. */
 const GATHER_MS = 15;
 const MOST_AT_ONCE = 100;
 
-/** Names by id. Messages carry ids only; names are asked for in batches and kept. */
+/** People by id. Messages carry ids only; who they are is asked for in batches and kept. */
 class People {
-  private names = new SvelteMap<string, string>();
+  private known = new SvelteMap<string, User>();
   private wanted = new Set<string>();
   private asked = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** The name, or `undefined` while it is on its way. */
-  name(id: string): string | undefined {
-    return this.names.get(id);
+  get(id: string): User | undefined {
+    return this.known.get(id);
   }
 
-  know(id: string, name: string): void {
-    if (this.names.get(id) !== name) this.names.set(id, name);
+  /** What somebody wants to be called, or `undefined` while it is on its way. */
+  name(id: string): string | undefined {
+    const user = this.known.get(id);
+    return user?.display_name ?? user?.name;
+  }
+
+  /** Everybody who was met so far. */
+  get all(): User[] {
+    return [...this.known.values()];
+  }
+
+  know(user: User): void {
+    const old = this.known.get(user.id);
+    const isSame = old?.name === user.name && old.display_name === user.display_name && old.colour === user.colour;
+    if (!isSame) this.known.set(user.id, user);
   }
 
   want(id: string): void {
-    if (this.asked.has(id) || this.names.has(id)) return;
+    if (this.asked.has(id) || this.known.has(id)) return;
+    this.ask(id);
+  }
+
+  /** Somebody goes by another name now; what is shown stays until the new one is there. */
+  renew(id: string): void {
+    if (this.known.has(id)) this.ask(id);
+  }
+
+  forget(): void {
+    this.known.clear();
+    this.asked.clear();
+  }
+
+  private ask(id: string): void {
     this.asked.add(id);
     this.wanted.add(id);
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      void this.ask();
+      void this.read();
     }, GATHER_MS);
   }
 
-  forget(): void {
-    this.names.clear();
-    this.asked.clear();
-  }
-
-  private async ask(): Promise<void> {
+  private async read(): Promise<void> {
     const ids = [...this.wanted].slice(0, MOST_AT_ONCE);
     for (const id of ids) this.wanted.delete(id);
     if (ids.length === 0) return;
     try {
       const { users } = await http.users(ids);
-      for (const user of users) this.know(user.id, user.name);
+      for (const user of users) this.know(user);
     } catch {
       // They are asked for again when somebody next looks at them.
       for (const id of ids) this.asked.delete(id);
     }
-    if (this.wanted.size > 0) await this.ask();
+    if (this.wanted.size > 0) await this.read();
   }
 }
 

@@ -56,7 +56,7 @@ class Session {
     }
     this.hasEnded = false;
     localStorage.setItem(KEY, '1');
-    people.know(this.user.id, this.user.name);
+    people.know(this.user);
     client.me = this.user;
     client.start();
     this.phase = 'signed-in';

@@ -45,6 +45,10 @@ export class Timeline {
   isPinned = true;
   /** What is in sight. */
   view: View | undefined;
+  /** Its reader made something unread here, and it stays so until the next visit. */
+  isHeld = false;
+  /** Counts what asked to open this room; an overtaken one leads nowhere. */
+  visit = 0;
   /** Whether the server pushes this room's events. */
   isOpen = false;
   /** How far the room's events were seen: what a resume starts from. */
@@ -65,7 +69,7 @@ export class Timeline {
     this.rev = Math.max(this.rev, event.rev);
     if (this.isReading) this.early.push(event);
     this.take(win.apply(this.window, event, this.me()));
-    if (event.kind.startsWith('message.')) this.renewParent(event.data as Message);
+    if (event.kind.startsWith('message.') || event.kind === 'thread.started') this.renewParent(event.data as Message);
   }
 
   /** A record from an answer, which is as good as its event. */
@@ -162,6 +166,16 @@ export class Timeline {
     } catch {
       this.parents.delete(seq);
     }
+  }
+
+  /** Reads one message anew: an event does not carry everything that its record has. */
+  async renew(seq: number): Promise<Message | undefined> {
+    const page = await this.history({ around: seq, limit: 1 });
+    const found = page.messages.find((message) => message.seq === seq);
+    if (found === undefined) return undefined;
+    this.put(found);
+    if (!this.has(seq)) this.parents.set(seq, win.toRow(found));
+    return found;
   }
 
   private get isReading(): boolean {

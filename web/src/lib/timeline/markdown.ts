@@ -7,6 +7,9 @@ export type Inline =
   | { kind: 'em'; children: Inline[] }
   | { kind: 'del'; children: Inline[] }
   | { kind: 'code'; text: string }
+  | { kind: 'user'; id: string }
+  | { kind: 'role'; id: string }
+  | { kind: 'all'; text: 'everyone' | 'here' }
   | { kind: 'break' }
   | { kind: 'link'; href: string; children: Inline[] };
 
@@ -124,8 +127,25 @@ function textLines(text: string): Inline[] {
     .split('\n')
     .flatMap((line, at): Inline[] => [
       ...(at > 0 ? [{ kind: 'break' } as const] : []),
-      ...(line === '' ? [] : [{ kind: 'text', text: line } as const]),
+      ...mentions(line),
     ]);
+}
+
+/** Whom a text names: `<@user>`, `<@&role>`, and the words that call everybody where they stand alone. */
+const MENTION = /<@(&?)([0-9A-HJKMNP-TV-Z]{26})>|(?<![\p{L}\p{N}_])@(everyone|here)(?![\p{L}\p{N}_])/gu;
+
+function mentions(line: string): Inline[] {
+  const parts: Inline[] = [];
+  let end = 0;
+  for (const found of line.matchAll(MENTION)) {
+    if (found.index > end) parts.push({ kind: 'text', text: line.slice(end, found.index) });
+    const [, role, id, all] = found;
+    if (id !== undefined) parts.push({ kind: role === '&' ? 'role' : 'user', id });
+    else parts.push({ kind: 'all', text: all === 'here' ? 'here' : 'everyone' });
+    end = found.index + found[0].length;
+  }
+  if (end < line.length) parts.push({ kind: 'text', text: line.slice(end) });
+  return parts;
 }
 
 const EMOJI_ONLY = /^(?:\p{RGI_Emoji}\s*){1,5}$/v;
@@ -135,10 +155,15 @@ export function isEmojiOnly(text: string): boolean {
   return EMOJI_ONLY.test(text.trim());
 }
 
+/** What a person or a role is called, as far as it is known. */
+export type NameOf = (kind: 'user' | 'role', id: string) => string | undefined;
+
 /** One line of plain text, for quotes of a message elsewhere. */
-export function plain(text: string): string {
+export function plain(text: string, nameOf: NameOf = () => undefined): string {
   const ofInline = (part: Inline): string => {
     if (part.kind === 'break') return ' ';
+    if (part.kind === 'all') return `@${part.text}`;
+    if (part.kind === 'user' || part.kind === 'role') return `@${nameOf(part.kind, part.id) ?? '…'}`;
     return 'text' in part ? part.text : part.children.map(ofInline).join('');
   };
   const ofBlock = (part: Block): string => {

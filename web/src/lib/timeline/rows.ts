@@ -1,3 +1,4 @@
+import type { System } from '../api/types';
 import type { Row, Window } from './window';
 
 const GROUP_MS = 5 * 60_000;
@@ -22,6 +23,7 @@ export type Line =
   | { kind: 'day'; key: string; at: string }
   | { kind: 'new'; key: string }
   | { kind: 'message'; key: string; row: Row; leads: boolean }
+  | { kind: 'system'; key: string; row: Row; system: System }
   | { kind: 'gap'; key: string }
   | { kind: 'waiting'; key: string; item: Waiting; leads: boolean };
 
@@ -64,6 +66,11 @@ export function lines(
   };
   for (const row of [...rows, ...ahead]) {
     startDay(row.at);
+    if (row.system !== undefined) {
+      before = undefined;
+      result.push({ kind: 'system', key: `m${row.seq}`, row, system: row.system });
+      continue;
+    }
     if (!isNewShown && row.seq > (newAfter ?? 0) && row.author !== me) {
       isNewShown = true;
       before = undefined;
@@ -98,6 +105,7 @@ export function unseen(outbox: readonly Waiting[], rows: readonly Row[], me: str
       (row) =>
         row.seq > item.after &&
         row.author === me &&
+        row.system === undefined &&
         row.text === item.text &&
         row.reply_to === item.reply_to &&
         !taken.has(row.seq),

@@ -30,11 +30,13 @@ export function toRow(message: Message): Row {
 
 /** The newer of two records of one message. A page's knowledge of one's own reactions outlives an event's lack of it. */
 function newer(old: Row, fresh: Row): Row {
+  const thread = fresh.thread ?? old.thread;
+  const known = thread === undefined ? {} : { thread };
   if (fresh.rev > old.rev) {
-    return fresh.mineRev > 0 ? fresh : { ...fresh, mine: old.mine, mineRev: old.mineRev };
+    return { ...fresh, ...known, ...(fresh.mineRev > 0 ? {} : { mine: old.mine, mineRev: old.mineRev }) };
   }
-  if (fresh.mineRev > old.mineRev) return { ...old, mine: fresh.mine, mineRev: fresh.mineRev };
-  return old;
+  if (fresh.mineRev > old.mineRev) return { ...old, ...known, mine: fresh.mine, mineRev: fresh.mineRev };
+  return thread === old.thread ? old : { ...old, ...known };
 }
 
 /** Puts records into a window by number; where one is known already, the higher rev stays. */
@@ -180,6 +182,8 @@ export function apply(window: Window, event: StreamEvent, me: string): Window {
     case 'message.posted':
     case 'message.edited':
     case 'message.deleted':
+    case 'message.pinned':
+    case 'thread.started':
       return withMessage(window, event.data as Message);
     case 'reaction.changed':
       return withReaction(window, event.data as ReactionChange, event.rev, me);

@@ -1,0 +1,93 @@
+import { expect, test } from '@playwright/test';
+import { Person } from './support/person.ts';
+import { Server } from './support/server.ts';
+
+test.describe.configure({ mode: 'serial' });
+
+let server: Server;
+let ann: Person;
+let bo: Person;
+
+test.beforeAll(async ({ browser }) => {
+  server = await Server.start();
+  [ann, bo] = (await Person.gather(browser, server, 'Ann', 'Bo')) as [Person, Person];
+});
+
+test.afterAll(async () => {
+  await server?.remove();
+});
+
+const panel = (person: Person) => person.page.getByRole('complementary', { name: 'Thread' });
+
+test('the first reply begins a thread, which everybody sees under the message', async () => {
+  await ann.say('What about names?');
+  await ann.hasSent('What about names?');
+  await ann.act(await ann.hears('What about names?'), 'Reply in thread');
+  await expect(ann.page).toHaveURL(/\/t\/\d+$/);
+  await panel(ann).getByRole('textbox', { name: 'Message Thread' }).fill('Short ones');
+  await panel(ann).getByRole('textbox', { name: 'Message Thread' }).press('Enter');
+  await expect(panel(ann).locator('[data-seq]').getByText('Short ones')).toBeVisible();
+  await expect(bo.page.getByRole('link', { name: /^1 reply/ })).toBeVisible();
+});
+
+test('both talk in it beside the room', async () => {
+  await bo.page.getByRole('link', { name: /^1 reply/ }).click();
+  await expect(panel(bo).getByText('Short ones')).toBeVisible();
+  await panel(bo).getByRole('textbox', { name: 'Message Thread' }).fill('And plain');
+  await panel(bo).getByRole('textbox', { name: 'Message Thread' }).press('Enter');
+  await expect(panel(ann).getByText('And plain')).toBeVisible();
+  await expect(panel(bo).getByRole('button', { name: 'Following' })).toBeVisible();
+  await expect(ann.page.getByRole('link', { name: /^2 replies/ })).toBeVisible();
+  await ann.page.getByRole('textbox', { name: 'Message general' }).fill('Meanwhile in the room');
+  await ann.page.getByRole('textbox', { name: 'Message general' }).press('Enter');
+  await expect(bo.page.getByText('Meanwhile in the room')).toBeVisible();
+  await panel(bo).getByRole('textbox').press('Escape');
+});
+
+test('it is closed, followed or not, and there again by its address', async () => {
+  const { page } = bo;
+  await page.reload();
+  await expect(panel(bo).getByText('And plain')).toBeVisible();
+  await panel(bo).getByRole('button', { name: 'Following' }).click();
+  await expect(panel(bo).getByRole('button', { name: 'Follow', exact: true })).toBeVisible();
+  await panel(bo).getByRole('link', { name: 'Close panel' }).click();
+  await expect(panel(bo)).toHaveCount(0);
+  await page.goBack();
+  await expect(panel(bo).getByText('And plain')).toBeVisible();
+  await page.goForward();
+});
+
+test('a message is pinned, listed, and told; whoever may not is told so', async () => {
+  await ann.page.getByRole('link', { name: 'Close panel' }).click();
+  await ann.act(await ann.hears('What about names?'), 'More');
+  await ann.page.getByRole('button', { name: 'Pin', exact: true }).click();
+  await expect(bo.page.getByText('Ann pinned a message.')).toBeVisible();
+  await bo.page.getByRole('link', { name: 'Pinned messages' }).click();
+  const pins = bo.page.getByRole('complementary', { name: 'Pinned messages' });
+  await expect(pins.getByText('What about names?')).toBeVisible();
+  await pins.getByRole('button', { name: 'Unpin' }).click();
+  await expect(bo.page.getByText('You may not do this here.')).toBeVisible();
+  await ann.act(await ann.hears('What about names?'), 'More');
+  await ann.page.getByRole('button', { name: 'Unpin', exact: true }).click();
+  await expect(pins.getByText('Nothing is pinned here')).toBeVisible();
+  await pins.getByRole('link', { name: 'Close panel' }).click();
+});
+
+test('a message is made unread and stays so until the next visit; all is read at once', async () => {
+  await ann.newChannel('lunch');
+  await ann.say('Soup today');
+  await ann.say('And bread');
+  await bo.goTo('lunch');
+  await bo.act(await bo.hears('And bread'), 'More');
+  await bo.page.getByRole('button', { name: 'Mark unread from here' }).click();
+  await expect(bo.newLine).toBeVisible();
+  await bo.goTo('general');
+  await expect(bo.channel('lunch')).toHaveAccessibleName(/1 unread message$/);
+  await bo.page.getByRole('button', { name: /: menu/ }).click();
+  await bo.page.getByRole('button', { name: 'Mark all as read' }).click();
+  await expect(bo.channel('lunch')).toHaveAccessibleName('lunch');
+});
+
+test('nobody`s browser complained', () => {
+  for (const person of [ann, bo]) expect(person.complaints).toEqual([]);
+});
