@@ -182,6 +182,18 @@ impl Fields {
         texts.iter().map(|text| parse_id(text, name)).collect()
     }
 
+    /// A list of whole numbers from 0 to 2^53 - 1, at most `limit`.
+    pub fn numbers(&mut self, name: &'static str, limit: usize) -> Result<Vec<u64>> {
+        match self.value(name) {
+            None => Err(Error::missing(name)),
+            Some(Value::Array(numbers)) if numbers.len() > limit => {
+                Err(Error::too_large(name, format!("at most {limit} entries")))
+            }
+            Some(Value::Array(numbers)) => numbers.iter().map(|number| to_number(number, name)).collect(),
+            Some(_) => Err(Error::invalid(name, "expected a list of whole numbers")),
+        }
+    }
+
     /// An identifier that may be left out, or be null, which then says something: `Some(None)`.
     pub fn nullable_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<Option<T>>> {
         match self.0.remove(name) {

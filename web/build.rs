@@ -13,9 +13,10 @@ mod npm;
 mod table;
 
 /// What the page is made of, from this folder. `dist` and `node_modules` come out of it, so they do not belong here.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "build.rs",
     "build",
+    "developers.html",
     "index.html",
     "package-lock.json",
     "package.json",

@@ -25,6 +25,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
+    // The page that people chat in, and the one on which developers try the API.
+    rollupOptions: { input: ['index.html', 'developers.html'] },
   },
   server: {
     proxy: {

@@ -1,6 +1,7 @@
 //! Measures Madang. Every figure of time stands beside the machine's own floor from the same run, because absolute times
 //! differ from machine to machine; every figure is the median of several runs. `docs/benchmarks.md` says how to read it.
 
+mod community;
 mod fanout;
 mod floor;
 mod idle;
@@ -9,6 +10,7 @@ mod machine;
 mod net;
 mod posts;
 mod report;
+mod rights;
 mod senders;
 mod server;
 mod startup;
@@ -48,6 +50,10 @@ enum What {
     Posts(posts::Arguments),
     /// Starting an empty server: time and memory.
     Startup(startup::Arguments),
+    /// What a large community costs: joining, opening, calling everybody, a role that changes, a crash.
+    Community(community::Arguments),
+    /// What it costs to ask whether somebody may hear a room.
+    Rights(rights::Arguments),
     /// Many messages through the public door, and whether all of them are there afterwards.
     Load(load::Arguments),
 }
@@ -63,6 +69,8 @@ fn main() -> anyhow::Result<()> {
         What::Fanout(arguments) => fanout::run(&arguments),
         What::Posts(arguments) => posts::run(&arguments),
         What::Startup(arguments) => startup::run(&arguments),
+        What::Community(arguments) => community::run(&arguments),
+        What::Rights(arguments) => rights::run(&arguments),
         What::Load(arguments) => load::run(&arguments),
     }
 }

@@ -31,6 +31,8 @@ use logic::Logic;
 const LEAST_FREE_BYTES: u64 = 4 * 1024 * 1024;
 /// How often what expired is cleared away.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked for what was begun and not carried to its end.
+const WORK_EVERY: Duration = Duration::from_secs(10);
 /// How many rounds of clearing away follow each other before others get a turn.
 const MAX_SWEEPS: usize = 20;
 /// How often markers are written, heads told, and overdue sockets closed.
@@ -156,6 +158,7 @@ impl App {
         let presence = tokio::spawn(tick_presence(self.chat.clone()));
         let following = tokio::spawn(delivery::follow(self.store.clone(), self.delivery.clone()));
         let sweeping = tokio::spawn(sweep(self.store.clone()));
+        let working = tokio::spawn(work(self.chat.clone()));
 
         let serving = tokio::spawn(http::serve(listener, router, limits, stop.clone()));
         let mut stopping = stop;
@@ -166,7 +169,7 @@ impl App {
         if let Err(error) = serving.await {
             tracing::error!(%error, "the server ended badly");
         }
-        for task in [control, ticking, presence, following, sweeping] {
+        for task in [control, ticking, presence, following, sweeping, working] {
             task.abort();
         }
         // How far somebody has read is no reason to leave the data open behind.
@@ -253,6 +256,24 @@ async fn tick_presence(chat: Chat) {
         ticks.tick().await;
         chat.beat().await;
         chat.tell_presence().await;
+    }
+}
+
+/// Carries on with what was begun, also before a crash or on another node.
+async fn work(chat: Chat) {
+    loop {
+        match chat.carry_on().await {
+            Ok(()) => chat.wait_for_work(WORK_EVERY).await,
+            // Said once, where it began; this comes again and again.
+            Err(error) if matches!(error.code, Code::DiskFull | Code::Unavailable) => {
+                tracing::debug!(%error, "what was begun waits");
+                tokio::time::sleep(WORK_EVERY).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what was begun was not carried on");
+                tokio::time::sleep(WORK_EVERY).await;
+            }
+        }
     }
 }
 

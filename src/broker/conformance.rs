@@ -233,7 +233,6 @@ pub(crate) async fn signals_reach_every_other_node(home: &impl Home) {
         typing(1),
         Signal::Marker {
             user,
-            session,
             room: RoomId::from_u128(1),
             seq: 9,
             n: 8,

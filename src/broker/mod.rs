@@ -28,8 +28,6 @@ pub enum Signal {
     Marker {
         /// Who.
         user: UserId,
-        /// By which login; it knows already.
-        session: SessionId,
         /// Where.
         room: RoomId,
         /// The newest message that was read.

@@ -105,6 +105,12 @@ impl Chat {
         self.look_at_guild(guild, look).await
     }
 
+    /// A room, and what the asker may do in it, for somebody who may see it.
+    pub async fn room(&self, identity: &Identity, id: RoomId) -> Result<(Room, Permissions)> {
+        let access = self.room_access(identity, id).await?;
+        Ok((access.room, access.permissions))
+    }
+
     /// Whether somebody may see a room; if not, as for a room that does not exist.
     pub async fn may_see_room(&self, identity: &Identity, id: RoomId) -> Result<()> {
         self.room_access(identity, id).await.map(|_| ())

@@ -13,12 +13,13 @@
 use std::net::IpAddr;
 
 use madang_storage::model::{
-    Fact, GuildId, Head, RowKey, Rows, SessionId, StateKey, StateOutcome, StateTable, StreamId, Timestamp,
-    UserId,
+    Fact, GuildId, Head, Row, RowKey, Rows, SessionId, StateKey, StateOutcome, StateTable, StreamId,
+    Timestamp, UserId,
 };
 use madang_storage::{StateRecord, Versioned, decode};
 use serde::{Deserialize, Serialize};
 
+use super::audit::details::audited;
 use super::names::{self, Name};
 use super::{Chat, Code, Error, Result};
 
@@ -258,13 +259,21 @@ impl Chat {
 
     /// Makes somebody a member of a guild; one who is stays so.
     pub(super) async fn join_guild(&self, guild: GuildId, user: UserId) -> Result<()> {
-        let member = RowKey::Member { guild, user };
-        let looked_at = member.clone();
-        let is_member = move |_: &Head, rows: &Rows| rows.contains(&looked_at);
-        let fact = Fact::MemberJoined { user };
+        let (looked_at, member) = (RowKey::Guild(guild), RowKey::Member { guild, user });
+        let rows = vec![looked_at.clone(), member.clone()];
+        // Into a guild that was deleted meanwhile nobody comes.
+        let is_so = move |_: &Head, rows: &Rows| {
+            let is_there =
+                matches!(rows.get(&looked_at), Some(Row::Guild(guild)) if guild.deleted_at.is_none());
+            !is_there || rows.contains(&member)
+        };
+        let joined = audited(Fact::MemberJoined { user }, Default::default());
         self.check_not_banned(guild, user).await?;
-        self.append_unless(StreamId::Guild(guild), Some(user), vec![member], fact, is_member)
-            .await
+        self.announce(guild).await?;
+        self.append_unless(StreamId::Guild(guild), Some(user), rows, joined, is_so)
+            .await?;
+        self.inner.jobs.wake();
+        Ok(())
     }
 
     /// Refuses who is banned.

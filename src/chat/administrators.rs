@@ -84,27 +84,45 @@ impl Chat {
     /// Makes somebody an administrator. Asking for what is already so changes nothing.
     pub async fn grant_administrator(&self, identity: &Identity, user: UserId) -> Result<()> {
         let (chat, by) = (self.clone(), Some(identity.user));
-        self.to_the_end(async move { chat.grant(by, user).await }).await
+        self.to_the_end(async move {
+            chat.grant(by, user).await?;
+            chat.note_account(by, "administrator.granted", user).await
+        })
+        .await
     }
 
     /// Takes an administrator's right away; also one's own, but not the last one's.
     pub async fn revoke_administrator(&self, identity: &Identity, user: UserId) -> Result<()> {
         let (chat, by) = (self.clone(), Some(identity.user));
-        self.to_the_end(async move { chat.revoke(by, user).await }).await
+        self.to_the_end(async move {
+            chat.revoke(by, user).await?;
+            chat.note_account(by, "administrator.revoked", user).await
+        })
+        .await
     }
 
     /// Keeps somebody out: sessions and tokens end, the name stays taken, and what was written stays.
     pub async fn deactivate(&self, identity: &Identity, user: UserId) -> Result<()> {
         let (chat, by) = (self.clone(), Some(identity.user));
-        self.to_the_end(async move { chat.deactivate_by(by, user).await })
-            .await
+        self.to_the_end(async move {
+            chat.deactivate_by(by, user).await?;
+            chat.note_account(by, "account.deactivated", user).await
+        })
+        .await
     }
 
     /// Lets somebody in again, who has to sign in anew.
     pub async fn reactivate(&self, identity: &Identity, user: UserId) -> Result<()> {
         let (chat, by) = (self.clone(), Some(identity.user));
-        self.to_the_end(async move { chat.reactivate_by(by, user).await })
-            .await
+        self.to_the_end(async move {
+            chat.reactivate_by(by, user).await?;
+            chat.note_account(by, "account.reactivated", user).await
+        })
+        .await
+    }
+
+    async fn note_account(&self, by: Option<UserId>, kind: &str, user: UserId) -> Result<()> {
+        self.note(None, by, kind, Some(user.as_u128()), &[]).await
     }
 
     /// A page of all accounts.

@@ -3,11 +3,14 @@
 //! Two administrators who demote each other, two owners who leave: whoever comes second is judged again, by what the first
 //! one has left.
 
+use std::collections::BTreeMap;
+
 use madang_storage::model::{
     Draft, EventId, Fact, GuildId, Head, RoomId, RowKey, Rows, Sealed, StreamId, UserId,
 };
 use madang_storage::{AppendError, Command};
 
+use super::audit::details;
 use super::places::{GuildCopy, RoomCopy};
 use super::{Chat, Code, Error, Identity, Result};
 
@@ -28,21 +31,26 @@ impl Chat {
         &self,
         identity: &Identity,
         guild: GuildId,
-        reason: Option<String>,
+        why: impl Into<Why>,
         judge: impl Fn(&GuildCopy) -> Result<Option<Fact>>,
     ) -> Result<bool> {
-        let sealed = sealed(reason)?;
+        let why = why.into();
+        check_reason(&why)?;
         let stream = StreamId::Guild(guild);
         for _ in 0..MAX_TRIES {
-            let (rev, change) = self
-                .look_at_guild(guild, |copy| (copy.rev(), judge(copy)))
-                .await?;
-            let Some(fact) = change? else {
-                return Ok(false);
+            let look = |copy: &GuildCopy| {
+                let draft = |fact| {
+                    let details = details::of_guild(copy, &fact);
+                    Draft {
+                        fact,
+                        sealed: Some(why.sealed(details)),
+                    }
+                };
+                (copy.rev(), judge(copy).map(|fact| fact.map(draft)))
             };
-            let draft = Draft {
-                fact,
-                sealed: sealed.clone(),
+            let (rev, change) = self.look_at_guild(guild, look).await?;
+            let Some(draft) = change? else {
+                return Ok(false);
             };
             if self
                 .append_at(identity, stream, rev, draft, |head| head.rev)
@@ -60,19 +68,27 @@ impl Chat {
         &self,
         identity: &Identity,
         room: RoomId,
-        reason: Option<String>,
+        why: impl Into<Why>,
         judge: impl Fn(&RoomCopy) -> Result<Option<Fact>>,
     ) -> Result<bool> {
-        let sealed = sealed(reason)?;
+        let why = why.into();
+        check_reason(&why)?;
         for _ in 0..MAX_TRIES {
-            let look = |copy: &RoomCopy| (copy.meta_rev(), judge(copy));
-            let (rev, change) = self.look_at_room(room, look).await?;
-            let Some(fact) = change? else {
-                return Ok(false);
+            let look = |copy: &RoomCopy| {
+                // A conversation of a few people has no audit.
+                let is_audited = copy.kind().guild().is_some();
+                let draft = |fact| {
+                    let details = details::of_room(copy.room(), &fact);
+                    Draft {
+                        fact,
+                        sealed: is_audited.then(|| why.sealed(details)),
+                    }
+                };
+                (copy.meta_rev(), judge(copy).map(|fact| fact.map(draft)))
             };
-            let draft = Draft {
-                fact,
-                sealed: sealed.clone(),
+            let (rev, change) = self.look_at_room(room, look).await?;
+            let Some(draft) = change? else {
+                return Ok(false);
             };
             let stream = StreamId::Room(room);
             if self
@@ -91,26 +107,27 @@ impl Chat {
         stream: StreamId,
         actor: Option<UserId>,
         rows: Vec<RowKey>,
-        fact: Fact,
+        draft: impl Into<Draft>,
         is_so: impl Fn(&Head, &Rows) -> bool + Send + 'static,
     ) -> Result<()> {
         let mut command = self.server_command(stream);
         (command.actor, command.rows) = (actor, rows);
-        self.append_command_unless(command, fact, is_so).await
+        self.append_command_unless(command, draft, is_so).await
     }
 
     /// The same with everything else that a command can say.
     pub(super) async fn append_command_unless(
         &self,
         command: Command,
-        fact: Fact,
+        draft: impl Into<Draft>,
         is_so: impl Fn(&Head, &Rows) -> bool + Send + 'static,
     ) -> Result<()> {
+        let draft = draft.into();
         let decide = move |head: &Head, rows: &Rows| {
             if is_so(head, rows) {
                 Err(())
             } else {
-                Ok(fact.clone().into())
+                Ok(draft.clone())
             }
         };
         match self.store().append(command, decide).await {
@@ -166,18 +183,48 @@ impl Chat {
     }
 }
 
-fn sealed(reason: Option<String>) -> Result<Option<Sealed>> {
-    let Some(reason) = reason.filter(|reason| !reason.trim().is_empty()) else {
-        return Ok(None);
-    };
-    if reason.chars().count() > MAX_REASON {
+/// Why something is done, for the audit.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Why {
+    reason: String,
+    details: BTreeMap<String, String>,
+}
+
+impl From<Option<String>> for Why {
+    fn from(reason: Option<String>) -> Self {
+        let reason = reason.filter(|reason| !reason.trim().is_empty());
+        Self {
+            reason: reason.unwrap_or_default(),
+            details: BTreeMap::new(),
+        }
+    }
+}
+
+impl Why {
+    /// With something more to know.
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: String) -> Self {
+        self.details.insert(name.to_owned(), value);
+        self
+    }
+
+    /// What only the audit reads.
+    pub(super) fn sealed(&self, mut details: BTreeMap<String, String>) -> Sealed {
+        details.extend(self.details.clone());
+        Sealed {
+            reason: self.reason.clone(),
+            details,
+        }
+    }
+}
+
+/// Refuses a reason that is too long.
+pub(super) fn check_reason(why: &Why) -> Result<()> {
+    if why.reason.chars().count() > MAX_REASON {
         let text = format!("a reason has at most {MAX_REASON} characters");
         return Err(Error::too_large("reason", text));
     }
-    Ok(Some(Sealed {
-        reason,
-        details: Default::default(),
-    }))
+    Ok(())
 }
 
 fn kept_changing() -> Error {

@@ -1,6 +1,7 @@
 //! Conversations beside guilds: DMs of two, who never change, and groups of a few, who come and go.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use madang_storage::model::{Fact, Room, RoomId, RoomKind, RowKey, RowPrefix, StreamId, UserId};
 use madang_storage::{MAX_ROWS_PER_PAGE, Store};
@@ -8,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::access::RoomAccess;
 use super::once::same;
 use super::places::RoomCopy;
 use super::view::{ConversationView, Time};
@@ -19,6 +21,11 @@ pub const MAX_GROUP_MEMBERS: usize = Fact::MAX_FIRST_MEMBERS;
 const MAX_CONVERSATIONS: usize = 1_000;
 /// How many of somebody's conversations are looked at: others may have begun more with that person.
 const MAX_LISTED: usize = 2_000;
+
+/// So many conversations can be begun, or people drawn into them, at once,
+pub(super) const BEGINNINGS: u32 = 50;
+/// and one more after each such while.
+pub(super) const BEGINNING_EVERY: Duration = Duration::from_secs(5);
 
 /// A page of conversations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -40,7 +47,7 @@ impl Chat {
         let room = dm_of(users);
         if !self.exists(room).await? {
             self.check_can_be_asked(identity, &[user], "user").await?;
-            self.check_room_for_conversation(identity).await?;
+            self.count_beginning(identity)?;
             let kind = RoomKind::Dm { users };
             self.begin(identity, room, kind, String::new(), users.to_vec())
                 .await?;
@@ -69,13 +76,14 @@ impl Chat {
             .collect();
         self.check_can_be_asked(identity, &others, "users").await?;
         self.check_room_for_conversation(identity).await?;
+        self.count_beginning(identity)?;
         let room = RoomId::from_u128(self.new_id(identity, once, "group"));
-        let asked = name.clone();
+        let (asked, wanted): (_, Vec<UserId>) = (name.clone(), members.iter().copied().collect());
         let kind = RoomKind::Group { owner: identity.user };
         self.begin(identity, room, kind, name, members.into_iter().collect())
             .await?;
         let made = self.conversation(identity, room).await?;
-        same(made.name == asked)?;
+        same(made.name == asked && made.users == wanted)?;
         Ok(made)
     }
 
@@ -83,6 +91,7 @@ impl Chat {
     pub async fn add_to_group(&self, identity: &Identity, room: RoomId, user: UserId) -> Result<()> {
         self.group(identity, room).await?;
         self.check_can_be_asked(identity, &[user], "user").await?;
+        self.count_beginning(identity)?;
         self.change_room(identity, room, None, |copy| {
             check_in_group(copy, identity.user)?;
             if copy.members().contains(&user) {
@@ -314,6 +323,23 @@ impl Chat {
         Ok(())
     }
 
+    /// Refuses everything by which somebody would reach, in a DM or a thread in one, who wants nothing of them.
+    pub(super) async fn check_may_reach(&self, identity: &Identity, access: &RoomAccess) -> Result<()> {
+        let kind = match access.room.kind {
+            RoomKind::Thread {
+                parent, guild: None, ..
+            } => self.look_at_room(parent, |copy| copy.kind()).await?,
+            kind => kind,
+        };
+        let RoomKind::Dm { users } = kind else {
+            return Ok(());
+        };
+        match users.into_iter().find(|user| *user != identity.user) {
+            Some(other) => self.check_not_blocked(identity.user, other).await,
+            None => Ok(()),
+        }
+    }
+
     /// Refuses when one of two has blocked the other.
     pub(super) async fn check_not_blocked(&self, asker: UserId, other: UserId) -> Result<()> {
         if self.has_blocked(other, asker).await? {
@@ -339,6 +365,12 @@ impl Chat {
             }
         }
         Ok(())
+    }
+
+    /// Whoever draws many others into conversations is slowed: each of them has it in a list.
+    fn count_beginning(&self, identity: &Identity) -> Result<()> {
+        let taken = self.inner.beginnings.take(&identity.user, Instant::now());
+        taken.map_err(|wait| Error::rate_limited(wait.as_secs() + 1))
     }
 
     async fn check_room_for_conversation(&self, identity: &Identity) -> Result<()> {

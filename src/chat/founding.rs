@@ -1,11 +1,14 @@
 //! Guilds come to be, change what they say of themselves, and get members.
 
-use madang_storage::model::{Fact, Guild, GuildId, Permissions, RoomId, StreamId};
+use madang_storage::model::{
+    EventId, Fact, Guild, GuildId, Head, Permissions, RoomId, RoomKind, Row, RowKey, Rows, StreamId, UserId,
+};
+use madang_storage::{AppendError, Command};
 
 use super::moderation::require;
 use super::once::same;
 use super::places::GuildCopy;
-use super::view::GuildView;
+use super::view::{GuildView, PermissionsView};
 use super::{Chat, Code, Error, Identity, Once, Result, names};
 
 /// The channel that a new guild starts with.
@@ -24,6 +27,8 @@ pub struct GuildChanges {
     pub description: Option<String>,
     /// Whether everybody on the instance may join without an invite.
     pub is_public: Option<bool>,
+    /// Where the server tells who came and went; `Some(None)` for nowhere.
+    pub welcome_room: Option<Option<RoomId>>,
 }
 
 impl Chat {
@@ -42,7 +47,8 @@ impl Chat {
                 .await?;
             let channel = names::title("name", FIRST_CHANNEL)?;
             chat.make_channel(guild, room, user, &channel, String::new())
-                .await
+                .await?;
+            chat.welcome_in(guild, room, user).await
         })
         .await?;
         let made = self.guild_view(guild).await?;
@@ -67,6 +73,9 @@ impl Chat {
             let text = format!("a description has at most {MAX_DESCRIPTION} characters");
             return Err(Error::too_large("description", text));
         }
+        if let Some(Some(room)) = changes.welcome_room {
+            self.check_welcome_room(identity, guild, room).await?;
+        }
         self.change_guild(identity, guild, None, |copy| {
             require(copy, identity.user, Permissions::MANAGE_GUILD)?;
             let present = copy.guild().ok_or_else(Error::not_found)?;
@@ -78,6 +87,7 @@ impl Chat {
                     .unwrap_or(&present.description)
                     .clone(),
                 is_public: changes.is_public.unwrap_or(present.is_public),
+                welcome_room: changes.welcome_room.unwrap_or(present.welcome_room),
                 ..present.clone()
             };
             if guild == *present {
@@ -87,6 +97,47 @@ impl Chat {
         })
         .await?;
         self.guild_view(guild).await
+    }
+
+    /// Members are welcomed in a room, unless the guild has decided otherwise already.
+    pub(super) async fn welcome_in(&self, guild: GuildId, room: RoomId, user: UserId) -> Result<()> {
+        let key = RowKey::Guild(guild);
+        let command = Command {
+            stream: StreamId::Guild(guild),
+            event_id: EventId::from_u128(self.env().next_id()),
+            actor: Some(user),
+            access_rev: 0,
+            nonce: None,
+            rows: vec![key.clone()],
+        };
+        // What somebody has changed since the guild was made stays.
+        let decide = move |_: &Head, rows: &Rows| match rows.get(&key) {
+            Some(Row::Guild(present))
+                if *present == Guild::new(present.name.clone(), present.owner, present.created_at) =>
+            {
+                let guild = Guild {
+                    welcome_room: Some(room),
+                    ..present.clone()
+                };
+                Ok(Fact::GuildChanged { guild }.into())
+            }
+            _ => Err(()),
+        };
+        match self.store().append(command, decide).await {
+            Ok(_) | Err(AppendError::Refused(())) => Ok(()),
+            Err(AppendError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// A guild welcomes in one of its channels that whoever decides it sees.
+    async fn check_welcome_room(&self, identity: &Identity, guild: GuildId, room: RoomId) -> Result<()> {
+        let unknown = || Error::invalid("welcome_room", "the guild has no such channel");
+        match self.room_access(identity, room).await {
+            Ok(access) if access.room.kind == (RoomKind::Channel { guild }) => Ok(()),
+            Ok(_) => Err(unknown()),
+            Err(error) if error.code == Code::NotFound => Err(unknown()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Joins a public guild. One that is not public answers strangers as if it did not exist.
@@ -100,6 +151,9 @@ impl Chat {
             return Err(Error::not_found());
         }
         self.check_room_for_guild(identity).await?;
+        if !is_member {
+            self.forget_arrival(guild, identity.user).await?;
+        }
         self.join_guild(guild, identity.user).await?;
         self.guild_view(guild).await
     }
@@ -113,7 +167,7 @@ impl Chat {
             self.check_not_banned(guild, identity.user).await?;
             let (chat, code, user) = (self.clone(), code.to_owned(), identity.user);
             self.to_the_end(async move {
-                let guild = chat.use_invite(&code).await?;
+                let guild = chat.use_invite(&code, user).await?;
                 chat.join_guild(guild, user).await
             })
             .await?;
@@ -129,15 +183,17 @@ impl Chat {
         Err(Error::new(Code::TooMany, text))
     }
 
+    /// A guild, and what the asker may do in it, for a member.
+    pub async fn guild(&self, identity: &Identity, id: GuildId) -> Result<(GuildView, PermissionsView)> {
+        let access = self.guild_access(identity, id).await?;
+        let view = self.guild_view(id).await?;
+        Ok((view, PermissionsView(access.permissions)))
+    }
+
     async fn guild_view(&self, id: GuildId) -> Result<GuildView> {
         let look = |copy: &GuildCopy| {
             let guild = copy.guild()?;
-            Some(GuildView {
-                id,
-                name: guild.name.clone(),
-                owner: guild.owner,
-                rev: copy.rev(),
-            })
+            Some(GuildView::new(id, guild, copy.rev()))
         };
         self.look_at_guild(id, look).await?.ok_or_else(Error::not_found)
     }

@@ -3,18 +3,17 @@
 use std::collections::HashMap;
 
 use madang_storage::model::{
-    EventId, Fact, GuildId, Head, Marker, Permissions, Room, RoomId, Row, RowKey, RowPrefix, Rows, StateKey,
-    StateOutcome, StateTable, StreamId, Timestamp, UserId,
+    EventId, Fact, GuildId, Head, Marker, Member, Permissions, RoomId, Row, RowKey, RowPrefix, Rows,
+    StateKey, StateTable, StreamId, UserId,
 };
-use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE, StateRecord, decode};
+use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE, decode};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::accounts::{CLAIM_HELD_MS, MAX_TRIES};
+use super::audit::details;
 use super::names::{self, Name};
 use super::once::same;
 use super::places::GuildCopy;
-use super::reads::Read;
 use super::view::{ChannelView, GuildView, MemberView, Time};
 use super::{Chat, Code, Error, Identity, Once, Result};
 
@@ -26,19 +25,6 @@ pub(super) const MAX_LIST: usize = 500;
 pub(super) const MAX_CHANNELS: usize = 5_000;
 /// How many guilds of one person are looked at.
 const MAX_GUILDS: usize = 200;
-/// What stands before the names of channels among a guild's claims.
-const CHANNEL_NAMES: &[u8] = b"c";
-
-/// Who has a channel's name.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct ChannelClaim {
-    room: RoomId,
-    at: Timestamp,
-}
-
-impl StateRecord for ChannelClaim {
-    const TABLE: StateTable = StateTable::Claims;
-}
 
 /// A page of channels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -74,12 +60,9 @@ impl Chat {
             .zip(heads)
             .zip(rows)
             .filter_map(|((id, head), row)| match row {
-                Some(Row::Guild(guild)) => Some(GuildView {
-                    id,
-                    name: guild.name,
-                    owner: guild.owner,
-                    rev: head.rev,
-                }),
+                Some(Row::Guild(guild)) if guild.deleted_at.is_none() => {
+                    Some(GuildView::new(id, &guild, head.rev))
+                }
                 _ => None,
             });
         Ok(views.collect())
@@ -95,7 +78,14 @@ impl Chat {
             RowKey::GuildOf { guild, .. } => Some(*guild),
             _ => None,
         });
-        Ok(ids.collect())
+        let ids: Vec<GuildId> = ids.collect();
+        let keys: Vec<RowKey> = ids.iter().copied().map(RowKey::Guild).collect();
+        let rows = self.store().rows(&keys).await?;
+        // A deleted guild has members until they are cleared away.
+        let is_there =
+            |row: &Option<Row>| matches!(row, Some(Row::Guild(guild)) if guild.deleted_at.is_none());
+        let present = ids.into_iter().zip(rows).filter(|(_, row)| is_there(row));
+        Ok(present.map(|(id, _)| id).collect())
     }
 
     /// A page of a guild's channels, in the order of their ids, each with what its reader wants to know.
@@ -154,7 +144,7 @@ impl Chat {
         let calls = self.calls(user).await?;
         let mut views = Vec::with_capacity(ids.len());
         for (((id, head), row), seen) in ids.into_iter().zip(heads).zip(rows).zip(seen) {
-            let Some(Row::Room(room)) = row.filter(|_| seen) else {
+            let (Some(Row::Room(room)), Some(is_private)) = (row, seen) else {
                 continue;
             };
             let stored = markers.get(&id).copied().unwrap_or_default();
@@ -162,26 +152,27 @@ impl Chat {
             let guild = room.kind.guild();
             let mentions = self.count_calls(user, id, guild, &head, marker, &calls).await?;
             let read = self.read_of(id, &head, marker).await?;
-            views.push(channel_view(id, room, &head, &read, mentions));
+            let view = ChannelView::new(id, room, &head, is_private, read.marker, read.unread, mentions);
+            views.push(view);
         }
         Ok(views)
     }
 
-    /// Which of these channels, all of one guild, somebody may see.
-    async fn seen_by(&self, user: UserId, rows: &[Option<Row>]) -> Result<Vec<bool>> {
+    /// Which of these channels, all of one guild, somebody may see, and whether there are members who do not.
+    async fn seen_by(&self, user: UserId, rows: &[Option<Row>]) -> Result<Vec<Option<bool>>> {
         let guild = rows.iter().find_map(|row| match row {
             Some(Row::Room(room)) => room.kind.guild(),
             _ => None,
         });
         let Some(guild) = guild else {
-            return Ok(vec![false; rows.len()]);
+            return Ok(vec![None; rows.len()]);
         };
         let look = |copy: &GuildCopy| {
-            let sees = |row: &Option<Row>| match row {
-                Some(Row::Room(room)) => {
-                    room.deleted_at.is_none() && copy.permissions_in(user, room).contains(Permissions::VIEW)
-                }
-                _ => false,
+            let sees = |row: &Option<Row>| {
+                let Some(Row::Room(room)) = row else { return None };
+                let seen =
+                    room.deleted_at.is_none() && copy.permissions_in(user, room).contains(Permissions::VIEW);
+                seen.then(|| !copy.everybody_sees(room))
             };
             rows.iter().map(sees).collect()
         };
@@ -287,54 +278,15 @@ impl Chat {
             rows: Vec::new(),
         };
         let fact = Fact::channel_created(guild, name.shown.clone(), topic);
+        let details = details::of_room(None, &fact);
+        let draft = details::audited(fact, details);
         let decide = move |head: &Head, _: &Rows| {
-            if head.exists() {
-                Err(())
-            } else {
-                Ok(fact.clone().into())
-            }
+            if head.exists() { Err(()) } else { Ok(draft.clone()) }
         };
         match self.store().append(command, decide).await {
             Ok(_) | Err(AppendError::Refused(())) => Ok(()),
             Err(AppendError::Store(error)) => Err(error.into()),
         }
-    }
-
-    /// A claim lasts as long as its room. One that was cut off before there was a room is void after ten minutes.
-    async fn claim_channel_name(&self, guild: GuildId, room: RoomId, name: &Name) -> Result<()> {
-        let parts = [&guild.to_bytes()[..], CHANNEL_NAMES, name.folded.as_bytes()];
-        let key = StateKey::new(StateTable::Claims, &parts);
-        for _ in 0..MAX_TRIES {
-            let claim = ChannelClaim {
-                room,
-                at: self.env().now(),
-            };
-            let outcome = self.store().state_insert(key.clone(), &claim, None).await?;
-            let StateOutcome::Conflict { current } = outcome else {
-                return Ok(());
-            };
-            let Some(row) = current else { continue };
-            let present: ChannelClaim = decode(&row.value)?;
-            if present.room == room {
-                return Ok(());
-            }
-            let held_until = present.at.plus_millis(CLAIM_HELD_MS);
-            let is_taken = match self.store().room(present.room).await? {
-                Some(room) => room.deleted_at.is_none(),
-                None => claim.at < held_until,
-            };
-            if is_taken {
-                return Err(names::name_taken("name"));
-            }
-            let outcome = self
-                .store()
-                .state_replace(key.clone(), row.version, &claim, None)
-                .await?;
-            if let StateOutcome::Written { .. } = outcome {
-                return Ok(());
-            }
-        }
-        Err(names::name_taken("name"))
     }
 
     /// A page of a guild's members.
@@ -350,39 +302,30 @@ impl Chat {
         let after = after.map(|user| RowKey::Member { guild, user });
         let prefix = RowPrefix::MembersOf(guild);
         let page = self.store().list_rows(&prefix, after.as_ref(), limit).await?;
-        let joined: HashMap<UserId, Timestamp> = page
+        let mut known: HashMap<UserId, Member> = page
             .rows
-            .iter()
+            .into_iter()
             .filter_map(|(key, row)| match (key, row) {
-                (RowKey::Member { user, .. }, Row::Member(member)) => Some((*user, member.joined_at)),
+                (RowKey::Member { user, .. }, Row::Member(member)) => Some((user, member)),
                 _ => None,
             })
             .collect();
-        let mut ids: Vec<UserId> = joined.keys().copied().collect();
+        let mut ids: Vec<UserId> = known.keys().copied().collect();
         ids.sort_unstable();
         let users = self.views_of(ids).await?;
         let members = users.into_iter().filter_map(|user| {
-            let joined_at = joined.get(&user.id).copied().map(Time)?;
-            Some(MemberView { user, joined_at })
+            let member = known.remove(&user.id)?;
+            Some(MemberView {
+                user,
+                joined_at: Time(member.joined_at),
+                nickname: member.nickname,
+                roles: member.roles,
+            })
         });
         Ok(Members {
             members: members.collect(),
             more: page.more,
         })
-    }
-}
-
-fn channel_view(id: RoomId, room: Room, head: &Head, read: &Read, mentions: u64) -> ChannelView {
-    ChannelView {
-        id,
-        name: room.name,
-        topic: room.topic,
-        rev: head.rev,
-        seq: head.seq,
-        n: head.n,
-        marker: read.marker,
-        unread: read.unread,
-        mentions,
     }
 }
 

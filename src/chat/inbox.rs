@@ -138,6 +138,8 @@ impl Chat {
                 record,
             });
         }
+        // Rows of one millisecond lie in the order of their messages.
+        entries.sort_by_key(|entry| Reverse((entry.record.at, entry.record.seq)));
         Ok(Inbox { entries, next })
     }
 

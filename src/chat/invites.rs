@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, Visitor};
 use super::credentials::Credentials;
+use super::invited::InviteId;
 use super::names;
+use super::places::GuildCopy;
 use super::registration::Registration;
 use super::sessions::SignedIn;
 use super::view::Time;
@@ -22,12 +24,18 @@ pub(super) const MAX_LIFETIME_SECONDS: u64 = 365 * 24 * 60 * 60;
 
 /// An invite as it is kept, under the hash of its code.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Invite {
-    guild: GuildId,
-    inviter: UserId,
+pub(super) struct Invite {
+    pub(super) guild: GuildId,
+    pub(super) inviter: UserId,
     /// `None` for as often as one likes. Never 0: the last use removes the row.
-    uses_left: Option<u64>,
-    created_at: Timestamp,
+    pub(super) uses_left: Option<u64>,
+    pub(super) created_at: Timestamp,
+    /// How often it was used.
+    #[serde(default)]
+    pub(super) uses: u64,
+    /// Which of its maker's places it takes up. Older invites take up none.
+    #[serde(default)]
+    pub(super) slot: Option<u8>,
 }
 
 impl StateRecord for Invite {
@@ -48,6 +56,8 @@ pub struct NewInvite {
 /// A new invite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MadeInvite {
+    /// By what it is found in lists.
+    pub id: String,
     /// What lets people in. Nobody can read it again.
     pub code: String,
     /// How often it may be used.
@@ -86,14 +96,34 @@ impl Chat {
         let key = secrets::key(StateTable::Invites, &code).ok_or_else(Error::internal)?;
         let now = self.env().now();
         let expires_at = now.plus_millis(seconds * 1000);
-        let invite = Invite {
-            guild: guild.id,
-            inviter: identity.user,
-            uses_left: new.max_uses,
-            created_at: now,
-        };
-        self.store().state_insert(key, &invite, Some(expires_at)).await?;
+        let (chat, inviter) = (self.clone(), identity.user);
+        let id = InviteId::of(&key).to_string();
+        self.to_the_end(async move {
+            let slot = chat.take_slot(guild.id, inviter, &key, expires_at).await?;
+            let invite = Invite {
+                guild: guild.id,
+                inviter,
+                uses_left: new.max_uses,
+                created_at: now,
+                uses: 0,
+                slot: Some(slot),
+            };
+            let target = InviteId::of(&key).as_u128();
+            chat.store().state_insert(key, &invite, Some(expires_at)).await?;
+            let uses = new.max_uses.map(|uses| ("max_uses", uses.to_string()));
+            let details: Vec<(&str, String)> = uses.into_iter().collect();
+            chat.note(
+                Some(guild.id),
+                Some(inviter),
+                "invite.created",
+                Some(target),
+                &details,
+            )
+            .await
+        })
+        .await?;
         Ok(MadeInvite {
+            id,
             code,
             uses_left: new.max_uses,
             expires_at: Time(expires_at),
@@ -132,7 +162,7 @@ impl Chat {
         let (chat, code) = (self.clone(), code.to_owned());
         self.to_the_end(async move {
             chat.claim_name(&name, user).await?;
-            let guild = match chat.use_invite(&code).await {
+            let guild = match chat.use_invite(&code, user).await {
                 Ok(guild) => guild,
                 Err(error) => {
                     chat.release_name(&name, user).await?;
@@ -161,27 +191,39 @@ impl Chat {
         let found = self.store().state::<Invite>(&key).await?;
         let now = self.env().now();
         let valid = found.filter(|invite| invite.expires_at.is_none_or(|at| now < at));
-        Ok((key, valid.ok_or_else(Error::not_found)?))
+        let valid = valid.ok_or_else(Error::not_found)?;
+        // A guild that is being deleted takes its invites with it before they are cleared away.
+        let is_there = |copy: &GuildCopy| copy.guild().is_some();
+        if !self.look_at_guild(valid.record.guild, is_there).await? {
+            return Err(Error::not_found());
+        }
+        Ok((key, valid))
     }
 
-    /// Takes one use. Exact: of two who take the last one, one gets it.
-    pub(super) async fn use_invite(&self, code: &str) -> Result<GuildId> {
+    /// Takes one use, and notes who came by it. Exact: of two who take the last one, one gets it.
+    pub(super) async fn use_invite(&self, code: &str, user: UserId) -> Result<GuildId> {
         loop {
             let (key, found) = self.valid_invite(code).await?;
             let mut invite = found.record;
+            invite.uses = invite.uses.saturating_add(1);
             let outcome = match invite.uses_left {
-                None => return Ok(invite.guild),
-                Some(0 | 1) => self.store().state_delete(key, found.version).await?,
-                Some(left) => {
-                    invite.uses_left = Some(left - 1);
+                Some(0 | 1) => self.store().state_delete(key.clone(), found.version).await?,
+                left => {
+                    invite.uses_left = left.map(|left| left - 1);
                     self.store()
-                        .state_replace(key, found.version, &invite, found.expires_at)
+                        .state_replace(key.clone(), found.version, &invite, found.expires_at)
                         .await?
                 }
             };
             // Each conflict is somebody else's use, and those are bounded.
-            if let StateOutcome::Written { .. } = outcome {
-                return Ok(invite.guild);
+            if let StateOutcome::Written { version } = outcome {
+                if let (0, Some(slot)) = (version, invite.slot) {
+                    self.free_slot(invite.guild, invite.inviter, slot, &key).await?;
+                }
+                let (guild, inviter) = (invite.guild, invite.inviter);
+                self.note_arrival(guild, user, InviteId::of(&key), inviter)
+                    .await?;
+                return Ok(guild);
             }
         }
     }

@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use madang_storage::model::{
     Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, RoomKind, Row, RowKey, Rows,
-    StreamId,
+    StreamId, Timestamp,
 };
 use madang_storage::{Anchor, AppendError, Appended, Command, NonceUse};
 use sha2::{Digest, Sha256};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::access::RoomAccess;
+use super::audit::details;
+use super::changes::Why;
 use super::text;
 use super::view::{HeadView, ThreadView};
 use super::{Chat, Code, Error, Identity, Result};
@@ -133,19 +135,18 @@ impl Chat {
     /// Refuses who may not write in this room.
     async fn check_may_post(&self, identity: &Identity, access: &RoomAccess) -> Result<()> {
         match access.room.kind {
-            RoomKind::Thread { .. } => access.require(Permissions::THREADS),
-            RoomKind::Channel { .. } | RoomKind::Group { .. } => access.require(Permissions::POST),
-            RoomKind::Dm { users } => {
-                let other = users.into_iter().find(|user| *user != identity.user);
-                self.check_not_blocked(identity.user, other.unwrap_or(identity.user))
-                    .await
+            RoomKind::Thread { .. } => access.require(Permissions::THREADS)?,
+            RoomKind::Channel { .. } | RoomKind::Group { .. } | RoomKind::Dm { .. } => {
+                access.require(Permissions::POST)?;
             }
         }
+        self.check_may_reach(identity, access).await
     }
 
     /// Replaces the text of one's own message.
     pub async fn edit(&self, identity: &Identity, room: RoomId, seq: u64, text: String) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
+        self.check_may_reach(identity, &access).await?;
         let text = text::normalised(text);
         check_text(&text)?;
         let mut command = self.message_command(identity, &access);
@@ -155,6 +156,10 @@ impl Chat {
             let record = present(rows, room, seq)?;
             if record.author != user {
                 return Err(Error::new(Code::Forbidden, "only its author may edit a message"));
+            }
+            if record.system.is_some() {
+                let text = "what the server tells cannot be edited";
+                return Err(Error::new(Code::Forbidden, text));
             }
             Ok(Draft::from(Fact::MessageEdited {
                 seq,
@@ -173,6 +178,7 @@ impl Chat {
             identity.user,
             access.permissions.contains(Permissions::MANAGE_MESSAGES),
         );
+        let sealed = details::of_deletion(&access.room, &Why::default());
         let decide = move |_: &Head, rows: &Rows| {
             let record = present(rows, room, seq)?;
             if record.author != user && !may_moderate {
@@ -181,7 +187,11 @@ impl Chat {
                     "only its author or a moderator may delete a message",
                 ));
             }
-            Ok(Draft::from(Fact::MessageDeleted { seq, by: user }))
+            let moderates = record.author != user;
+            Ok(Draft {
+                fact: Fact::MessageDeleted { seq, by: user },
+                sealed: sealed.clone().filter(|_| moderates),
+            })
         };
         posted(self.store().append(command, decide).await)
     }
@@ -206,6 +216,36 @@ impl Chat {
             head: page.head.into(),
             messages: self.seen(identity, room, page.messages).await?,
         })
+    }
+
+    /// A page of messages around a moment.
+    pub async fn history_at(
+        &self,
+        identity: &Identity,
+        room: RoomId,
+        at: Timestamp,
+        limit: usize,
+    ) -> Result<History> {
+        self.room_access(identity, room).await?;
+        let seq = self.first_at(room, at).await?;
+        self.history(identity, room, Anchor::Around(seq), limit).await
+    }
+
+    /// The first message that is not older than a moment; the last one when all are. The times of a room never run
+    /// backwards, so halving finds it with few reads in the longest room.
+    async fn first_at(&self, room: RoomId, at: Timestamp) -> Result<u64> {
+        let head = self.store().head(StreamId::Room(room)).await?;
+        let (mut first, mut last) = (1, head.seq.max(1));
+        while first < last {
+            let middle = first + (last - first) / 2;
+            let record = self.store().message(room, middle).await?;
+            if record.is_some_and(|record| record.at < at) {
+                first = middle + 1;
+            } else {
+                last = middle;
+            }
+        }
+        Ok(first)
     }
 
     /// Messages of a room as somebody sees them.

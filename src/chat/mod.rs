@@ -6,16 +6,23 @@
 mod access;
 mod accounts;
 mod administrators;
+mod announcements;
 mod asked;
 mod audience;
+mod audit;
+mod categories;
 mod changes;
+mod clearing;
 mod conversations;
 mod credentials;
+mod deleting;
 mod error;
 mod founding;
 mod guilds;
 mod inbox;
+mod invited;
 mod invites;
+mod jobs;
 mod limits;
 mod mentions;
 mod messages;
@@ -24,6 +31,7 @@ pub mod names;
 mod notifications;
 mod once;
 mod operator;
+mod ordering;
 mod pace;
 mod passwords;
 mod pins;
@@ -37,6 +45,7 @@ mod reads;
 mod ready;
 mod registration;
 mod relations;
+mod renaming;
 mod roles;
 mod rooms;
 mod scopes;
@@ -59,17 +68,22 @@ use madang_storage::{Env, Store};
 
 pub use accounts::Visitor;
 pub use administrators::{AccountList, AccountView};
+pub use audit::{AuditFilter, AuditPage};
+pub use categories::{Categories, CategoryChanges, MAX_CATEGORIES};
+pub use clearing::MAX_DELETED;
 pub use conversations::{Conversations, MAX_GROUP_MEMBERS};
 pub use credentials::Credentials;
 pub use error::{Code, Error, Result};
 pub use founding::GuildChanges;
 pub use guilds::{Channels, Members, list_limit};
 pub use inbox::{Inbox, InboxView};
+pub use invited::{Arrivals, InviteId, InviteListed, Invites};
 pub use invites::{InviteView, MadeInvite, NewInvite};
 pub use messages::{DEFAULT_PAGE, History, MAX_PAGE, Post, Posted, Seen};
 pub use moderation::{BanView, Bans};
 pub use notifications::{Level, Place, WishView};
 pub use once::Once;
+pub use ordering::MAX_ORDERED;
 pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS};
 pub use places::Places;
 pub use presence::{Absent, MAX_WATCHED, Missed, NewCustom, OwnPresence, Presences, RoomPresence};
@@ -120,9 +134,12 @@ struct Inner {
     reads: reads::Reads,
     typing: typing::Typing,
     pace: pace::Pace,
+    jobs: jobs::Jobs,
     presences: Presences,
     asked: asked::Asked,
     rates: rates::Rates,
+    /// Conversations that people have begun of late.
+    beginnings: limits::Buckets<UserId>,
 }
 
 impl Chat {
@@ -151,9 +168,11 @@ impl Chat {
                 reads: reads::Reads::default(),
                 typing: typing::Typing::default(),
                 pace: pace::Pace::default(),
+                jobs: jobs::Jobs::default(),
                 presences,
                 asked: asked::Asked::default(),
                 rates: rates::Rates::default(),
+                beginnings: limits::Buckets::new(conversations::BEGINNINGS, conversations::BEGINNING_EVERY),
             }),
         }
     }

@@ -1,11 +1,16 @@
 //! Who is in a guild: leaving, sending away, banning, and giving the guild to somebody else. Nobody acts on somebody who is
 //! not lower.
 
-use madang_storage::model::{Fact, Guild, GuildId, Member, Permissions, RoleId, RowKey, RowPrefix, UserId};
+use madang_storage::model::{
+    Fact, Guild, GuildId, Member, Permissions, RoleId, RowKey, RowPrefix, Timestamp, UserId,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::changes::{Why, check_reason};
+use super::clearing::MAX_PURGE_HOURS;
 use super::guilds::list_limit;
+use super::jobs::{Job, Purge};
 use super::places::GuildCopy;
 use super::view::Time;
 use super::{Chat, Code, Error, Identity, Result, names};
@@ -35,6 +40,9 @@ impl Chat {
     /// Leaves a guild. Its owner gives it to somebody else first.
     pub async fn leave_guild(&self, identity: &Identity, guild: GuildId) -> Result<()> {
         let user = identity.user;
+        self.look_at_guild(guild, |copy| member(copy, user).map(|_| ()))
+            .await??;
+        self.announce(guild).await?;
         self.change_guild(identity, guild, None, |copy| {
             member(copy, user)?;
             if copy.guild().is_some_and(|guild| guild.owner == user) {
@@ -47,8 +55,9 @@ impl Chat {
             }
             .into())
         })
-        .await
-        .map(|_| ())
+        .await?;
+        self.inner.jobs.wake();
+        Ok(())
     }
 
     /// Sends a member away, who may come back by an invite.
@@ -59,6 +68,10 @@ impl Chat {
         user: UserId,
         reason: Option<String>,
     ) -> Result<()> {
+        self.guild_access(identity, guild)
+            .await?
+            .require(Permissions::KICK)?;
+        self.announce(guild).await?;
         self.change_guild(identity, guild, reason, |copy| {
             require(copy, identity.user, Permissions::KICK)?;
             member(copy, user)?;
@@ -69,35 +82,69 @@ impl Chat {
             }
             .into())
         })
-        .await
-        .map(|_| ())
+        .await?;
+        self.inner.jobs.wake();
+        Ok(())
     }
 
-    /// Sends somebody away for good, also somebody who is not there yet.
+    /// Sends somebody away for good, also somebody who is not there yet; with `purge_hours` also deletes what the person
+    /// has written in the guild since then, for those who may delete the messages of others.
     pub async fn ban(
         &self,
         identity: &Identity,
         guild: GuildId,
         user: UserId,
         reason: Option<String>,
+        purge_hours: Option<u64>,
     ) -> Result<()> {
-        self.guild_access(identity, guild)
-            .await?
-            .require(Permissions::BAN)?;
+        let access = self.guild_access(identity, guild).await?;
+        access.require(Permissions::BAN)?;
+        let mut why = Why::from(reason);
+        check_reason(&why)?;
+        if let Some(hours) = purge_hours {
+            if !(1..=MAX_PURGE_HOURS).contains(&hours) {
+                let text = format!("1 to {MAX_PURGE_HOURS} hours");
+                return Err(Error::invalid("purge_hours", text));
+            }
+            access.require(Permissions::MANAGE_MESSAGES)?;
+            why = why.with("purge_hours", hours.to_string());
+        }
         if self.store().user(user).await?.is_none() {
             return Err(Error::not_found());
         }
-        self.change_guild(identity, guild, reason, |copy| {
-            require(copy, identity.user, Permissions::BAN)?;
-            stands_above(copy, identity.user, user)?;
-            Ok(Fact::MemberBanned {
-                user,
-                by: identity.user,
+        let by = identity.user;
+        self.look_at_guild(guild, |copy| stands_above(copy, by, user))
+            .await??;
+        self.announce(guild).await?;
+        let (chat, identity) = (self.clone(), *identity);
+        self.to_the_end(async move {
+            if let Some(hours) = purge_hours {
+                chat.begin_purge(guild, user, by, hours).await?;
             }
-            .into())
+            chat.change_guild(&identity, guild, why, |copy| {
+                require(copy, by, Permissions::BAN)?;
+                stands_above(copy, by, user)?;
+                Ok(Fact::MemberBanned { user, by }.into())
+            })
+            .await?;
+            chat.inner.jobs.wake();
+            Ok(())
         })
         .await
-        .map(|_| ())
+    }
+
+    async fn begin_purge(&self, guild: GuildId, user: UserId, by: UserId, hours: u64) -> Result<()> {
+        let now = self.env().now().as_millis();
+        self.begin_job(Job::Purge(Purge {
+            guild,
+            user,
+            by,
+            since: Timestamp::from_millis(now.saturating_sub(hours * 60 * 60 * 1000)),
+            channel: None,
+            thread: None,
+            before: None,
+        }))
+        .await
     }
 
     /// Lets somebody come back. Whoever is not banned stays so.

@@ -15,6 +15,7 @@ impl Chat {
     pub async fn pin(&self, identity: &Identity, room: RoomId, seq: u64, on: bool) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
         access.require(Permissions::PIN)?;
+        self.check_may_reach(identity, &access).await?;
         if on {
             self.check_room_for_pin(room).await?;
         }

@@ -43,6 +43,7 @@ impl Chat {
     ) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
         access.require(Permissions::REACT)?;
+        self.check_may_reach(identity, &access).await?;
         let (emoji, user) = (canonical(emoji)?.to_owned(), identity.user);
         let own = RowKey::Reaction {
             room,

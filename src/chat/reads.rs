@@ -142,7 +142,6 @@ impl Chat {
     fn tell_marker(&self, identity: &Identity, room: RoomId, read: &Read, is_back: bool) {
         self.tell(Signal::Marker {
             user: identity.user,
-            session: identity.session,
             room,
             seq: read.marker.seq,
             n: read.marker.n,

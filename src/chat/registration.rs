@@ -143,6 +143,11 @@ impl Chat {
                 }
             };
             if let StateOutcome::Written { .. } = outcome {
+                let shown = |row: RegistrationRow| format!("{:?} {:?}", row.mode, row.welcome_guild);
+                let details = [("before", shown(present)), ("after", shown(settings))];
+                let actor = Some(identity.user);
+                self.note(None, actor, "registration.changed", None, &details)
+                    .await?;
                 return Ok(settings.into());
             }
         }

@@ -1,21 +1,26 @@
 //! What can be changed about a channel: its name, its place, its pace, and who may do what in it.
 
 use madang_storage::model::{
-    Fact, Override, OverrideTarget, Permissions, RoleId, Room, RoomId, RoomKind, UserId,
+    CategoryId, Fact, Override, OverrideTarget, Permissions, RoleId, Room, RoomId, RoomKind, UserId,
 };
 
 use super::access::RoomAccess;
+use super::places::RoomCopy;
 use super::roles::permissions;
 use super::{Chat, Code, Error, Identity, Result, names};
 
 /// The longest time between two posts: six hours.
 const MAX_SLOW_MODE_SECONDS: u64 = 6 * 60 * 60;
 /// The highest place of a channel under its heading.
-const MAX_POSITION: u64 = 100_000;
+pub(super) const MAX_POSITION: u64 = 100_000;
 
 /// What is to be changed about a channel; what is `None` stays.
 #[derive(Debug, Clone, Default)]
 pub struct RoomChanges {
+    /// Its name.
+    pub name: Option<String>,
+    /// The heading that it stands under; `Some(None)` for none.
+    pub category: Option<Option<CategoryId>>,
     /// What it is about.
     pub topic: Option<String>,
     /// Its place under its heading: lower ones come first.
@@ -38,7 +43,10 @@ pub enum Exception {
 impl Chat {
     /// Changes a channel.
     pub async fn change_channel(&self, identity: &Identity, id: RoomId, changes: RoomChanges) -> Result<()> {
-        self.managed_channel(identity, id).await?;
+        let access = self.managed_channel(identity, id).await?;
+        let guild = access.room.kind.guild().ok_or_else(Error::not_found)?;
+        let name = changes.name.as_deref();
+        let name = name.map(|name| names::title("name", name)).transpose()?;
         let topic = changes.topic.as_deref().map(names::topic).transpose()?;
         let position = within("position", changes.position, MAX_POSITION)?;
         let slow = within(
@@ -46,9 +54,15 @@ impl Chat {
             changes.slow_mode_seconds,
             MAX_SLOW_MODE_SECONDS,
         )?;
-        self.change_room(identity, id, None, |copy| {
+        if let Some(Some(category)) = changes.category {
+            self.check_category(guild, category).await?;
+        }
+        let new_name = name.as_ref().map(|name| name.shown.clone());
+        let judge = move |copy: &RoomCopy| {
             let present = copy.room().ok_or_else(Error::not_found)?;
             let room = Room {
+                name: new_name.clone().unwrap_or_else(|| present.name.clone()),
+                category: changes.category.unwrap_or(present.category),
                 topic: topic.clone().unwrap_or_else(|| present.topic.clone()),
                 position: position.unwrap_or(present.position),
                 slow_mode_seconds: slow.unwrap_or(present.slow_mode_seconds),
@@ -59,9 +73,15 @@ impl Chat {
                 return Ok(None);
             }
             Ok(Fact::RoomChanged { room }.into())
+        };
+        let (chat, identity) = (self.clone(), *identity);
+        self.to_the_end(async move {
+            match name {
+                Some(name) => chat.rename_channel(&identity, id, guild, &name, judge).await,
+                None => chat.change_room(&identity, id, None, judge).await.map(|_| ()),
+            }
         })
         .await
-        .map(|_| ())
     }
 
     /// Deletes a channel.
@@ -123,7 +143,7 @@ impl Chat {
     }
 
     /// A channel, for somebody who may change it.
-    async fn managed_channel(&self, identity: &Identity, id: RoomId) -> Result<RoomAccess> {
+    pub(super) async fn managed_channel(&self, identity: &Identity, id: RoomId) -> Result<RoomAccess> {
         let access = self.room_access(identity, id).await?;
         if !matches!(access.room.kind, RoomKind::Channel { .. }) {
             return Err(Error::new(Code::Forbidden, "this is no channel of a guild"));
@@ -164,7 +184,7 @@ fn check_override(access: &RoomAccess, allow: Permissions, deny: Permissions) ->
     Ok(())
 }
 
-fn within(field: &'static str, asked: Option<u64>, most: u64) -> Result<Option<u32>> {
+pub(super) fn within(field: &'static str, asked: Option<u64>, most: u64) -> Result<Option<u32>> {
     let Some(asked) = asked else { return Ok(None) };
     let fitting = u32::try_from(asked).ok().filter(|_| asked <= most);
     let wrong = || Error::invalid(field, format!("at most {most}"));

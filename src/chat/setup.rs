@@ -213,6 +213,7 @@ impl Chat {
         let channel = names::title("name", super::founding::FIRST_CHANNEL)?;
         self.make_channel(plan.guild, plan.room, plan.user, &channel, String::new())
             .await?;
+        self.welcome_in(plan.guild, plan.room, plan.user).await?;
         let instance_created = Fact::InstanceCreated {
             name: plan.instance_name.clone(),
         };

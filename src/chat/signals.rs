@@ -20,7 +20,6 @@ impl Chat {
             }
             &broker::Signal::Marker {
                 user,
-                session,
                 room,
                 seq,
                 n,
@@ -34,7 +33,8 @@ impl Chat {
                     unread,
                     is_back,
                 };
-                self.hub().signal_user(user, Some(session), marker);
+                // To the connection that moved it as well: two tabs share one session.
+                self.hub().signal_user(user, marker);
             }
             &broker::Signal::Switched { user, room, until } => self.hear_switch(user, room, until),
             &broker::Signal::Asked {

@@ -23,7 +23,8 @@ pub(super) struct Typing {
 impl Chat {
     /// Tells the lookers of a room that somebody types there, at most once in three seconds.
     pub async fn typing(&self, identity: &Identity, room: RoomId) -> Result<()> {
-        self.room_access(identity, room).await?;
+        let access = self.room_access(identity, room).await?;
+        self.check_may_reach(identity, &access).await?;
         if self.inner.typing.is_due(identity.user, room, Instant::now()) {
             let signal = Signal::Typing {
                 room,

@@ -1,16 +1,19 @@
 //! Settings that are each understood but do not fit: one function for each area.
 
 use super::load::ConfigError;
-use super::{Config, Gateway, Server, Storage};
+use super::{Config, Gateway, Presence, Server, Storage};
 
 /// More memory than any machine has that this runs on, in MiB: a slip of the keyboard.
 const MAX_CACHE_MIB: u64 = 1024 * 1024;
+/// Longer than anybody waits to hear who is there: an hour.
+const MAX_PRESENCE_SECONDS: u64 = 60 * 60;
 
 /// Refuses what cannot work.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     check_server(&config.server)?;
     check_storage(&config.storage)?;
-    check_gateway(&config.gateway)
+    check_gateway(&config.gateway)?;
+    check_presence(&config.presence)
 }
 
 fn check_server(server: &Server) -> Result<(), ConfigError> {
@@ -29,6 +32,19 @@ fn check_storage(storage: &Storage) -> Result<(), ConfigError> {
     }
     at_least("storage.cache_mib", storage.cache_mib, 1)?;
     at_most("storage.cache_mib", storage.cache_mib, MAX_CACHE_MIB)
+}
+
+fn check_presence(presence: &Presence) -> Result<(), ConfigError> {
+    at_most(
+        "presence.grace_seconds",
+        presence.grace_seconds,
+        MAX_PRESENCE_SECONDS,
+    )?;
+    at_most(
+        "presence.quiet_seconds",
+        presence.quiet_seconds,
+        MAX_PRESENCE_SECONDS,
+    )
 }
 
 fn check_gateway(gateway: &Gateway) -> Result<(), ConfigError> {

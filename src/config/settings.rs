@@ -96,7 +96,7 @@ impl Default for Storage {
 pub struct Gateway {
     /// How many WebSockets may be open at a time.
     pub max_connections: usize,
-    /// How many of them may be waiting for their sign-in.
+    /// How many of them may be waiting for their sign-in. Beyond that whoever waits longest makes place.
     pub max_unauthenticated: usize,
     /// How much may wait to be sent to one of them, in KiB. Above it the connection is closed, and its client resumes.
     pub max_queue_kib: usize,

@@ -9,7 +9,7 @@ mod session;
 mod upgrade;
 mod wire;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -30,6 +30,8 @@ pub use wire::NativeEncoder;
 const SILENCE_FACTOR: u32 = 5;
 /// How long a closing connection may take to take its last frames and close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// So many numbers of sockets that are gone may be remembered without a reason.
+const SPARE: usize = 1_000;
 /// How long it may take when the node goes down, which waits for it.
 const CLOSE_WITHIN_DRAINING: Duration = Duration::from_secs(1);
 /// How long clients of a node that goes down wait before they come back: spread, so that they do not come all at once.
@@ -100,15 +102,37 @@ struct Inner {
 struct Sockets {
     by_number: HashMap<u64, Socket>,
     unauthenticated: usize,
+    /// Those that had not authenticated when they came, in that order; some have since, or are gone.
+    came: VecDeque<u64>,
 }
 
 /// A socket in the list: its connection, once the handshake is done.
 struct Socket {
     connection: Weak<Connection>,
     authenticated: bool,
+    /// Counts among those that have not authenticated. One that was told to go does not any more.
+    is_waiting: bool,
     /// When what it authenticated with ends by itself.
     ends_at: Option<Instant>,
     codec: Codec,
+}
+
+impl Sockets {
+    /// Takes out of the count who has waited longest for its sign-in.
+    fn longest_waiting(&mut self) -> Option<Arc<Connection>> {
+        while let Some(number) = self.came.pop_front() {
+            let Some(socket) = self.by_number.get_mut(&number) else {
+                continue;
+            };
+            if socket.is_waiting {
+                socket.is_waiting = false;
+                self.unauthenticated -= 1;
+                // A handshake that is not done has no connection yet; it ends by its own deadline.
+                return socket.connection.upgrade();
+            }
+        }
+        None
+    }
 }
 
 /// A place among the sockets, given back when it is dropped.
@@ -133,8 +157,13 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut sockets = self.gateway.sockets();
         let gone = sockets.by_number.remove(&self.number);
-        if gone.is_some_and(|socket| !socket.authenticated) {
+        if gone.is_some_and(|socket| socket.is_waiting) {
             sockets.unauthenticated -= 1;
+        }
+        // Numbers of those that are gone must not pile up while nobody has to make place.
+        if sockets.came.len() > 2 * sockets.by_number.len() + SPARE {
+            let Sockets { by_number, came, .. } = &mut *sockets;
+            came.retain(|number| by_number.get(number).is_some_and(|socket| socket.is_waiting));
         }
     }
 }
@@ -272,21 +301,32 @@ impl Gateway {
         let number = self.inner.next_number.fetch_add(1, Ordering::Relaxed);
         let mut sockets = self.sockets();
         let settings = self.settings();
-        let is_full = sockets.by_number.len() >= settings.max_connections;
-        if is_full || sockets.unauthenticated >= settings.max_unauthenticated {
+        if sockets.by_number.len() >= settings.max_connections {
             return None;
         }
+        // Whoever means to sign in does so at once. So those who wait longest make place, and strangers who never sign
+        // in shut nobody out, however many they are.
+        let overdue = if sockets.unauthenticated >= settings.max_unauthenticated {
+            sockets.longest_waiting()
+        } else {
+            None
+        };
         sockets.unauthenticated += 1;
+        sockets.came.push_back(number);
         sockets.by_number.insert(
             number,
             Socket {
                 connection: Weak::new(),
                 authenticated: false,
+                is_waiting: true,
                 ends_at: None,
                 codec,
             },
         );
         drop(sockets);
+        if let Some(connection) = overdue {
+            connection.close(CloseCode::NotAuthenticated);
+        }
         Some(Slot {
             gateway: self.clone(),
             number,
@@ -297,7 +337,8 @@ impl Gateway {
         let mut sockets = self.sockets();
         if let Some(socket) = sockets.by_number.get_mut(&number) {
             socket.ends_at = lives_for.and_then(|lives_for| Instant::now().checked_add(lives_for));
-            if !std::mem::replace(&mut socket.authenticated, true) {
+            socket.authenticated = true;
+            if std::mem::replace(&mut socket.is_waiting, false) {
                 sockets.unauthenticated -= 1;
             }
         }

@@ -169,6 +169,10 @@ fn schema(input: &Input) -> Value {
         Kind::Number => json!({ "type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1 }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Ids(most) => json!({ "type": "array", "items": id, "maxItems": most }),
+        Kind::Numbers(most) => {
+            let number = json!({ "type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1 });
+            json!({ "type": "array", "items": number, "maxItems": most })
+        }
         Kind::Texts(most) => json!({ "type": "array", "items": { "type": "string" }, "maxItems": most }),
     };
     if input.is_nullable {

@@ -108,17 +108,17 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
     for (room, changed) in changed {
         let known = hub.inner.heads.known(room).filter(|_| !changed.meta);
         let told = match (known, changed.head) {
-            (Some(known), Some(head)) => Some((known.audience, head, Signal::Head { room, head })),
+            (Some(known), Some(head)) => Some((known.audience, head, None)),
             _ => read_room(&attached.store, room, &changed).await,
         };
-        let Some((audience, head, signal)) = told else {
+        let Some((audience, head, details)) = told else {
             continue;
         };
         let guild = match audience {
             Watchers::Guild(guild) => guild,
             Watchers::Lookers(parent) => {
                 hub.inner.heads.remember(room, audience, head.rev);
-                hub.tell_lookers(parent, room, &signal);
+                hub.tell_lookers(parent, room, &Signal::Head { room, head });
                 continue;
             }
         };
@@ -130,10 +130,21 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
             continue;
         }
         hub.inner.heads.remember(room, audience, head.rev);
+        let is_restricted = attached.audience.is_restricted(stream);
+        let signal = match details {
+            None => Signal::Head { room, head },
+            Some(details) => Signal::Room {
+                guild,
+                room,
+                details,
+                head,
+                is_private: is_restricted,
+            },
+        };
         by_guild.entry(guild).or_default().push(Told {
             room,
             signal,
-            is_restricted: attached.audience.is_restricted(stream),
+            is_restricted,
         });
     }
     for (guild, told) in by_guild {
@@ -152,16 +163,19 @@ struct Told {
     is_restricted: bool,
 }
 
-/// Who is told of a room, where it stands, and what to tell of it.
-async fn read_room(store: &Store, room: RoomId, changed: &Changed) -> Option<(Watchers, Head, Signal)> {
+/// Who is told of a room, where it stands, and what it is, where that is to be told.
+async fn read_room(
+    store: &Store,
+    room: RoomId,
+    changed: &Changed,
+) -> Option<(Watchers, Head, Option<Box<Room>>)> {
     match try_read_room(store, room).await {
         Ok(Some((row, head))) => {
             let guild = row.kind.guild()?;
             if let RoomKind::Thread { parent, .. } = row.kind {
-                return Some((Watchers::Lookers(parent), head, Signal::Head { room, head }));
+                return Some((Watchers::Lookers(parent), head, None));
             }
-            let signal = signal_of(guild, room, row, head, changed.meta);
-            Some((Watchers::Guild(guild), head, signal))
+            Some((Watchers::Guild(guild), head, changed.meta.then(|| Box::new(row))))
         }
         Ok(None) => None,
         Err(error) => {
@@ -180,19 +194,6 @@ async fn try_read_room(store: &Store, room: RoomId) -> madang_storage::Result<Op
         Some(Row::Room(row)) => Some((row, head)),
         _ => None,
     })
-}
-
-fn signal_of(guild: GuildId, room: RoomId, row: Room, head: Head, meta: bool) -> Signal {
-    if !meta {
-        return Signal::Head { room, head };
-    }
-    Signal::Room {
-        guild,
-        room,
-        name: row.name,
-        topic: row.topic,
-        head,
-    }
 }
 
 /// One write for each watcher: all heads in one run of frames, shared by those who have none of the rooms open and where

@@ -47,6 +47,9 @@ impl Hub {
             if let Some((guild, user)) = went {
                 hub.went(guild, user);
             }
+            if let (StreamId::Guild(guild), Fact::GuildDeleted { .. }) = (stream, &commit.event.fact) {
+                hub.let_go_of(guild).await;
+            }
             match stream {
                 StreamId::Guild(guild) => hub.judge_guild(guild).await,
                 other => hub.judge(other).await,
@@ -71,11 +74,25 @@ impl Hub {
         }
     }
 
-    /// Whoever is connected watches the guild no more, and is told of it.
+    /// Whoever is connected watches the guild no more, and is told of it, once.
     fn went(&self, guild: GuildId, user: UserId) {
         for listener in self.connections_of(user) {
-            self.unwatch_guild(&listener, guild);
-            self.signal_to(&listener, &Signal::GuildLeft { guild });
+            if self.unwatch_guild(&listener, guild) {
+                self.signal_to(&listener, &Signal::GuildLeft { guild });
+            }
+        }
+    }
+
+    /// Nobody watches the guild any more, and all who did are told of it.
+    async fn let_go_of(&self, guild: GuildId) {
+        let watchers = self.people().guilds.get(&guild).cloned().unwrap_or_default();
+        for (index, watcher) in watchers.iter().enumerate() {
+            if index > 0 && index % 256 == 0 {
+                tokio::task::yield_now().await;
+            }
+            if self.unwatch_guild(watcher, guild) {
+                self.signal_to(watcher, &Signal::GuildLeft { guild });
+            }
         }
     }
 

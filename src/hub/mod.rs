@@ -290,10 +290,13 @@ impl Hub {
     }
 
     /// Stops watching a guild.
-    fn unwatch_guild(&self, listener: &Arc<Listener>, guild: GuildId) {
+    /// Answers whether the connection watched the guild.
+    fn unwatch_guild(&self, listener: &Arc<Listener>, guild: GuildId) -> bool {
+        let mut watched = false;
         {
             let mut people = self.people();
             if let Some(watchers) = people.guilds.get_mut(&guild) {
+                watched = watchers.iter().any(|known| known.number == listener.number);
                 Arc::make_mut(watchers).retain(|known| known.number != listener.number);
                 if watchers.is_empty() {
                     people.guilds.remove(&guild);
@@ -301,6 +304,7 @@ impl Hub {
             }
         }
         self.leave_lane(listener, StreamId::Guild(guild));
+        watched
     }
 
     /// The connections of a user on this node.

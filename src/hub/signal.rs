@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use madang_storage::model::{GuildId, Head, RoomId, SessionId, StreamId, Timestamp, UserId};
+use madang_storage::model::{GuildId, Head, Room, RoomId, SessionId, StreamId, Timestamp, UserId};
 
 use super::{CloseReason, FrameKey, Hub, Listener};
 
@@ -63,12 +63,12 @@ pub enum Signal {
         guild: GuildId,
         /// Which.
         room: RoomId,
-        /// Its name.
-        name: String,
-        /// What it is about.
-        topic: String,
+        /// What it is.
+        details: Box<Room>,
         /// Where it stands.
         head: Head,
+        /// Whether there are members who do not see it.
+        is_private: bool,
     },
     /// Another session of the same user has read so far.
     Marker {
@@ -156,13 +156,9 @@ impl Hub {
         );
     }
 
-    /// Signals to all connections of a user but those of one session.
-    pub fn signal_user(&self, user: UserId, except: Option<SessionId>, signal: Signal) {
-        let connections = self.connections_of(user);
-        let others = connections
-            .iter()
-            .filter(|connection| Some(connection.session) != except);
-        self.signal(others, &signal);
+    /// Signals to all connections of a user.
+    pub fn signal_user(&self, user: UserId, signal: Signal) {
+        self.signal(self.connections_of(user).iter(), &signal);
     }
 
     /// Signals to one connection.

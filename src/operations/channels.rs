@@ -1,9 +1,13 @@
 //! Channels of a guild.
 
+use madang_storage::model::{Permissions, Room, RoomId};
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
 use super::describe::{Method, Operation, Scope, of_noun};
-use super::input::{flag, idempotency_key, number, page, text};
+use super::input::{flag, id, idempotency_key, number, page, text};
 use super::{Answer, Call};
-use crate::chat::view::ChannelView;
+use crate::chat::view::{ChannelView, PermissionsView, RoomDetails};
 use crate::chat::{Channels, Result, RoomChanges};
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -21,9 +25,14 @@ pub(super) fn operations() -> Vec<Operation> {
                 .takes(text("topic", "up to 250 characters").optional())
                 .takes(idempotency_key())
                 .makes::<ChannelView>(),
+            Operation::new(Method::Get, "room", "/rooms/{room}", room)
+                .about("A room of any kind, its exceptions, and what the asking user may do in it.")
+                .answers::<RoomAndRights<'static>>(),
             Operation::new(Method::Patch, "change_room", "/rooms/{room}", change)
                 .about("Changes a channel; what is left out stays.")
                 .scope(Scope::Manage)
+                .takes(text("name", "up to 64 characters").optional())
+                .takes(id("category", "the heading that it stands under").or_null())
                 .takes(text("topic", "up to 250 characters").optional())
                 .takes(number("position", "its place: lower ones come first").optional())
                 .takes(
@@ -40,6 +49,42 @@ pub(super) fn operations() -> Vec<Operation> {
                 .takes(text("reason", "for the audit log").optional()),
         ],
     )
+}
+
+#[derive(Serialize, JsonSchema)]
+struct RoomAndRights<'a> {
+    id: RoomId,
+    #[serde(flatten)]
+    room: RoomDetails<'a>,
+    /// What the asking user may do here.
+    permissions: PermissionsView,
+}
+
+struct ShownRoom {
+    id: RoomId,
+    room: Room,
+    permissions: Permissions,
+}
+
+impl Serialize for ShownRoom {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        RoomAndRights {
+            id: self.id,
+            room: RoomDetails::from(&self.room),
+            permissions: PermissionsView(self.permissions),
+        }
+        .serialize(serializer)
+    }
+}
+
+async fn room(mut call: Call) -> Result<Answer> {
+    let id = call.id("room")?;
+    let (room, permissions) = call.chat.room(&call.identity, id).await?;
+    Ok(Answer::of(ShownRoom {
+        id,
+        room,
+        permissions,
+    }))
 }
 
 async fn channels(mut call: Call) -> Result<Answer> {
@@ -62,6 +107,8 @@ async fn create(mut call: Call) -> Result<Answer> {
 async fn change(mut call: Call) -> Result<Answer> {
     let room = call.id("room")?;
     let changes = RoomChanges {
+        name: call.optional_text("name")?,
+        category: call.nullable_id("category")?,
         topic: call.optional_text("topic")?,
         position: call.optional_number("position")?,
         slow_mode_seconds: call.optional_number("slow_mode_seconds")?,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::describe::{Method, Operation, Scope, of_noun};
 use super::input::{flag, id, idempotency_key, text};
 use super::{Answer, Call};
-use crate::chat::view::GuildView;
+use crate::chat::view::{GuildView, PermissionsView};
 use crate::chat::{GuildChanges, Result};
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -21,13 +21,22 @@ pub(super) fn operations() -> Vec<Operation> {
                 .takes(text("name", "up to 64 characters"))
                 .takes(idempotency_key())
                 .makes::<GuildView>(),
+            Operation::new(Method::Get, "guild", "/guilds/{guild}", guild)
+                .about("A guild, and what the asking user may do in it.")
+                .answers::<GuildAndRights>(),
             Operation::new(Method::Patch, "change_guild", "/guilds/{guild}", change)
                 .about("Changes what a guild says of itself; what is left out stays.")
                 .scope(Scope::Manage)
                 .takes(text("name", "up to 64 characters").optional())
                 .takes(text("description", "up to 1,000 characters").optional())
                 .takes(flag("is_public", "whether everybody on the instance may join").optional())
+                .takes(id("welcome_room", "where the server tells who came and went").or_null())
                 .answers::<GuildView>(),
+            Operation::new(Method::Delete, "delete_guild", "/guilds/{guild}", delete)
+                .about("Deletes a guild with all that is in it. Only its owner can, by saying its name.")
+                .scope(Scope::Manage)
+                .takes(text("name", "the guild's name, to confirm"))
+                .takes(text("reason", "for the audit log").optional()),
             Operation::new(Method::Post, "join_guild", "/guilds/{guild}/join", join)
                 .about("Joins a public guild.")
                 .answers::<GuildView>(),
@@ -44,6 +53,20 @@ pub(super) fn operations() -> Vec<Operation> {
 #[derive(Serialize, JsonSchema)]
 struct Guilds {
     guilds: Vec<GuildView>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct GuildAndRights {
+    #[serde(flatten)]
+    guild: GuildView,
+    /// What the asking user may do in the guild as a whole.
+    permissions: PermissionsView,
+}
+
+async fn guild(mut call: Call) -> Result<Answer> {
+    let guild = call.id("guild")?;
+    let (guild, permissions) = call.chat.guild(&call.identity, guild).await?;
+    Ok(Answer::of(GuildAndRights { guild, permissions }))
 }
 
 async fn guilds(call: Call) -> Result<Answer> {
@@ -65,9 +88,17 @@ async fn change(mut call: Call) -> Result<Answer> {
         name: call.optional_text("name")?,
         description: call.optional_text("description")?,
         is_public: call.optional_flag("is_public")?,
+        welcome_room: call.nullable_id("welcome_room")?,
     };
     let changed = call.chat.change_guild_details(&call.identity, guild, changes);
     Ok(Answer::of(changed.await?))
+}
+
+async fn delete(mut call: Call) -> Result<Answer> {
+    let (guild, name) = (call.id("guild")?, call.text("name")?);
+    let reason = call.optional_text("reason")?;
+    let deleted = call.chat.delete_guild(&call.identity, guild, &name, reason);
+    deleted.await.map(|()| Answer::done())
 }
 
 async fn join(mut call: Call) -> Result<Answer> {

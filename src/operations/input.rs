@@ -38,6 +38,8 @@ pub enum Kind {
     Ids(usize),
     /// Texts, at most so many.
     Texts(usize),
+    /// Whole numbers, at most so many.
+    Numbers(usize),
 }
 
 /// Where a field stands in an HTTP request.
@@ -86,6 +88,10 @@ pub(super) const fn texts(name: &'static str, at_most: usize, about: &'static st
     Input::new(name, Kind::Texts(at_most), about)
 }
 
+pub(super) const fn numbers(name: &'static str, at_most: usize, about: &'static str) -> Input {
+    Input::new(name, Kind::Numbers(at_most), about)
+}
+
 /// What every list in the order of ids takes.
 pub(super) fn page() -> [Input; 2] {
     [
@@ -127,6 +133,8 @@ impl Input {
             "guild" => id(name, "which guild"),
             "user" => id(name, "which user"),
             "role" => id(name, "which role"),
+            "category" => id(name, "which category"),
+            "invite" => id(name, "which invite"),
             "session" => id(name, "which login"),
             "token" => id(name, "which token"),
             "seq" => number(name, "which message, by its number in the room"),
@@ -171,12 +179,14 @@ impl Input {
             (Kind::Text, Value::String(_)) | (Kind::Flag, Value::Bool(_)) => Ok(()),
             (Kind::Id, Value::String(text)) if is_id(text) => Ok(()),
             (Kind::Number, Value::Number(number)) if is_fitting(number) => Ok(()),
-            (Kind::Ids(most) | Kind::Texts(most), Value::Array(entries)) => {
+            (Kind::Ids(most) | Kind::Texts(most) | Kind::Numbers(most), Value::Array(entries)) => {
                 if entries.len() > most {
                     return Err(Error::too_large(name, format!("at most {most} entries")));
                 }
                 let is_entry = |entry: &Value| match entry {
-                    Value::String(text) => matches!(kind, Kind::Texts(_)) || is_id(text),
+                    Value::String(text) if matches!(kind, Kind::Ids(_)) => is_id(text),
+                    Value::String(_) => matches!(kind, Kind::Texts(_)),
+                    Value::Number(number) => matches!(kind, Kind::Numbers(_)) && is_fitting(number),
                     _ => false,
                 };
                 if entries.iter().all(is_entry) {
@@ -198,6 +208,7 @@ impl Kind {
             Self::Flag => "expected true or false",
             Self::Ids(_) => "expected a list of ids",
             Self::Texts(_) => "expected a list of texts",
+            Self::Numbers(_) => "expected a list of whole numbers from 0 to 2^53 - 1",
         }
     }
 }

@@ -3,7 +3,7 @@
 use madang_storage::model::Member;
 
 use super::describe::{Method, Operation, Scope, of_noun};
-use super::input::{ids, page, text};
+use super::input::{ids, number, page, text};
 use super::{Answer, Call};
 use crate::chat::{Bans, Members, Result};
 
@@ -44,7 +44,14 @@ pub(super) fn operations() -> Vec<Operation> {
             Operation::new(Method::Put, "ban", "/guilds/{guild}/bans/{user}", ban)
                 .about("Sends somebody away for good.")
                 .scope(Scope::Manage)
-                .takes(text("reason", "for the audit log").optional()),
+                .takes(text("reason", "for the audit log").optional())
+                .takes(
+                    number(
+                        "purge_hours",
+                        "also deletes what the person wrote here in so many hours, 1 to 168",
+                    )
+                    .optional(),
+                ),
             Operation::new(
                 Method::Delete,
                 "lift_ban",
@@ -94,8 +101,11 @@ async fn bans(mut call: Call) -> Result<Answer> {
 
 async fn ban(mut call: Call) -> Result<Answer> {
     let (guild, user) = (call.id("guild")?, call.id("user")?);
-    let reason = call.optional_text("reason")?;
-    let banned = call.chat.ban(&call.identity, guild, user, reason);
+    let (reason, hours) = (
+        call.optional_text("reason")?,
+        call.optional_number("purge_hours")?,
+    );
+    let banned = call.chat.ban(&call.identity, guild, user, reason, hours);
     banned.await.map(|()| Answer::done())
 }
 

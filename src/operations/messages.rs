@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::describe::{Method, Operation, of_noun};
 use super::input::{Input, flag, id, number, page, text};
 use super::{Answer, Call};
-use crate::chat::view::{HeadView, MessageView, UserView};
+use crate::chat::view::{HeadView, MessageView, Time, UserView};
 use crate::chat::{DEFAULT_PAGE, Error, History, Post, Posted, Result, Seen, list_limit};
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -22,6 +22,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 .takes(number("before", "messages before this one").optional())
                 .takes(number("after", "messages after this one").optional())
                 .takes(number("around", "this message, and those before and after it").optional())
+                .takes(text("at", "a moment as in RFC 3339: messages around it").optional())
                 .takes(number("limit", "how many messages, 1 to 200, else 50").optional())
                 .answers::<Page<'static>>(),
             Operation::new(Method::Post, "post", "/rooms/{room}/messages", post)
@@ -192,16 +193,21 @@ async fn history(mut call: Call) -> Result<Answer> {
         call.optional_number("around")?.map(Anchor::Around),
     ];
     let limit = call.optional_number("limit")?;
+    let at = call.optional_text("at")?;
+    let at = at.map(|at| Time::read(&at, "at")).transpose()?;
     let mut given = anchors.into_iter().flatten();
     let anchor = given.next().unwrap_or(Anchor::Latest);
-    if given.next().is_some() {
+    if given.next().is_some() || (anchor != Anchor::Latest && at.is_some()) {
         return Err(Error::invalid(
             "before",
-            "only one of before, after and around can be given",
+            "only one of before, after, around and at can be given",
         ));
     }
     let limit = limit.map_or(DEFAULT_PAGE, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let page = call.chat.history(&call.identity, room, anchor, limit).await?;
+    let page = match at {
+        Some(Time(at)) => call.chat.history_at(&call.identity, room, at, limit).await?,
+        None => call.chat.history(&call.identity, room, anchor, limit).await?,
+    };
     Ok(Answer::of(ShownPage { room, page }))
 }
 

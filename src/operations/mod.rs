@@ -7,7 +7,10 @@
 
 mod accounts;
 mod answer;
+mod audit;
+mod categories;
 mod channels;
+mod clearing;
 mod conversations;
 mod describe;
 mod doors;
@@ -53,9 +56,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         members::operations(),
         roles::operations(),
         invites::operations(),
+        categories::operations(),
         channels::operations(),
         conversations::operations(),
         messages::operations(),
+        clearing::operations(),
+        audit::operations(),
         presence::operations(),
         threads::operations(),
         reads::operations(),
@@ -172,6 +178,11 @@ impl Call {
 
     fn optional_texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {
         self.fields.optional_texts(name, usize::MAX)
+    }
+
+    /// At most as many as the description allows.
+    fn numbers(&mut self, name: &'static str) -> Result<Vec<u64>> {
+        self.fields.numbers(name, usize::MAX)
     }
 
     fn nullable_id<T: FromStr>(&mut self, name: &'static str) -> Result<Option<Option<T>>> {

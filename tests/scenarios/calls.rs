@@ -1,17 +1,18 @@
-//! What calls people: mentions, replies, threads, pins, and what is left to read.
+//! What calls people: mentions, replies, and what is left to read.
 
 use serde_json::{Value, json};
 
 use super::conversations::{does, id_of, newcomer, refused};
-use super::gateway::nonce;
 use super::support::{Client, Form, World};
 
-fn post(world: &World, token: &str, body: Value) -> Value {
+/// Posts in the world's room; answers the message.
+pub(crate) fn post(world: &World, token: &str, body: Value) -> Value {
     let path = format!("/rooms/{}/messages", world.room);
     does(world, token, "POST", &path, Some(body))["message"].clone()
 }
 
-fn channel(world: &World, token: &str) -> Value {
+/// The world's room as somebody finds it in the list.
+pub(crate) fn channel(world: &World, token: &str) -> Value {
     let list = does(
         world,
         token,
@@ -175,217 +176,6 @@ pub(crate) fn many_are_called_only_by_those_who_may(form: Form) {
     assert_eq!(answer, (409, "too_many".to_owned()));
 }
 
-pub(crate) fn threads_hang_on_messages(form: Form) {
-    let world = World::on(form);
-    let parent = post(&world, &world.owner, json!({ "text": "where to eat?" }));
-    let (mut looker, _) = Client::sign_in(&world.server.address, &world.owner, None);
-    looker.ask("open", json!({ "room": world.room })).unwrap();
-    let path = format!("/rooms/{}/messages/{}/thread", world.room, parent["seq"]);
-    let nonce = nonce();
-    let body = json!({ "text": "at the market", "nonce": nonce });
-    let first = does(&world, &world.member, "POST", &path, Some(body.clone()));
-    let thread = first["message"]["room"].as_str().unwrap().to_owned();
-    let again = does(&world, &world.member, "POST", &path, Some(body));
-    assert_eq!(
-        (&again["replayed"], &again["message"]["seq"]),
-        (&json!(true), &json!(1))
-    );
-    let started = looker.wait(|frame| frame["kind"] == "thread.started");
-    assert_eq!(started["data"]["has_thread"], true);
-    looker.wait(|frame| frame["signal"] == "head" && frame["data"]["room"] == json!(thread));
-
-    let page = does(
-        &world,
-        &world.owner,
-        "GET",
-        &format!("/rooms/{}/messages", world.room),
-        None,
-    );
-    assert_eq!(page["messages"][0]["thread"]["n"], 1);
-    assert_eq!(page["messages"][0]["thread"]["id"], json!(thread));
-    // Whoever posts in it follows it; others may.
-    does(
-        &world,
-        &world.owner,
-        "PUT",
-        &format!("/threads/{thread}/following"),
-        Some(json!({})),
-    );
-    let nested = format!("/rooms/{thread}/messages/1/thread");
-    let answer = refused(
-        &world,
-        &world.owner,
-        "POST",
-        &nested,
-        Some(json!({ "text": "x" })),
-    );
-    assert_eq!(answer, (403, "forbidden".to_owned()), "a thread has no threads");
-    let more = json!({ "text": "with friends" });
-    does(
-        &world,
-        &world.member,
-        "POST",
-        &format!("/rooms/{thread}/messages"),
-        Some(more),
-    );
-    let world = world.crash();
-    let view = does(&world, &world.owner, "GET", &format!("/threads/{thread}"), None);
-    assert_eq!((&view["unread"], &view["n"]), (&json!(1), &json!(2)));
-    does(
-        &world,
-        &world.owner,
-        "PUT",
-        &format!("/threads/{thread}/following"),
-        Some(json!({ "on": false })),
-    );
-    let list = does(
-        &world,
-        &world.owner,
-        "GET",
-        &format!("/rooms/{}/threads", world.room),
-        None,
-    );
-    assert_eq!(list["threads"][0]["unread"], Value::Null);
-
-    // The parent goes, the thread stays; no other one begins on it.
-    let delete = format!("/rooms/{}/messages/{}", world.room, parent["seq"]);
-    does(&world, &world.owner, "DELETE", &delete, None);
-    does(
-        &world,
-        &world.member,
-        "POST",
-        &format!("/rooms/{thread}/messages"),
-        Some(json!({ "text": "still here" })),
-    );
-    let other = post(&world, &world.owner, json!({ "text": "gone soon" }));
-    let gone = format!("/rooms/{}/messages/{}", world.room, other["seq"]);
-    does(&world, &world.owner, "DELETE", &gone, None);
-    let answer = refused(
-        &world,
-        &world.member,
-        "POST",
-        &format!("{gone}/thread"),
-        Some(json!({ "text": "x" })),
-    );
-    assert_eq!(answer, (410, "message_deleted".to_owned()));
-}
-
-pub(crate) fn a_thread_is_as_private_as_its_room(form: Form) {
-    let world = World::on(form);
-    let parent = post(&world, &world.owner, json!({ "text": "secret plans" }));
-    let path = format!("/rooms/{}/messages/{}/thread", world.room, parent["seq"]);
-    let first = does(
-        &world,
-        &world.member,
-        "POST",
-        &path,
-        Some(json!({ "text": "tell me" })),
-    );
-    let thread = first["message"]["room"].as_str().unwrap().to_owned();
-    let (mut member, _) = Client::sign_in(&world.server.address, &world.member, None);
-    member.ask("open", json!({ "room": thread })).unwrap();
-    // The channel becomes private: what hangs in it goes with it, on the open socket, too.
-    let everybody = format!("/rooms/{}/overrides/roles/{}", world.room, world.guild);
-    does(
-        &world,
-        &world.owner,
-        "PUT",
-        &everybody,
-        Some(json!({ "deny": ["view"] })),
-    );
-    does(
-        &world,
-        &world.owner,
-        "POST",
-        &path,
-        Some(json!({ "text": "not for members" })),
-    );
-    for _ in 0..2 {
-        member.ask("heartbeat", json!({})).unwrap();
-    }
-    assert!(!member.has_pushed(|frame| frame.to_string().contains("not for members")));
-    let missing = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
-    for path in ["/threads/ROOM", "/rooms/ROOM/messages"] {
-        let answer = |room: &str| {
-            let path = format!("/api/v1{}", path.replace("ROOM", room));
-            world.server.call("GET", &path, Some(&world.member), None)
-        };
-        assert_eq!(answer(&thread), answer(missing), "{path}");
-    }
-    let inbox = does(&world, &world.member, "GET", "/me/inbox", None);
-    assert_eq!(inbox["entries"], json!([]));
-}
-
-pub(crate) fn pins_are_few_and_told(form: Form) {
-    let world = World::on(form);
-    let first = post(&world, &world.member, json!({ "text": "the rules" }));
-    let pin = |seq: &Value| format!("/rooms/{}/pins/{seq}", world.room);
-    let (status, code) = refused(&world, &world.member, "PUT", &pin(&first["seq"]), Some(json!({})));
-    assert_eq!(
-        (status, &*code),
-        (403, "forbidden"),
-        "members pin nothing in channels"
-    );
-    let (mut member, _) = Client::sign_in(&world.server.address, &world.member, None);
-    member.ask("open", json!({ "room": world.room })).unwrap();
-    let before = channel(&world, &world.owner)["unread"].clone();
-    does(&world, &world.owner, "PUT", &pin(&first["seq"]), Some(json!({})));
-    let event = member.wait(|frame| frame["kind"] == "message.pinned");
-    assert!(event["data"]["pinned_at"].is_string());
-    let told = member.wait(|frame| frame["kind"] == "message.posted");
-    assert_eq!(
-        told["data"]["system"],
-        json!({ "kind": "pinned", "seq": first["seq"] })
-    );
-    assert_eq!(
-        channel(&world, &world.owner)["unread"],
-        before,
-        "what the server tells is not unread, nor read"
-    );
-    assert_eq!(channel(&world, &world.member)["unread"], 0);
-    // Again changes nothing, and what the server tells is not pinned.
-    does(&world, &world.owner, "PUT", &pin(&first["seq"]), Some(json!({})));
-    let answer = refused(
-        &world,
-        &world.owner,
-        "PUT",
-        &pin(&told["data"]["seq"]),
-        Some(json!({})),
-    );
-    assert_eq!(answer, (403, "forbidden".to_owned()));
-    for number in 2..=50 {
-        let message = post(&world, &world.owner, json!({ "text": format!("rule {number}") }));
-        does(
-            &world,
-            &world.owner,
-            "PUT",
-            &pin(&message["seq"]),
-            Some(json!({})),
-        );
-    }
-    let one_more = post(&world, &world.owner, json!({ "text": "rule 51" }));
-    let answer = refused(
-        &world,
-        &world.owner,
-        "PUT",
-        &pin(&one_more["seq"]),
-        Some(json!({})),
-    );
-    assert_eq!(answer, (409, "too_many".to_owned()));
-    // A deleted message is pinned no more.
-    let delete = format!("/rooms/{}/messages/{}", world.room, first["seq"]);
-    does(&world, &world.owner, "DELETE", &delete, None);
-    let world = world.crash();
-    let pins = does(
-        &world,
-        &world.member,
-        "GET",
-        &format!("/rooms/{}/pins", world.room),
-        None,
-    );
-    assert_eq!(pins["messages"].as_array().unwrap().len(), 49);
-}
-
 pub(crate) fn what_was_read_can_be_unread_again(form: Form) {
     let world = World::on(form);
     for number in 1..=5 {
@@ -403,8 +193,12 @@ pub(crate) fn what_was_read_can_be_unread_again(form: Form) {
         .ask("mark_unread", json!({ "room": world.room, "seq": 3 }))
         .unwrap();
     assert_eq!((&read["marker"]["seq"], &read["unread"]), (&json!(2), &json!(3)));
-    // Both are of one session here, which knows what it did; a restart does not forget it.
-    other.ask("heartbeat", json!({})).unwrap();
+    // Both are of one session, as two tabs are.
+    let told = other.wait(|frame| frame["signal"] == "marker");
+    assert_eq!(
+        (&told["data"]["seq"], &told["data"]["back"]),
+        (&json!(2), &json!(true))
+    );
     let world = world.crash();
     assert_eq!(channel(&world, &world.member)["unread"], 3);
     let all = does(
@@ -471,5 +265,42 @@ pub(crate) fn wishes_about_notifications_are_kept(form: Form) {
     ] {
         let answer = refused(&world, &world.member, "PATCH", &room, Some(bad.clone()));
         assert_eq!(answer, (400, "invalid_field".to_owned()), "{bad}");
+    }
+}
+
+pub(crate) fn a_page_is_found_by_its_date(form: Form) {
+    let world = World::on(form);
+    let mut times = Vec::new();
+    for number in 1..=30 {
+        let message = post(
+            &world,
+            &world.owner,
+            json!({ "text": format!("message {number}") }),
+        );
+        times.push(message["at"].as_str().unwrap().to_owned());
+    }
+    let page = |at: &str| {
+        let path = format!(
+            "/rooms/{}/messages?limit=3&at={}",
+            world.room,
+            at.replace('+', "%2B")
+        );
+        let page = does(&world, &world.owner, "GET", &path, None);
+        let seqs = page["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["seq"].as_u64().unwrap());
+        seqs.collect::<Vec<_>>()
+    };
+    let middle = &times[14];
+    let first = times.iter().position(|time| time == middle).unwrap() as u64 + 1;
+    assert!(page(middle).contains(&first), "the first message of that moment");
+    assert!(page("1999-01-01T00:00:00+09:00").is_empty() || page("1999-01-01T00:00:00+09:00")[0] == 1);
+    assert!(page("2999-01-01T00:00:00Z").contains(&30));
+    for bad in ["at=yesterday", "at=2030-01-31T09:30:00Z&before=3", "at="] {
+        let path = format!("/rooms/{}/messages?{bad}", world.room);
+        let (status, code) = refused(&world, &world.owner, "GET", &path, None);
+        assert_eq!((status, &*code), (400, "invalid_field"), "{bad}");
     }
 }

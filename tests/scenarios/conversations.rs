@@ -332,3 +332,64 @@ pub(crate) fn what_is_asked_for_twice_with_one_key_is_made_once(form: Form) {
     let args = json!({ "name": "once", "idempotency_key": "try-1" });
     assert_eq!(client.ask("create_guild", args).unwrap()["id"], made[0]);
 }
+
+pub(crate) fn who_is_blocked_reaches_nobody_in_any_way(form: Form) {
+    let world = World::on(form);
+    let (minji, jiho) = (id_of(&world, &world.owner), id_of(&world, &world.member));
+    let room = dm_with(&world, &world.member, &minji);
+    let (mut blocked, _) = Client::sign_in(&world.server.address, &world.member, None);
+    let own = post(&mut blocked, &room, "hello");
+    does(
+        &world,
+        &world.owner,
+        "PUT",
+        &format!("/me/blocks/{jiho}"),
+        Some(json!({})),
+    );
+    let (mut owner, _) = Client::sign_in(&world.server.address, &world.owner, None);
+    owner.ask("open", json!({ "room": room })).unwrap();
+    let seq = &own["seq"];
+    for (op, args) in [
+        ("post", json!({ "room": room, "text": "please" })),
+        ("edit", json!({ "room": room, "seq": seq, "text": "please" })),
+        ("react", json!({ "room": room, "seq": seq, "emoji": "👍" })),
+        ("pin", json!({ "room": room, "seq": seq })),
+        ("typing", json!({ "room": room })),
+        (
+            "post_in_thread",
+            json!({ "room": room, "seq": seq, "text": "please" }),
+        ),
+    ] {
+        let error = blocked.ask(op, args).unwrap_err();
+        assert_eq!(error["code"], "forbidden", "{op}");
+        assert!(
+            !error.to_string().contains("block"),
+            "{op} tells of the block: {error}"
+        );
+    }
+    for _ in 0..2 {
+        owner.ask("heartbeat", json!({})).unwrap();
+    }
+    assert!(
+        !owner.has_pushed(|frame| frame["stream"] == format!("room:{room}") || frame["signal"] == "typing")
+    );
+    // One's own words can be taken back all the same.
+    blocked
+        .ask("delete", json!({ "room": room, "seq": seq }))
+        .unwrap();
+}
+
+pub(crate) fn nobody_is_drawn_into_conversations_without_end(form: Form) {
+    let world = World::on(form);
+    let jiho = id_of(&world, &world.member);
+    let (mut flooder, _) = Client::sign_in(&world.server.address, &world.owner, None);
+    let begun = (0..100).take_while(|_| flooder.ask("create_group", json!({ "users": [jiho] })).is_ok());
+    assert!(begun.count() < 100, "one person begins conversations without end");
+    let error = flooder
+        .ask("create_group", json!({ "users": [jiho] }))
+        .unwrap_err();
+    assert_eq!(error["code"], "rate_limited");
+    let sora = newcomer(&world, "sora");
+    let sora = id_of(&world, &sora);
+    dm_with(&world, &world.member, &sora);
+}

@@ -11,7 +11,9 @@
 mod support;
 
 mod accounts;
+mod audit;
 mod calls;
+mod channels;
 mod conversations;
 mod gateway;
 mod instance;
@@ -21,7 +23,9 @@ mod people;
 mod presence;
 mod profiles;
 mod rest;
+mod running;
 mod sockets;
+mod threads;
 mod tokens;
 mod walk;
 
@@ -76,11 +80,9 @@ scenarios! {
     calls {
         mentions_and_replies_reach_the_inbox,
         many_are_called_only_by_those_who_may,
-        threads_hang_on_messages,
-        a_thread_is_as_private_as_its_room,
-        pins_are_few_and_told,
         what_was_read_can_be_unread_again,
         wishes_about_notifications_are_kept,
+        a_page_is_found_by_its_date,
     }
     conversations {
         a_dm_is_one_room_and_reaches_both_without_being_opened,
@@ -89,6 +91,8 @@ scenarios! {
         a_group_has_limits,
         conversations_come_by_their_newest_message,
         what_is_asked_for_twice_with_one_key_is_made_once,
+        who_is_blocked_reaches_nobody_in_any_way,
+        nobody_is_drawn_into_conversations_without_end,
     }
     gateway {
         two_people_talk,
@@ -114,6 +118,7 @@ scenarios! {
         many_guilds_live_side_by_side,
         a_deleted_channel_is_gone_and_its_name_is_free,
         slow_rooms_and_announcements_hold_members_back,
+        what_can_be_set_can_be_read,
     }
     presence {
         the_last_session_that_ends_makes_offline,
@@ -125,6 +130,11 @@ scenarios! {
         strangers_learn_nothing,
         dm_partners_hear_of_each_other_and_of_what_they_miss,
         a_crowd_that_comes_and_goes_is_no_storm,
+    }
+    channels {
+        headings_and_channels_keep_their_order,
+        a_name_is_one_channels,
+        who_comes_and_goes_is_told_once,
     }
     operation {
         a_log_that_cannot_be_written_costs_nothing,
@@ -148,12 +158,28 @@ scenarios! {
         the_figures_tell_what_happened,
         guessing_passwords_is_slowed_and_the_owner_still_gets_in,
     }
+    audit {
+        the_audit_says_who_did_what_and_why,
+    }
+    running {
+        invites_are_listed_and_taken_back,
+        moderators_delete_many_messages_at_once,
+        a_ban_takes_back_what_was_written,
+        a_deleted_guild_is_as_if_it_had_never_been,
+    }
     sockets {
         silent_connections_lock_nobody_out,
         one_address_does_not_take_all_connections,
         what_a_closed_connection_asked_for_is_dropped,
         stopping_does_not_wait_for_sockets_that_stay_open,
         broken_close_frames_are_answered_as_such,
+        strangers_who_never_sign_in_shut_nobody_out,
+    }
+    threads {
+        threads_hang_on_messages,
+        a_thread_is_as_private_as_its_room,
+        pins_are_few_and_told,
+        a_pin_and_a_crash_leave_a_server_that_writes,
     }
     walk {
         strangers_and_ended_sessions_are_let_in_nowhere,

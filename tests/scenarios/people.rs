@@ -6,7 +6,7 @@ use super::gateway::nonce;
 use super::support::{Client, Form, World};
 
 /// The id of whoever has this token.
-fn id_of(world: &World, token: &str) -> String {
+pub(crate) fn id_of(world: &World, token: &str) -> String {
     let (status, me) = world.server.call("GET", "/api/v1/me", Some(token), None);
     assert_eq!(status, 200, "{me}");
     me["user"]["id"].as_str().unwrap().to_owned()
@@ -21,7 +21,7 @@ fn invite(world: &World) -> String {
     invite["code"].as_str().unwrap().to_owned()
 }
 
-fn owner_does(world: &World, method: &str, path: &str, body: Value) {
+pub(crate) fn owner_does(world: &World, method: &str, path: &str, body: Value) {
     let (status, answer) = world.server.call(method, path, Some(&world.owner), Some(body));
     assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
 }
@@ -323,8 +323,9 @@ pub(crate) fn many_guilds_live_side_by_side(form: Form) {
         world.server.call("PATCH", &path, Some(&world.member), open).0,
         200
     );
-    let event = member.wait(|frame| frame["kind"] == "guild.changed");
-    assert_eq!(event["data"]["guild"]["name"], "세번째");
+    let event =
+        member.wait(|frame| frame["kind"] == "guild.changed" && frame["data"]["guild"]["name"] == "세번째");
+    assert_eq!(event["data"]["guild"]["is_public"], true);
     let (status, joined) = world
         .server
         .call("POST", &join, Some(&world.owner), Some(json!({})));
@@ -414,4 +415,76 @@ pub(crate) fn slow_rooms_and_announcements_hold_members_back(form: Form) {
     assert_eq!(post(&world.owner).0, 201);
     let read = world.server.call("GET", &messages, Some(&world.member), None);
     assert_eq!(read.1["messages"].as_array().unwrap().len(), 4);
+}
+
+pub(crate) fn what_can_be_set_can_be_read(form: Form) {
+    let world = World::on(form);
+    let jiho = id_of(&world, &world.member);
+    let role = "/api/v1/guilds/GUILD/roles".replace("GUILD", &world.guild);
+    let (_, role) = world.server.call(
+        "POST",
+        &role,
+        Some(&world.owner),
+        Some(json!({ "name": "cooks" })),
+    );
+    let guild = format!("/api/v1/guilds/{}", world.guild);
+    owner_does(
+        &world,
+        "PATCH",
+        &guild,
+        json!({ "description": "who eats together", "is_public": true }),
+    );
+    owner_does(
+        &world,
+        "PUT",
+        &format!("{guild}/members/{jiho}/roles"),
+        json!({ "roles": [role["id"]] }),
+    );
+    owner_does(
+        &world,
+        "PATCH",
+        &format!("{guild}/members/{jiho}"),
+        json!({ "nickname": "호" }),
+    );
+    let room = format!("/api/v1/rooms/{}", world.room);
+    owner_does(&world, "PATCH", &room, json!({ "slow_mode_seconds": 5 }));
+    owner_does(
+        &world,
+        "PUT",
+        &format!("{room}/overrides/users/{jiho}"),
+        json!({ "deny": ["react"] }),
+    );
+    let read = |path: &str, token: &str| world.server.call("GET", path, Some(token), None).1;
+    let seen = read(&guild, &world.member);
+    assert_eq!(
+        (&seen["description"], &seen["is_public"]),
+        (&json!("who eats together"), &json!(true))
+    );
+    assert!(
+        !seen["permissions"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("manage_guild"))
+    );
+    let members = read(&format!("{guild}/members"), &world.member);
+    let member = members["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|member| member["user"]["id"] == json!(jiho));
+    let member = member.unwrap();
+    assert_eq!(
+        (&member["nickname"], &member["roles"]),
+        (&json!("호"), &json!([role["id"]]))
+    );
+    let seen = read(&room, &world.member);
+    assert_eq!(
+        (&seen["slow_mode_seconds"], &seen["overrides"][0]["deny"]),
+        (&json!(5), &json!(["react"]))
+    );
+    let rights = seen["permissions"].as_array().unwrap();
+    assert!(
+        rights.contains(&json!("post")) && !rights.contains(&json!("react")),
+        "{seen}"
+    );
 }

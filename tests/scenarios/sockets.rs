@@ -174,3 +174,19 @@ pub(crate) fn broken_close_frames_are_answered_as_such(form: Form) {
         );
     }
 }
+
+pub(crate) fn strangers_who_never_sign_in_shut_nobody_out(form: Form) {
+    let world = World::with(form, |command| {
+        command.env("MADANG_GATEWAY__MAX_UNAUTHENTICATED", "10");
+    });
+    let mut strangers: Vec<Client> = (0..40)
+        .map(|_| Client::connect(&world.server.address).0)
+        .collect();
+    // Whoever means to sign in gets in among them.
+    let (mut member, _) = Client::sign_in(&world.server.address, &world.member, None);
+    member.ask("heartbeat", json!({})).unwrap();
+    // Who has waited longest was told to go, and who came last was not.
+    assert_eq!(strangers[0].read(), Err(4001));
+    let error = strangers[39].ask("me", json!({})).unwrap_err();
+    assert_eq!(error["code"], "unauthenticated");
+}

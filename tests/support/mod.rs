@@ -198,6 +198,10 @@ impl World {
         let owner = session["token"].as_str().unwrap().to_owned();
         let (_, guilds) = server.call("GET", "/api/v1/guilds", Some(&owner), None);
         let guild = guilds["guilds"][0]["id"].as_str().unwrap().to_owned();
+        // Rooms begin empty: a scenario that is about who comes and goes says so.
+        let quiet = Some(json!({ "welcome_room": null }));
+        let (status, _) = server.call("PATCH", &format!("/api/v1/guilds/{guild}"), Some(&owner), quiet);
+        assert_eq!(status, 200);
         let (_, channels) = server.call(
             "GET",
             &format!("/api/v1/guilds/{guild}/channels"),

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use madang_storage::model::{
-    Commit, Fact, Guild, GuildId, Member, Permissions, Role, RoleId, Row, RowKey, RowPrefix, StreamId, UserId,
+    Category, CategoryId, Commit, Fact, Guild, GuildId, Member, Permissions, Role, RoleId, Row, RowKey,
+    RowPrefix, StreamId, UserId,
 };
 use madang_storage::{MAX_ROWS_PER_PAGE, Store};
 
@@ -20,6 +21,7 @@ pub(crate) struct GuildCopy {
     guild: Guild,
     roles: BTreeMap<RoleId, Role>,
     members: HashMap<UserId, Member>,
+    categories: BTreeMap<CategoryId, Category>,
 }
 
 #[async_trait]
@@ -36,8 +38,14 @@ impl Copied for GuildCopy {
             guild,
             roles: BTreeMap::new(),
             members: HashMap::new(),
+            categories: BTreeMap::new(),
         };
-        for prefix in [RowPrefix::RolesOf(id), RowPrefix::MembersOf(id)] {
+        let lists = [
+            RowPrefix::RolesOf(id),
+            RowPrefix::MembersOf(id),
+            RowPrefix::CategoriesOf(id),
+        ];
+        for prefix in lists {
             copy.read_list(&prefix, store).await?;
         }
         Ok(copy)
@@ -68,6 +76,12 @@ impl Copied for GuildCopy {
             Fact::RoleDeleted { id } => {
                 self.roles.remove(id);
             }
+            Fact::CategoryChanged { id, category } => {
+                self.categories.insert(*id, category.clone());
+            }
+            Fact::CategoryDeleted { id } => {
+                self.categories.remove(id);
+            }
             _ => {}
         }
     }
@@ -85,6 +99,9 @@ impl GuildCopy {
                     }
                     (RowKey::Member { user, .. }, Row::Member(member)) => {
                         self.members.insert(*user, member.clone());
+                    }
+                    (RowKey::Category { category: id, .. }, Row::Category(category)) => {
+                        self.categories.insert(*id, category.clone());
                     }
                     _ => {}
                 }
@@ -125,6 +142,11 @@ impl GuildCopy {
     /// A role.
     pub(crate) fn role(&self, id: RoleId) -> Option<&Role> {
         self.roles.get(&id)
+    }
+
+    /// All headings by their ids.
+    pub(crate) fn categories(&self) -> &BTreeMap<CategoryId, Category> {
+        &self.categories
     }
 
     /// What a member may do in the guild as a whole; `None` for somebody who is none.

@@ -91,7 +91,7 @@ impl Chat {
         self.presences().switches.set(user, room, until);
         let on = until.is_none();
         self.hub()
-            .signal_user(user, None, crate::hub::Signal::Switched { room, on });
+            .signal_user(user, crate::hub::Signal::Switched { room, on });
     }
 
     async fn write_switch(&self, user: UserId, room: RoomId, on: bool) -> Result<()> {

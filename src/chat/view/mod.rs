@@ -6,11 +6,13 @@ mod presence;
 use std::borrow::Cow;
 
 use madang_storage::model::{
-    GuildId, Head, Mentions, MessageRecord, RoleId, RoomId, SystemMessage, Timestamp, User, UserId,
+    CategoryId, Guild, GuildId, Head, Mentions, MessageRecord, RoleId, Room, RoomId, SystemMessage,
+    Timestamp, User, UserId,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
+use super::Error;
 pub use places::{
     CategoryView, ColourView, GuildDetails, MembershipView, OverrideView, PermissionsView, ProfileView,
     RoleView, RoomDetails,
@@ -33,6 +35,21 @@ impl std::fmt::Display for Time {
         let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
         let moment = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
         write!(f, "{moment:.3}")
+    }
+}
+
+impl Time {
+    /// A moment as clients write it: RFC 3339 with any offset, not before 1970.
+    pub fn read(text: &str, field: &'static str) -> Result<Self, Error> {
+        let moment: Option<jiff::Timestamp> = text.parse().ok();
+        let millis = moment.and_then(|moment| u64::try_from(moment.as_millisecond()).ok());
+        let wrong = || {
+            Error::invalid(
+                field,
+                "expected a moment as in RFC 3339, for example 2030-01-31T09:30:00Z",
+            )
+        };
+        millis.map(Timestamp::from_millis).map(Self).ok_or_else(wrong)
     }
 }
 
@@ -267,6 +284,10 @@ pub struct MemberView {
     pub user: UserView,
     /// Since when.
     pub joined_at: Time,
+    /// What the person is called here.
+    pub nickname: Option<String>,
+    /// What the person is here, besides what everybody is.
+    pub roles: Vec<RoleId>,
 }
 
 /// How far somebody has read.
@@ -295,12 +316,55 @@ pub struct ChannelView {
     pub seq: u64,
     /// How many messages were ever posted.
     pub n: u64,
+    /// When the newest event was.
+    pub at: Time,
     /// How far the asking user has read.
     pub marker: MarkerView,
     /// How many messages the asking user has not read; exact up to 99, 100 stands for more.
     pub unread: u64,
     /// How many of them call the user, counted alike.
     pub mentions: u64,
+    /// The heading that it stands under. One that the guild does not have stands for none.
+    pub category: Option<CategoryId>,
+    /// Its place there: lower ones come first.
+    pub position: u32,
+    /// How long one has to wait between two posts, in seconds.
+    pub slow_mode_seconds: u32,
+    /// Whether only those may post who may announce.
+    pub is_announcement: bool,
+    /// Whether there are members who do not see it.
+    pub is_private: bool,
+}
+
+impl ChannelView {
+    /// A channel as of a head, with how far its reader is.
+    pub fn new(
+        id: RoomId,
+        room: Room,
+        head: &Head,
+        is_private: bool,
+        marker: MarkerView,
+        unread: u64,
+        mentions: u64,
+    ) -> Self {
+        Self {
+            id,
+            name: room.name,
+            topic: room.topic,
+            rev: head.rev,
+            seq: head.seq,
+            n: head.n,
+            at: Time(head.at),
+            marker,
+            unread,
+            mentions,
+            category: room.category,
+            position: room.position,
+            slow_mode_seconds: room.slow_mode_seconds,
+            is_announcement: room.is_announcement,
+            is_private,
+        }
+    }
 }
 
 /// A thread with what is told of it beside its messages.
@@ -363,8 +427,29 @@ pub struct GuildView {
     pub id: GuildId,
     /// Its name.
     pub name: String,
+    /// What it is about; may be empty.
+    pub description: String,
     /// Who owns it.
     pub owner: UserId,
+    /// Whether everybody on the instance may join.
+    pub is_public: bool,
+    /// Where the server tells who came and went.
+    pub welcome_room: Option<RoomId>,
     /// The newest event of its stream.
     pub rev: u64,
+}
+
+impl GuildView {
+    /// A guild as of one of its events.
+    pub fn new(id: GuildId, guild: &Guild, rev: u64) -> Self {
+        Self {
+            id,
+            name: guild.name.clone(),
+            description: guild.description.clone(),
+            owner: guild.owner,
+            is_public: guild.is_public,
+            welcome_room: guild.welcome_room,
+            rev,
+        }
+    }
 }

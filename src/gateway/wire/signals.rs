@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::SignalWire;
 use crate::chat;
-use crate::chat::view::{HeadView, MarkerView, PresenceView};
+use crate::chat::view::{ChannelView, HeadView, MarkerView, PresenceView};
 use crate::gateway::codec::Codec;
 use crate::hub::Signal;
 
@@ -39,21 +39,9 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         guild: GuildId,
     }
     #[derive(Serialize)]
-    struct Room<'a> {
+    struct Room {
         guild: GuildId,
-        channel: Channel<'a>,
-    }
-    #[derive(Serialize)]
-    struct Channel<'a> {
-        id: RoomId,
-        name: &'a str,
-        topic: &'a str,
-        rev: u64,
-        seq: u64,
-        n: u64,
-        marker: MarkerView,
-        unread: u64,
-        mentions: u64,
+        channel: ChannelView,
     }
     #[derive(Serialize)]
     struct Marked {
@@ -125,32 +113,23 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         Signal::Room {
             guild,
             room,
-            name,
-            topic,
+            details,
             head,
+            is_private,
         } => {
             let marker = MarkerView { seq: 0, n: 0 };
             let unread = head.n.min(chat::MAX_COUNTED);
-            let (rev, seq, n) = (head.rev, head.seq, head.n);
-            let channel = Channel {
-                id: *room,
-                name,
-                topic,
-                rev,
-                seq,
-                n,
+            let channel = ChannelView::new(
+                *room,
+                details.as_ref().clone(),
+                head,
+                *is_private,
                 marker,
                 unread,
-                mentions: 0,
-            };
-            named(
-                codec,
-                "room",
-                Room {
-                    guild: *guild,
-                    channel,
-                },
-            )
+                0,
+            );
+            let guild = *guild;
+            named(codec, "room", Room { guild, channel })
         }
         Signal::Marker {
             room,

@@ -18,6 +18,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod append;
+pub mod audit;
 pub mod changes;
 pub mod decisions;
 pub mod events;
@@ -105,6 +106,9 @@ macro_rules! store_conformance {
                 rows_follow_what_people_want,
                 inboxes_hold_what_calls_by_name,
                 pins_and_threads_are_told_by_their_messages,
+            }
+            audit {
+                sealed_events_are_found_by_their_guild,
             }
             sink {
                 sink_is_told_before_the_answer,

@@ -66,6 +66,15 @@ pub(super) fn row(key: &RowKey) -> String {
         RowKey::Follow { user, followed } => format!("follow/{user}/{followed}"),
         RowKey::Follower { user, follower } => format!("follower/{user}/{follower}"),
         RowKey::Block { user, blocked } => format!("block/{user}/{blocked}"),
+        RowKey::Audit {
+            guild,
+            at,
+            stream,
+            rev,
+        } => {
+            let (at, rev) = (u64::MAX - at.0.as_millis(), u64::MAX - rev.0);
+            format!("audit/{guild}/{at:020}/{stream}/{rev:020}")
+        }
     }
 }
 
@@ -90,6 +99,7 @@ pub(super) fn row_prefix(prefix: &RowPrefix) -> String {
         RowPrefix::FollowedBy(user) => format!("follow/{user}/"),
         RowPrefix::FollowersOf(user) => format!("follower/{user}/"),
         RowPrefix::BlockedBy(user) => format!("block/{user}/"),
+        RowPrefix::AuditOf(guild) => format!("audit/{guild}/"),
     }
 }
 

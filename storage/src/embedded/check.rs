@@ -221,7 +221,10 @@ impl<'a> Seen<'a> {
                 };
                 self.reactions.insert(reaction, on);
             }
-            Fact::MessagePosted { author, .. } => {
+            // What the server tells in somebody's name moves nobody's marker.
+            Fact::MessagePosted {
+                author, system: None, ..
+            } => {
                 self.markers
                     .insert(StateKey::marker(author, room), (head.seq, tick));
             }

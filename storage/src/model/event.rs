@@ -339,6 +339,11 @@ pub struct Sealed {
     pub details: BTreeMap<String, String>,
 }
 
+impl Sealed {
+    /// The detail that says which guild an event concerns whose fact does not say so.
+    pub const GUILD: &str = "guild";
+}
+
 /// What a decision wants to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {

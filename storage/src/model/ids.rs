@@ -108,6 +108,11 @@ id!(
     /// A person's public identity.
     UserId
 );
+
+id!(
+    /// Whom or what something was done to: a user, a role, a category, a room.
+    TargetId
+);
 id!(
     /// A community with its members and channels.
     GuildId

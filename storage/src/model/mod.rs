@@ -17,13 +17,15 @@ mod time;
 pub use event::{Commit, Draft, Event, Fact, Sealed};
 pub use head::{Head, advance};
 pub use ids::{
-    CategoryId, Epoch, EventId, GuildId, InvalidId, Nonce, NonceAge, RoleId, RoomId, SessionId, UserId,
+    CategoryId, Epoch, EventId, GuildId, InvalidId, Nonce, NonceAge, RoleId, RoomId, SessionId, TargetId,
+    UserId,
 };
 pub use permissions::{Override, OverrideTarget, Permissions};
 pub use project::{MAX_CHANGES_PER_EVENT, ProjectError, RowChange, project, rows_needed};
 pub use records::{
-    Ban, BuiltInRole, Called, Category, Deletion, Guild, Instance, Marker, Member, Mentions, MessageRecord,
-    Pin, Reaction, ReactionCount, Relation, Role, Room, RoomKind, RoomMember, SystemMessage, User,
+    Audited, Ban, BuiltInRole, Called, Category, Deletion, Guild, Instance, Marker, Member, Mentions,
+    MessageRecord, Pin, Reaction, ReactionCount, Relation, Role, Room, RoomKind, RoomMember, SystemMessage,
+    User,
 };
 pub use rows::{Row, RowKey, RowPrefix, Rows};
 pub use state::{StateKey, StateOutcome, StateRow, StateTable, StateWrite, StateWriteKind};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CategoryId, GuildId, Override, Permissions, RoleId, RoomId, Timestamp, UserId};
+use super::{CategoryId, GuildId, Override, Permissions, RoleId, RoomId, TargetId, Timestamp, UserId};
 
 /// One message as it is now. Addressed by its room and `seq`; it has no other id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -282,6 +282,17 @@ pub struct Category {
     pub name: String,
     /// Its place among the categories: lower ones come first.
     pub position: u32,
+}
+
+/// What the audit finds an event by. The rest stands in the event itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audited {
+    /// Who did it; `None` for the server itself.
+    pub actor: Option<UserId>,
+    /// The name of the fact's kind.
+    pub kind: String,
+    /// To whom or what.
+    pub target: Option<TargetId>,
 }
 
 /// Somebody who may not join a guild.

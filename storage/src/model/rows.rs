@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ban, Called, Category, CategoryId, Guild, GuildId, Instance, Member, Mentions, MessageRecord, Pin,
-    Reaction, Relation, Role, RoleId, Room, RoomId, RoomMember, StreamId, Timestamp, User, UserId,
+    Audited, Ban, Called, Category, CategoryId, Guild, GuildId, Instance, Member, Mentions, MessageRecord,
+    Pin, Reaction, Relation, Role, RoleId, Room, RoomId, RoomMember, StreamId, Timestamp, User, UserId,
 };
 
 /// The name of a row that events are projected into.
@@ -148,6 +148,17 @@ pub enum RowKey {
         /// Whom.
         blocked: UserId,
     },
+    /// An event with a sealed part, found by the guild that it concerns.
+    Audit {
+        /// Which guild.
+        guild: GuildId,
+        /// When; newer ones come first.
+        at: Reverse<Timestamp>,
+        /// In which stream.
+        stream: StreamId,
+        /// Which event; newer ones come first.
+        rev: Reverse<u64>,
+    },
 }
 
 impl RowKey {
@@ -155,6 +166,7 @@ impl RowKey {
     pub const fn stream(&self) -> StreamId {
         match self {
             Self::Instance => StreamId::Instance,
+            Self::Audit { stream, .. } => *stream,
             Self::Guild(guild)
             | Self::Member { guild, .. }
             | Self::GuildOf { guild, .. }
@@ -216,6 +228,8 @@ pub enum Row {
     Inbox(Called),
     /// Following, under either key, and blocking.
     Relation(Relation),
+    /// What the audit finds an event by.
+    Audit(Audited),
 }
 
 /// Which rows to list. Lists come in the order of [`RowKey`].
@@ -260,6 +274,8 @@ pub enum RowPrefix {
     FollowersOf(UserId),
     /// Of whom a user wants nothing, by user.
     BlockedBy(UserId),
+    /// The events with a sealed part that concern a guild, the newest first.
+    AuditOf(GuildId),
 }
 
 impl RowPrefix {
@@ -290,6 +306,7 @@ impl RowPrefix {
             (Self::FollowedBy(of), RowKey::Follow { user, .. }) => of == user,
             (Self::FollowersOf(of), RowKey::Follower { user, .. }) => of == user,
             (Self::BlockedBy(of), RowKey::Block { user, .. }) => of == user,
+            (Self::AuditOf(of), RowKey::Audit { guild, .. }) => of == guild,
             _ => false,
         }
     }

@@ -22,6 +22,14 @@ pub enum StateTable {
     Markers = 7,
     /// The few values that the server itself keeps.
     Settings = 8,
+    /// The places that a person's invites into a guild take up, by guild, person and number.
+    InviteSlots = 16,
+    /// By which invite somebody came, by guild and user.
+    Arrivals = 17,
+    /// Work that was begun and must be carried to its end, by its kind and what it is about.
+    Jobs = 18,
+    /// What the audit tells that is no event: by guild, or nothing for the instance, the newest first.
+    AuditNotes = 19,
     /// The same logins, by user and login.
     SessionsOf = 9,
     /// Personal access tokens, by their hash.
@@ -38,7 +46,7 @@ pub enum StateTable {
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -47,6 +55,10 @@ impl StateTable {
         Self::Claims,
         Self::Markers,
         Self::Settings,
+        Self::InviteSlots,
+        Self::Arrivals,
+        Self::Jobs,
+        Self::AuditNotes,
         Self::SessionsOf,
         Self::AccessTokens,
         Self::AccessTokensOf,
@@ -76,6 +88,10 @@ impl StateTable {
             Self::Claims => "claims",
             Self::Markers => "markers",
             Self::Settings => "settings",
+            Self::InviteSlots => "invite_slots",
+            Self::Arrivals => "arrivals",
+            Self::Jobs => "jobs",
+            Self::AuditNotes => "audit_notes",
             Self::SessionsOf => "sessions_of",
             Self::AccessTokens => "access_tokens",
             Self::AccessTokensOf => "access_tokens_of",

@@ -34,7 +34,7 @@ fn every_table_is_declared() {
         [Table::Heads, Table::Events, Table::Messages]
     );
     assert_eq!(class(TableClass::State).collect::<Vec<_>>(), [Table::State]);
-    assert_eq!(class(TableClass::Derived).count(), 22);
+    assert_eq!(class(TableClass::Derived).count(), 23);
     assert_eq!(class(TableClass::Node).count(), 4);
 }
 
@@ -43,6 +43,7 @@ async fn sound_data_has_no_problems(engine: EngineKind) {
     let folder = temporary.path().join("data");
     let store = open(&folder, engine);
     fill(&store).await;
+    fill_audit(&store.store()).await;
     set_state(
         &store,
         setting("expired"),

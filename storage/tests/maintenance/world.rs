@@ -7,8 +7,8 @@ use madang_storage::embedded::{self, Embedded, Options, Table};
 use madang_storage::engine::{self, Engine, EngineKind, EngineOptions, Entry, Pair, Previous};
 use madang_storage::model::{
     Category, CategoryId, Draft, EventId, Fact, GuildId, Mentions, Nonce, Permissions, Role, RoleId, Room,
-    RoomId, RoomKind, RowKey, StateKey, StateOutcome, StateTable, StateWrite, StateWriteKind, StreamId,
-    Timestamp, UserId,
+    RoomId, RoomKind, RowKey, Sealed, StateKey, StateOutcome, StateTable, StateWrite, StateWriteKind,
+    StreamId, Timestamp, UserId,
 };
 use madang_storage::{AppendError, Appended, Backend, Command, Env, NonceUse, Store};
 
@@ -215,6 +215,39 @@ pub(crate) async fn fill(embedded: &Embedded) {
     set_state(embedded, setting("long"), vec![7; 64 * 1024], Some(later)).await;
     set_state(embedded, setting("twice"), b"one".to_vec(), Some(later)).await;
     set_state(embedded, setting("twice"), b"two".to_vec(), None).await;
+}
+
+/// What only the audit reads: of a guild's own event, of one of its channels, and of a message that a moderator deleted.
+pub(crate) async fn fill_audit(store: &Store) {
+    let changed = Room::new(
+        RoomKind::Channel { guild: GUILD },
+        "told".to_owned(),
+        String::new(),
+    );
+    let facts = [
+        (StreamId::Guild(GUILD), Fact::BanLifted { user: BOB }),
+        (StreamId::Room(ROOM), Fact::RoomChanged { room: changed }),
+        (StreamId::Room(ROOM), Fact::MessageDeleted { seq: 7, by: BOB }),
+    ];
+    for (stream, fact) in facts {
+        let command = Command {
+            stream,
+            event_id: EventId::from_u128(Env::system().next_id()),
+            actor: Some(BOB),
+            access_rev: 0,
+            nonce: None,
+            rows: Vec::new(),
+        };
+        let draft = Draft {
+            fact,
+            sealed: Some(Sealed {
+                reason: "because".to_owned(),
+                details: [(Sealed::GUILD.to_owned(), GUILD.to_string())].into(),
+            }),
+        };
+        let decide = move |_: &_, _: &_| Ok::<_, ()>(draft.clone());
+        store.append(command, decide).await.expect("appended");
+    }
 }
 
 /// Roles, headings, bans, groups, threads, pins, mentions, and what people want of each other.

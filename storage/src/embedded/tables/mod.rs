@@ -86,11 +86,13 @@ pub enum Table {
     Followers = 29,
     /// User and user -> that the first wants nothing of the second.
     Blocks = 30,
+    /// Guild, time backwards, stream and rev backwards -> what the audit finds the event by.
+    Audit = 31,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Meta,
         Self::Heads,
         Self::Events,
@@ -121,6 +123,7 @@ impl Table {
         Self::Follows,
         Self::Followers,
         Self::Blocks,
+        Self::Audit,
     ];
 
     /// The stored number, the first byte of every key.
@@ -163,7 +166,8 @@ impl Table {
             | Self::Inbox
             | Self::Follows
             | Self::Followers
-            | Self::Blocks => TableClass::Derived,
+            | Self::Blocks
+            | Self::Audit => TableClass::Derived,
             Self::Meta | Self::Changes | Self::Consumers | Self::Parts => TableClass::Node,
         }
     }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::{Table, key, message, short, trailing_number};
 use crate::error::{Error, Result};
-use crate::model::{CategoryId, GuildId, RoleId, RoomId, RowKey, RowPrefix, Timestamp, UserId};
+use crate::model::{CategoryId, GuildId, RoleId, RoomId, RowKey, RowPrefix, StreamId, Timestamp, UserId};
 
 /// The key of a projected row.
 pub(crate) fn row(row: &RowKey) -> Vec<u8> {
@@ -56,6 +56,23 @@ pub(crate) fn row(row: &RowKey) -> Vec<u8> {
             key(Table::Followers, &[&user.to_bytes(), &follower.to_bytes()])
         }
         RowKey::Block { user, blocked } => key(Table::Blocks, &[&user.to_bytes(), &blocked.to_bytes()]),
+        RowKey::Audit {
+            guild,
+            at,
+            stream,
+            rev,
+        } => {
+            let (at, rev) = (u64::MAX - at.0.as_millis(), u64::MAX - rev.0);
+            key(
+                Table::Audit,
+                &[
+                    &guild.to_bytes(),
+                    &at.to_be_bytes(),
+                    &stream.to_bytes(),
+                    &rev.to_be_bytes(),
+                ],
+            )
+        }
     }
 }
 
@@ -97,6 +114,7 @@ pub(crate) fn list(prefix: &RowPrefix) -> Vec<u8> {
         RowPrefix::FollowedBy(user) => key(Table::Follows, &[&user.to_bytes()]),
         RowPrefix::FollowersOf(user) => key(Table::Followers, &[&user.to_bytes()]),
         RowPrefix::BlockedBy(user) => key(Table::Blocks, &[&user.to_bytes()]),
+        RowPrefix::AuditOf(guild) => key(Table::Audit, &[&guild.to_bytes()]),
     }
 }
 
@@ -128,6 +146,7 @@ pub(crate) fn row_key(key: &[u8]) -> Result<Option<RowKey>> {
         Table::Rooms => RowKey::Room(RoomId::from_bytes(only_id(key)?)),
         Table::Messages | Table::Pins | Table::WideMentions => numbered(table, key)?,
         Table::Inbox => inbox_entry(key)?,
+        Table::Audit => audit_entry(key)?,
         Table::Members
         | Table::GuildsOf
         | Table::Channels
@@ -219,6 +238,20 @@ fn inbox_entry(key: &[u8]) -> Result<RowKey> {
     })
 }
 
+/// The entry of the audit that a key stands for: `table | guild | time backwards | stream | rev backwards`.
+fn audit_entry(key: &[u8]) -> Result<RowKey> {
+    exactly(key, 50)?;
+    let backwards = key.get(17..25).and_then(|bytes| bytes.try_into().ok());
+    let backwards = backwards.map(u64::from_be_bytes).ok_or_else(|| short(key))?;
+    let stream = key.get(25..42).and_then(|bytes| bytes.try_into().ok());
+    Ok(RowKey::Audit {
+        guild: GuildId::from_bytes(id_at(key, 1)?),
+        at: Reverse(Timestamp::from_millis(u64::MAX - backwards)),
+        stream: stream.and_then(StreamId::from_bytes).ok_or_else(|| short(key))?,
+        rev: Reverse(u64::MAX - trailing_number(key)?),
+    })
+}
+
 fn only_id(key: &[u8]) -> Result<[u8; 16]> {
     exactly(key, 17)?;
     id_at(key, 1)
@@ -277,6 +310,12 @@ mod tests {
                 follower: other,
             },
             RowKey::Block { user, blocked: other },
+            RowKey::Audit {
+                guild,
+                at,
+                stream: StreamId::Room(room),
+                rev: Reverse(seq),
+            },
         ];
         for expected in rows {
             let key = row(&expected);

@@ -103,7 +103,8 @@ impl Checker<'_> {
             | Table::Inbox
             | Table::Follows
             | Table::Followers
-            | Table::Blocks => self.projected(key, content),
+            | Table::Blocks
+            | Table::Audit => self.projected(key, content),
             Table::Nonces => self.nonces(key, content),
             Table::State => self.state(key, content),
             Table::Expiries => self.expiry(key, content),

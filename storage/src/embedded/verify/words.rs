@@ -53,6 +53,11 @@ fn name(table: Table, key: &[u8]) -> Option<String> {
         Table::Follows => format!("{} as followed by {}", user(rest.get(16..)?)?, user(rest)?),
         Table::Followers => format!("{} as a follower of {}", user(rest.get(16..)?)?, user(rest)?),
         Table::Blocks => format!("{} as blocked by {}", user(rest.get(16..)?)?, user(rest)?),
+        Table::Audit => format!(
+            "an entry in the audit of {}: {}",
+            guild(rest)?,
+            StreamId::from_bytes(rest.get(24..41)?.try_into().ok()?)?
+        ),
         Table::Parts => {
             let (main, number) = tables::part_of(key).ok()?;
             format!("part {number} of {}", words(main))

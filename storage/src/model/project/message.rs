@@ -175,3 +175,53 @@ fn set_count(reactions: &mut Vec<ReactionCount>, emoji: &str, count: u32) {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EventId, Head, StreamId, Timestamp};
+
+    fn keys_of(mentions: Mentions) -> usize {
+        let room = RoomId::from_u128(1);
+        let event = Event {
+            id: EventId::from_u128(2),
+            stream: StreamId::Room(room),
+            head: Head {
+                rev: 2,
+                seq: 1,
+                n: 1,
+                at: Timestamp::from_millis(1),
+                ..Head::default()
+            },
+            actor: None,
+            access_rev: 1,
+            nonce: None,
+            fact: Fact::MessagePosted {
+                author: UserId::from_u128(3),
+                text: "hello".to_owned(),
+                reply_to: None,
+                reply_to_author: None,
+                mentions,
+                system: None,
+            },
+            sealed: None,
+        };
+        posted(&event, room, 1).len()
+    }
+
+    #[test]
+    fn calling_everybody_writes_one_key_more_however_many_they_are() {
+        let everyone = Mentions {
+            everyone: true,
+            ..Mentions::default()
+        };
+        // Whoever is a member is not even known here.
+        assert_eq!(keys_of(everyone), keys_of(Mentions::default()) + 1);
+        let named = |count| Mentions {
+            users: (0..count).map(UserId::from_u128).collect(),
+            ..Mentions::default()
+        };
+        let most = Mentions::MAX_USERS;
+        assert_eq!(keys_of(named(most as u128)), keys_of(Mentions::default()) + most);
+    }
+}

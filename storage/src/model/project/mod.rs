@@ -1,5 +1,6 @@
 //! What an event does to rows.
 
+mod audit;
 mod guild;
 mod message;
 mod room;
@@ -88,7 +89,7 @@ pub fn rows_needed(stream: StreamId, fact: &Fact) -> Vec<RowKey> {
 pub fn project(event: &Event, rows: &Rows) -> Result<Vec<RowChange>, ProjectError> {
     check_place(event)?;
     let at = event.at();
-    let changes = match (event.stream, &event.fact) {
+    let mut changes = match (event.stream, &event.fact) {
         (StreamId::Instance, Fact::InstanceCreated { name }) => {
             vec![put(
                 RowKey::Instance,
@@ -108,6 +109,7 @@ pub fn project(event: &Event, rows: &Rows) -> Result<Vec<RowChange>, ProjectErro
         },
         _ => return Err(wrong_stream(event)),
     };
+    changes.extend(audit::entry(event));
     debug_assert!(changes.len() <= MAX_CHANGES_PER_EVENT);
     Ok(changes)
 }
