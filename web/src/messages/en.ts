@@ -68,6 +68,7 @@ export const en = {
   mentions: (count: number) => plural('en', count, { one: '# mention', other: '# mentions' }),
   markAllRead: 'Mark all as read',
   conversations: 'Direct messages',
+  talks: 'Conversations',
   newConversation: 'New message',
   newConversationLead: 'Pick one person for a direct message, or several for a group.',
   openConversation: 'Open',

@@ -71,6 +71,7 @@ export const ko: Messages = {
   mentions: (count) => `나를 부른 메시지 ${number(count)}개`,
   markAllRead: '모두 읽음으로 표시하기',
   conversations: '개인 메시지',
+  talks: '대화',
   newConversation: '새 메시지',
   newConversationLead: '한 사람을 고르면 둘이서, 여럿을 고르면 그룹으로 이야기해요.',
   openConversation: '열기',
