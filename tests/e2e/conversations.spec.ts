@@ -69,7 +69,7 @@ test('conversations are there again after a reload, the newest first', async () 
   await ann.page.reload();
   const links = ann.page.getByRole('navigation', { name: 'Direct messages' }).getByRole('link');
   await expect(links.first()).toHaveAccessibleName(/^Lunch club/);
-  await expect(links.nth(1)).toHaveAccessibleName(/^Bo/);
+  await expect(links.nth(1)).toHaveAccessibleName(/\bBo\b/);
 });
 
 test('nobody`s browser complained', () => {

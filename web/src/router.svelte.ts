@@ -11,6 +11,7 @@ export type Route =
   | { page: 'setup'; token: string }
   | { page: 'inbox' }
   | { page: 'settings'; section: string }
+  | { page: 'guild-settings'; guild: string; section: string }
   | { page: 'sign-in' }
   | { page: 'invite'; code: string };
 
@@ -29,6 +30,7 @@ export function parseRoute(path: string, search: string, hash: string): Route {
   if (first === 'invite' && second !== undefined) return { page: 'invite', code: second };
   const guild = first === 'dm' ? HOME : first === 'g' ? second : undefined;
   const [kind, room, message, ...rest] = guild === undefined ? parts : parts.slice(guild === HOME ? 1 : 2);
+  if (kind === 'settings' && guild !== undefined) return { page: 'guild-settings', guild, section: room ?? 'overview' };
   if (kind === 'r' && room !== undefined) {
     const panel = parsePanel(message, rest);
     return { page: 'room', guild, room, seq: parseSeq(message), ...(panel === undefined ? {} : { panel }) };

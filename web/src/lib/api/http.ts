@@ -57,6 +57,7 @@ export const http = {
   invite: (code: string) => call<InviteInfo>('GET', `/invites/${part(code)}`),
   acceptInvite: (code: string, name: string, password: string) =>
     call<{ user: User }>('POST', `/invites/${part(code)}/accept`, { name, password }),
+  joinByInvite: (code: string) => call<Guild>('POST', `/invites/${part(code)}/join`, {}),
   makeInvite: (guild: string) => call<Invite>('POST', '/invites', { guild }),
   makeChannel: (guild: string, name: string, topic: string) =>
     call<Channel>('POST', `/guilds/${part(guild)}/channels`, topic ? { name, topic } : { name }),

@@ -1,4 +1,4 @@
-import type { Conversation, InboxPage, Member, Message, Profile, Thread, User } from '../api/types';
+import type { Conversation, Guild, InboxPage, Member, Message, Profile, Thread, User } from '../api/types';
 import { HOME } from './home';
 import { client, mustFit } from './client.svelte';
 import { people } from './people.svelte';
@@ -119,4 +119,20 @@ export async function isListed(list: 'followed' | 'blocked', user: string): Prom
     after = users.at(-1)?.id;
     if (!more || after === undefined) return false;
   }
+}
+
+/** One's own, or one that was joined: it is there at once, its channels follow by a signal. */
+async function entered(guild: Promise<Guild>): Promise<string> {
+  const found = await guild;
+  rooms.join(found);
+  return found.id;
+}
+
+export const makeGuild = (name: string) => entered(client.ask<Guild>('create_guild', { name }));
+
+export const joinGuild = (guild: string) => entered(client.ask<Guild>('join_guild', { guild }));
+
+export async function leaveGuild(guild: string): Promise<void> {
+  await client.ask('leave_guild', { guild });
+  rooms.leave(guild);
 }
