@@ -24,6 +24,7 @@ test('typing @ suggests people; the mention is shown by name and marked for whom
   await ann.composer.press('Enter');
   await expect(ann.composer).toHaveValue('Hey @Bo Kim ');
   await ann.composer.pressSequentially('lunch? see #gen');
+  await expect(ann.page.getByRole('option', { name: /general/ })).toBeVisible();
   await ann.composer.press('Tab');
   await ann.composer.pressSequentially(':smil');
   await expect(ann.page.getByRole('listbox').getByRole('option').first()).toBeVisible();
@@ -65,7 +66,9 @@ test('an edit shows the name and keeps the mention', async () => {
 
 test('a draft with a mention is still one after a reload', async () => {
   await ann.composer.pressSequentially('@Bo');
+  await expect(ann.page.getByRole('option', { name: /Bo Kim/ })).toBeVisible();
   await ann.composer.press('Tab');
+  await expect(ann.composer).toHaveValue('@Bo Kim ');
   await ann.page.reload();
   await expect(ann.composer).toHaveValue('@Bo Kim ');
   await ann.composer.press('Enter');
