@@ -43,7 +43,11 @@ impl World {
         // Nothing is said in the rooms but what is measured: nobody tells who came.
         let path = format!("/api/v1/guilds/{guild}");
         let silent = owner.ask("PATCH", &path, Some(&json!({ "welcome_room": null })))?;
-        anyhow::ensure!(silent.status == 200, "the guild does not keep silent: {}", silent.body);
+        anyhow::ensure!(
+            silent.status == 200,
+            "the guild does not keep silent: {}",
+            silent.body
+        );
         let channels_path = format!("/api/v1/guilds/{guild}/channels");
         let listed = owner.get(&channels_path)?;
         let mut rooms = listed["channels"]
