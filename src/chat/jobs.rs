@@ -138,7 +138,7 @@ impl Chat {
 
     /// Waits until there is something to do, or for so long.
     pub async fn wait_for_work(&self, at_most: Duration) {
-        // Both are reasons to look.
+        // Called, or the time is up: either is a reason to look, so it does not matter which it was.
         let _ = tokio::time::timeout(at_most, self.inner.jobs.wake.notified()).await;
     }
 

@@ -317,7 +317,8 @@ mod tests {
             machine_paths("docs/a.md", concat!("one\nin /tmp", "/wt/main")).len(),
             1
         );
-        assert!(machine_paths("docs/a.md", "https://example.org/work/x and src/work/y").is_empty());
+        let elsewhere = concat!("https://example.org/wo", "rk/x and src/wo", "rk/y");
+        assert!(machine_paths("docs/a.md", elsewhere).is_empty());
     }
 
     #[test]

@@ -205,8 +205,8 @@ fn sync_kind(number: u64) -> Sync {
 /// The compiled recorder.
 #[derive(Debug)]
 pub struct Recorder {
-    library: PathBuf,
-    // Holds the library until nobody runs under it any more.
+    shared_object: PathBuf,
+    // Holds the shared object until nobody runs under it any more.
     _folder: tempfile::TempDir,
 }
 
@@ -214,19 +214,19 @@ impl Recorder {
     /// Compiles the recorder with the system's C compiler, which these tests need.
     pub fn compile() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the recorder");
-        let library = folder.path().join("recorder.so");
+        let shared_object = folder.path().join("recorder.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorder.c");
         let compiler = std::env::var_os("CC").unwrap_or_else(|| OsString::from("cc"));
         let compiled = Command::new(&compiler)
             .args([
                 "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o",
             ])
-            .arg(&library)
+            .arg(&shared_object)
             .arg(&source)
             .output();
         match compiled {
             Ok(output) if output.status.success() => Self {
-                library,
+                shared_object,
                 _folder: folder,
             },
             Ok(output) => panic!(
@@ -249,7 +249,7 @@ impl Recorder {
         kill_at: Option<u64>,
     ) -> Vec<(&'static str, OsString)> {
         let mut environment = vec![
-            ("LD_PRELOAD", self.library.clone().into_os_string()),
+            ("LD_PRELOAD", self.shared_object.clone().into_os_string()),
             ("RECORD_ROOT", root.as_os_str().to_owned()),
             ("RECORD_JOURNAL", journal.as_os_str().to_owned()),
             ("RECORD_LOG", log.as_os_str().to_owned()),
