@@ -60,14 +60,23 @@ export function panelPath(panel: Panel): string {
 export const roomPath = (guild: string | undefined, room: string, seq?: number): string =>
   `${guild === undefined ? '' : guildPath(guild)}/r/${room}${seq === undefined ? '' : `/${seq}`}`;
 
+/** Where one reads in a room: at its end, or at one of its messages. */
+export type Spot = number | 'end';
+
 class Router {
   route = $state.raw<Route>({ page: 'home' });
   /** Counts navigations, so that going to the same message twice shows it twice. */
   visits = $state(0);
 
+  /** Where one was when one left the place that one has come back to; undefined after going anywhere new. */
+  back: Spot | undefined;
+  /** Says where one is, for when one comes back. */
+  spot: () => Spot | undefined = () => undefined;
+
   start(): void {
     this.read();
-    addEventListener('popstate', () => {
+    addEventListener('popstate', ({ state }: PopStateEvent) => {
+      this.back = (state as { spot?: Spot } | null)?.spot;
       this.read();
     });
     addEventListener('hashchange', () => {
@@ -79,14 +88,18 @@ class Router {
   }
 
   go(path: string, how: 'push' | 'replace' = 'push'): void {
-    if (how === 'push') history.pushState(null, '', path);
-    else history.replaceState(null, '', path);
+    this.back = undefined;
+    if (how === 'push') {
+      const spot = this.spot();
+      if (spot !== undefined) history.replaceState({ spot }, '');
+      history.pushState(null, '', path);
+    } else history.replaceState(null, '', path);
     this.read();
   }
 
   /** Another address of the same place: nobody went anywhere. */
   correct(path: string): void {
-    history.replaceState(null, '', path);
+    history.replaceState(history.state, '', path);
     this.route = parseRoute(location.pathname, location.search, location.hash);
   }
 

@@ -222,7 +222,7 @@ describe('opening a room', () => {
     await connect([guild('G', channel('room', 400, 100))]);
     const timeline = await enter('room', 76, 125, 400);
     expect(socket().ops('history')[0]?.args).toMatchObject({ around: 101 });
-    expect(timeline.arrival).toEqual({ at: 101, isTarget: false });
+    expect(timeline.arrival).toEqual({ at: 101, isTarget: false, isMarked: false });
     expect([timeline.newAfter, timeline.window.reachesEnd]).toEqual([100, false]);
   });
 
@@ -230,7 +230,7 @@ describe('opening a room', () => {
     await connect([guild('G', channel('room', 400))]);
     const timeline = await enter('room', 351, 400);
     expect(socket().ops('history')[0]?.args).toEqual({ room: 'room', limit: 50 });
-    expect(timeline.arrival).toEqual({ at: undefined, isTarget: false });
+    expect(timeline.arrival).toEqual({ at: undefined, isTarget: false, isMarked: false });
   });
 
   test('again begins at the present again, when one had left it further up', async () => {

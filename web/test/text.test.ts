@@ -63,6 +63,25 @@ describe('markdown', () => {
     expect(plain(`${'*'.repeat(99)}a${'*'.repeat(99)}`)).toContain('a');
   });
 
+  test('spoilers cover what stands between their bars, and quotes do not tell it', () => {
+    expect(parse('a ||**b** c|| d')).toEqual([
+      {
+        kind: 'paragraph',
+        children: [
+          { kind: 'text', text: 'a ' },
+          { kind: 'spoiler', children: [{ kind: 'strong', children: [{ kind: 'text', text: 'b' }] }, { kind: 'text', text: ' c' }] },
+          { kind: 'text', text: ' d' },
+        ],
+      },
+    ]);
+    expect(plain('the butler: ||did it||')).toBe('the butler: ▒▒▒');
+    expect(plain('||a\nb||')).toBe('▒▒▒');
+  });
+
+  test.each(['a || b', '|| a ||', '||||', '`||a||`', 'if (a || b || c)', '||a'])('%s covers nothing', (text) => {
+    expect(JSON.stringify(parse(text))).not.toContain('spoiler');
+  });
+
   test('four spaces are no code', () => {
     expect(kinds('    indented')).toEqual(['paragraph']);
   });

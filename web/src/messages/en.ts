@@ -1,8 +1,10 @@
 import { list, plural } from '../lib/i18n/format';
+import { talk } from './en-talk';
 
 const people = (names: string[]) => list('en', names);
 
 export const en = {
+  ...talk,
   appName: 'Madang',
   retry: 'Try again',
   cancel: 'Cancel',

@@ -1,11 +1,13 @@
 import { list } from '../lib/i18n/format';
 import type { Messages } from '../lib/i18n/i18n.svelte';
+import { talk } from './ko-talk';
 
 const number = (count: number) => count.toLocaleString('ko');
 const people = (names: string[]) => list('ko', names);
 const polite = (names: string[]) => people(names.map((name) => `${name}님`));
 
 export const ko: Messages = {
+  ...talk,
   appName: '마당',
   retry: '다시 시도하기',
   cancel: '취소',

@@ -47,6 +47,9 @@ export interface RoomDetails {
   name: string;
   topic: string;
   owner?: string;
+  /** Where a thread hangs. */
+  parent?: string;
+  parent_seq?: number;
 }
 
 export interface Profile {

@@ -15,6 +15,7 @@ import type {
   StreamEvent,
   User,
 } from '../api/types';
+import type { Spot } from '../../router.svelte';
 import { isTooBig } from '../graphemes';
 import { calls } from '../timeline/calls';
 import type { Row } from '../timeline/window';
@@ -24,6 +25,7 @@ import { readChannels, readConversation, readConversations, untilAnswered } from
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
 import { people } from './people.svelte';
+import { permissions } from './permissions.svelte';
 import { presence } from './presence.svelte';
 import { roles } from './roles.svelte';
 import { rooms } from './rooms.svelte';
@@ -112,6 +114,7 @@ class Client {
     rooms.forget();
     people.forget();
     roles.forget();
+    permissions.forget();
     presence.forget();
     this.ownRoles.clear();
   }
@@ -129,8 +132,8 @@ class Client {
   }
 
   /** Goes to a room: to one of its messages if it is named, else to what is new, else to the present. */
-  enter(room: string, seq?: number): Promise<void> {
-    return this.visits.enter(room, seq);
+  enter(room: string, seq?: number, back?: Spot): Promise<void> {
+    return this.visits.enter(room, seq, back);
   }
 
   /** The room is no longer on the screen. */
@@ -215,6 +218,7 @@ class Client {
     if (isOther) this.startOver();
     this.epoch = ready.epoch;
     presence.renew();
+    permissions.changed();
     if (!ready.resumed) for (const timeline of this.visits.all) timeline.isOpen = false;
     for (const [room, seq] of rooms.take(ready.guilds, ready.conversations, ready.more_conversations)) this.markers.move(room, seq);
     for (const guild of ready.guilds) {
@@ -258,6 +262,7 @@ class Client {
     if (kind === 'guild') {
       this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, event.rev));
       if (event.kind.startsWith('role.')) roles.changed(id);
+      if (event.kind.startsWith('role.') || event.kind === 'guild.changed') permissions.changed();
       if (event.kind === 'member.changed') this.memberChanged(id, event.data as { user: string; roles: string[] });
       if (event.kind === 'guild.changed') this.guildChanged(id, event.data as { guild: Guild });
     }
@@ -265,6 +270,7 @@ class Client {
     this.visits.get(id)?.apply(event);
     const known = rooms.get(id);
     if (known?.guild === HOME) rooms.alter(id, { at: event.at });
+    if (event.kind === 'room_access.changed') permissions.changed(id);
     if (event.kind.startsWith('room')) this.applyToRoom(id, event);
     if (event.kind === 'message.posted') {
       const { seq, n, author, system } = event.data as Message;
@@ -292,7 +298,9 @@ class Client {
   }
 
   private memberChanged(guild: string, { user, roles: given }: { user: string; roles: string[] }): void {
-    if (user === this.me.id) this.ownRoles.set(guild, given);
+    if (user !== this.me.id) return;
+    this.ownRoles.set(guild, given);
+    permissions.changed();
   }
 
   private guildChanged(id: string, { guild }: { guild: Guild }): void {

@@ -4,6 +4,7 @@ import type { Instance, User } from '../api/types';
 import { forgetDrafts } from '../drafts';
 import { client } from './client.svelte';
 import { people } from './people.svelte';
+import { threads } from './threads.svelte';
 
 const RETRY_MS = 3_000;
 /** Set while this browser has a session, whose cookie no script can see: strangers need not ask who they are. */
@@ -75,6 +76,7 @@ class Session {
 
   private leave(hasEnded: boolean): void {
     client.stop(hasEnded);
+    threads.forget();
     localStorage.removeItem(KEY);
     if (!hasEnded) forgetDrafts();
     this.user = undefined;

@@ -25,6 +25,8 @@ export interface Arrival {
   at: number | undefined;
   /** It was asked for by its number, as opposed to being the first new one. */
   isTarget: boolean;
+  /** It is shown which one it is. */
+  isMarked: boolean;
 }
 
 /** One room's messages: a window of them, and how to move it. */
@@ -41,6 +43,8 @@ export class Timeline {
   parents = new SvelteMap<number, Row | 'loading' | 'unknown'>();
   /** The message that this visit is for, if it is named. */
   goal: number | undefined;
+  /** Whether somebody named it, as opposed to coming back to it. */
+  isNamed = true;
   /** Whether one reads at the end, or is on the way there. There the window follows what is posted. */
   isPinned = true;
   /** What is in sight. */
@@ -107,7 +111,7 @@ export class Timeline {
 
   /** The visit's place is there, or as near to it as can be. */
   arrive(firstNew: number | undefined): void {
-    this.arrival = { at: this.goal ?? firstNew, isTarget: this.goal !== undefined };
+    this.arrival = { at: this.goal ?? firstNew, isTarget: this.goal !== undefined, isMarked: this.goal !== undefined && this.isNamed };
   }
 
   leave(): void {
@@ -145,6 +149,12 @@ export class Timeline {
     this.newer = 'loading';
     this.newer = await this.extend('after', { after: last, limit: PAGE });
     this.forgetEarly();
+  }
+
+  /** Whether a message is in sight. */
+  sees(seq: number): boolean {
+    if (this.view === undefined) return false;
+    return seq >= this.view.first && seq <= (this.view.last ?? this.view.first);
   }
 
   has(seq: number): boolean {

@@ -1,5 +1,6 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { codeOf } from '../api/errors';
+import type { Spot } from '../../router.svelte';
 import type { Head } from '../api/types';
 import { rooms } from './rooms.svelte';
 import { Timeline } from './timeline.svelte';
@@ -47,19 +48,27 @@ export class Visits {
     this.timelines.clear();
   }
 
-  /** Goes to a room: to one of its messages if it is named, else to what is new, else to the present. */
-  async enter(room: string, seq?: number): Promise<void> {
+  /**
+   * Goes to a room: back to where one was, or to one of its messages if it is named, else to what is new, else to the
+   * present.
+   */
+  async enter(room: string, seq?: number, back?: Spot): Promise<void> {
+    const spot = back === 'end' ? rooms.get(room)?.seq : back;
+    // In an empty room there is nowhere to go back to.
+    const goal = spot === 0 ? seq : (spot ?? seq);
     const isReturn = this.shown.has(room);
     this.shown.add(room);
     const timeline = this.timelines.get(room) ?? this.newTimeline(room);
-    if (isReturn && seq === undefined && timeline.status === 'ready') return;
+    const isThere = goal === undefined || (back !== undefined && timeline.sees(goal));
+    if (isReturn && isThere && timeline.status === 'ready') return;
     if (!isReturn) {
       timeline.newAfter = undefined;
       this.drawNewLine(timeline);
     }
     timeline.isHeld = false;
     timeline.arrival = undefined;
-    timeline.goal = seq;
+    timeline.goal = goal;
+    timeline.isNamed = back === undefined;
     await this.fill(timeline);
   }
 
