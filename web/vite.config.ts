@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
@@ -35,8 +37,28 @@ function onlyTheLexer(): Plugin {
   };
 }
 
+/** Writes `sw.js` with the names of this build's files, whose hash is the build's number. Letters are kept when they are used. */
+function worker(): Plugin {
+  return {
+    name: 'worker',
+    apply: 'build',
+    enforce: 'post',
+    generateBundle(_, bundle) {
+      const built = Object.keys(bundle).filter((name) => /\.(js|css)$/.test(name) && !/developers|\/(first|known)-/.test(name));
+      const files = [...built, ...PUBLIC].map((name) => `/${name}`).sort();
+      const source = readFileSync(new URL('src/worker/sw.js', import.meta.url), 'utf8')
+        .replace("'__FILES__'", () => files.map((name) => `'${name}'`).join(', '))
+        .replace('__BUILD__', () => createHash('sha256').update(files.join()).digest('hex').slice(0, 16));
+      this.emitFile({ type: 'asset', fileName: 'sw.js', source });
+    },
+  };
+}
+
+/** Files without a hash that the page's first moment needs. */
+const PUBLIC = ['early.js', 'favicon.svg', 'favicon-unread.svg', 'icon-192.png', 'manifest.webmanifest'];
+
 export default defineConfig({
-  plugins: [calmFonts(), onlyTheLexer(), svelte()],
+  plugins: [calmFonts(), onlyTheLexer(), worker(), svelte()],
   build: {
     target: 'es2022',
     // The policy of the served page allows neither inline scripts nor data: addresses.

@@ -156,7 +156,7 @@ test('the inbox tells which thread a call is in', async () => {
   await ann.act(ann.said('The roof leaks'), 'Reply in thread');
   const inThread = ann.page.getByRole('complementary').getByRole('textbox');
   await inThread.pressSequentially('@Bo');
-  await ann.page.getByRole('option', { name: 'Bo' }).waitFor();
+  await ann.page.getByRole('option', { name: 'Bo', exact: true }).waitFor();
   await inThread.press('Enter');
   await inThread.pressSequentially('can you look');
   await inThread.press('Enter');

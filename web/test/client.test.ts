@@ -424,3 +424,15 @@ describe('conversations', () => {
     expect(parseRoute('/dm/r/old/2', '', '')).toEqual({ page: 'room', guild: '@me', room: 'old', seq: 2 });
   });
 });
+
+test('what another session made unread while this one was away stays so, in sight or not', async () => {
+  await connect([guild('G', channel('room', 20, 20), channel('hall', 5, 5))]);
+  const timeline = await enter('room', 1, 20);
+  await cut();
+  await connect([guild('G', channel('room', 20, 12), channel('hall', 5, 3))], { resumed: true });
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(socket().ops('mark')).toEqual([]);
+  expect(rooms.get('hall')).toMatchObject({ marker: { seq: 3 }, unread: 2 });
+  expect(rooms.get('room')).toMatchObject({ marker: { seq: 12 }, unread: 8 });
+  expect([timeline.isHeld, timeline.newAfter]).toEqual([true, 12]);
+});

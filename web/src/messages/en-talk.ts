@@ -1,5 +1,7 @@
 import { plural } from '../lib/i18n/format';
 
+const number = (count: number) => count.toLocaleString('en');
+
 /** What is said around messages: the timeline, the composer, and getting about. */
 export const talk = {
   copyCode: 'Copy code',
@@ -19,6 +21,37 @@ export const talk = {
   deleteManyTitle: (count: number) => plural('en', count, { one: 'Delete # message?', other: 'Delete # messages?' }),
   keyMessage: 'Message above or below',
   threadIn: (room: string) => `Thread in ${room}`,
+  mayNotPost: 'You may read here, but not write.',
+  slowMode: (seconds: number) => plural('en', seconds, { one: 'again in # second', other: 'again in # seconds' }),
+  tooLongToSend: (count: number, most: number) => `${number(count)} characters. A message has at most ${number(most)}.`,
+  sendParts: (count: number) => `Send as ${count} messages`,
+  enterKey: 'Enter in a message',
+  enterSends: 'Sends',
+  enterBreaks: 'New line',
+  keyBold: 'Bold',
+  keyItalic: 'Italic',
+  keyCode: 'Code',
+  skinTone: 'Skin tone',
+  skinTones: ['Yellow', 'Light', 'Medium light', 'Medium', 'Medium dark', 'Dark'],
+  on: 'On',
+  off: 'Off',
+  notifyTitle: 'On this device',
+  notifyLead: 'While nobody looks, the desktop tells of direct messages and of whoever calls you. Not while you do not want to be disturbed.',
+  notify: 'Desktop notifications',
+  notifySound: 'Sound',
+  notifyUnsafe: 'The browser allows them only over https.',
+  notifyRefused: 'The browser does not allow them. Change that in its settings for this page.',
+  onlyKept: 'Without a connection you may read what this browser has kept. Writing comes back with it.',
+  notKept: 'This browser has kept nothing of this room. It is there again with the connection.',
+  shell: 'The server does not answer. What you see was kept by this browser.',
+  shellOffline: 'You are offline. What you see was kept by this browser.',
+  updateReady: 'There is a new version. What you began to write is kept.',
+  updateTake: 'Reload',
+  contrast: 'Contrast',
+  contrastMore: 'High',
+  density: 'Density',
+  densityComfortable: 'Comfortable',
+  densityCompact: 'Compact',
   keysOfMessage: 'On a message',
   keysOfMessageHint: 'Tab to a message, then the arrows lead to the others.',
 };

@@ -327,7 +327,6 @@ export const en = {
   send: 'Send',
   addEmoji: 'Add emoji',
   charsLeft: (count: number) => plural('en', count, { one: '# character left', other: '# characters left' }),
-  tooLong: (count: number) => plural('en', count, { one: '# character too long', other: '# characters too long' }),
   editing: 'Edit message',
   editHint: 'Enter saves, Esc cancels',
   cancelReply: 'Cancel reply',

@@ -329,7 +329,6 @@ export const ko: Messages = {
   send: '보내기',
   addEmoji: '이모지 넣기',
   charsLeft: (count) => `${number(count)}자 남았어요`,
-  tooLong: (count) => `${number(count)}자 넘었어요`,
   editing: '메시지 수정',
   editHint: 'Enter로 저장, Esc로 취소',
   cancelReply: '답장 취소',

@@ -26,6 +26,13 @@ class I18n {
   /** There before anything is shown: see `load`. */
   t = $state.raw<Messages>({} as Messages);
 
+  constructor() {
+    // Another tab of the same browser may have chosen.
+    globalThis.addEventListener?.('storage', ({ key, newValue }) => {
+      if (key === KEY && (newValue === 'en' || newValue === 'ko')) this.choose(newValue).catch(() => undefined);
+    });
+  }
+
   async load(): Promise<void> {
     this.t = await TABLES[this.locale]();
   }

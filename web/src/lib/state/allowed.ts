@@ -28,8 +28,15 @@ const NOTHING: Allowed = {
   revisions: false,
 };
 
+/** Whether the reader may write in a room, as far as that is known. */
+export function mayPost(room: string): boolean {
+  const isRefused = permissions.has(room, 'post') === false;
+  const isOnlyHeard = rooms.get(room)?.is_announcement === true && permissions.has(room, 'announce') === false;
+  return !isRefused && !isOnlyHeard;
+}
+
 export function allowed(row: Row): Allowed {
-  if (row.deleted !== null || row.system !== undefined) return NOTHING;
+  if (client.isShell || row.deleted !== null || row.system !== undefined) return NOTHING;
   const kind = rooms.get(row.room)?.kind;
   const isMine = row.author === client.me.id;
   // Nearly everybody may do these; while nobody knows, they stay where they are.
@@ -37,7 +44,7 @@ export function allowed(row: Row): Allowed {
   const isModerator = permissions.has(row.room, 'manage_messages') ?? false;
   return {
     react: may('react'),
-    reply: may('post'),
+    reply: mayPost(row.room),
     // Nothing hangs on what hangs already.
     thread: kind !== 'thread' && may('threads'),
     edit: isMine,

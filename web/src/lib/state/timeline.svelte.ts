@@ -1,6 +1,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { codeOf } from '../api/errors';
 import type { Message, Page, StreamEvent } from '../api/types';
+import type { KeptRoom } from './keeping';
 import type { View } from '../timeline/scroll';
 import * as win from '../timeline/window';
 import type { Place, Row, Window } from '../timeline/window';
@@ -107,6 +108,13 @@ export class Timeline {
     this.rev = 0;
     this.isOpen = false;
     this.status = 'gone';
+  }
+
+  /** What this browser had kept. Its events go on from there once there is a connection. */
+  restore({ window, rev }: KeptRoom): void {
+    this.window = window;
+    this.rev = rev;
+    this.status = 'ready';
   }
 
   /** The visit's place is there, or as near to it as can be. */

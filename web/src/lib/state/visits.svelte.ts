@@ -2,6 +2,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import { codeOf } from '../api/errors';
 import type { Spot } from '../../router.svelte';
 import type { Head } from '../api/types';
+import type { KeptRoom } from './keeping';
 import { rooms } from './rooms.svelte';
 import { Timeline } from './timeline.svelte';
 
@@ -19,6 +20,9 @@ export class Visits {
   private timelines = new SvelteMap<string, Timeline>();
   /** The rooms that are on the screen: a channel, and perhaps a thread beside it. */
   private shown = new Set<string>();
+
+  /** What this browser has kept of a room, for when there is no connection. */
+  kept: ((room: string) => Promise<KeptRoom | undefined>) | undefined;
 
   constructor(private readonly options: VisitsOptions) {}
 
@@ -46,6 +50,7 @@ export class Visits {
   forget(): void {
     this.shown.clear();
     this.timelines.clear();
+    this.kept = undefined;
   }
 
   /**
@@ -145,8 +150,10 @@ export class Visits {
     const mine = timeline.visit;
     if (!this.options.isReady()) {
       const { goal } = timeline;
-      if (timeline.status === 'idle') timeline.status = 'loading';
-      else if (timeline.status === 'ready' && (goal === undefined || timeline.has(goal))) timeline.arrive(firstNew(timeline));
+      if (timeline.status === 'idle') {
+        timeline.status = 'loading';
+        await this.takeKept(timeline);
+      } else if (timeline.status === 'ready' && (goal === undefined || timeline.has(goal))) timeline.arrive(firstNew(timeline));
       return;
     }
     let isStale = timeline.status !== 'ready';
@@ -171,6 +178,14 @@ export class Visits {
     }
     const isThere = mine === timeline.visit && this.shown.has(timeline.room);
     if (isThere && timeline.status === 'ready') timeline.arrive(firstNew(timeline));
+  }
+
+  private async takeKept(timeline: Timeline): Promise<void> {
+    const kept = await this.kept?.(timeline.room);
+    // A connection may have come first.
+    if (kept === undefined || timeline.status !== 'loading' || this.options.isReady()) return;
+    timeline.restore(kept);
+    timeline.arrive(firstNew(timeline));
   }
 
   /** Has a room's events pushed. Answers whether what the timeline has must be read anew. */
