@@ -314,13 +314,19 @@ impl Chat {
             }
         }
         for user in users {
-            let account = self.account(*user).await?;
-            if account.is_none_or(|account| account.record.deactivated) {
-                return Err(cannot_be_written_to());
-            }
-            self.check_not_blocked(identity.user, *user).await?;
+            self.check_can_be_reached(identity.user, *user).await?;
         }
         Ok(())
+    }
+
+    /// Refuses to reach somebody who is not there any more, or wants nothing of the asker: nothing tells one from the
+    /// other.
+    async fn check_can_be_reached(&self, asker: UserId, user: UserId) -> Result<()> {
+        let account = self.account(user).await?;
+        if account.is_none_or(|account| account.record.deactivated) {
+            return Err(cannot_be_written_to());
+        }
+        self.check_not_blocked(asker, user).await
     }
 
     /// Refuses everything by which somebody would reach, in a DM or a thread in one, who wants nothing of them.
@@ -335,7 +341,7 @@ impl Chat {
             return Ok(());
         };
         match users.into_iter().find(|user| *user != identity.user) {
-            Some(other) => self.check_not_blocked(identity.user, other).await,
+            Some(other) => self.check_can_be_reached(identity.user, other).await,
             None => Ok(()),
         }
     }

@@ -140,6 +140,9 @@ impl Chat {
         self.store()
             .state_insert(key, &session, Some(expiry(now)))
             .await?;
+        if let Err(error) = self.note_account_use(user, now).await {
+            tracing::warn!(%error, "cannot note when an account was used");
+        }
         Ok(SignedIn {
             token,
             user: view,

@@ -279,6 +279,10 @@ pub(crate) fn the_instance_has_an_administrator_whatever_they_do(form: Form) {
         );
         assert_eq!(rest["more"], false);
         let both = [page["accounts"][0].clone(), rest["accounts"][0].clone()];
+        assert!(
+            both.iter().all(|account| account["last_used"].is_string()),
+            "from the first sign-in on: {both:?}"
+        );
         both.iter()
             .filter(|account| account["is_administrator"] == true)
             .count()

@@ -22,6 +22,7 @@ mod operation;
 mod people;
 mod presence;
 mod profiles;
+mod relations;
 mod rest;
 mod running;
 mod sockets;
@@ -72,6 +73,11 @@ scenarios! {
         people_follow_each_other,
         nobody_finds_out_who_blocked_them,
     }
+    relations {
+        a_block_looks_like_somebody_who_has_left,
+        who_is_blocked_sees_nobody_come_and_go,
+        who_left_learns_nothing_new_of_those_on_the_lists,
+    }
     keeper {
         accounts_are_kept_from_the_command_line,
         what_cannot_be_done_says_why,
@@ -82,6 +88,7 @@ scenarios! {
         many_are_called_only_by_those_who_may,
         what_was_read_can_be_unread_again,
         wishes_about_notifications_are_kept,
+        a_deleted_mention_calls_nobody,
         a_page_is_found_by_its_date,
     }
     conversations {
@@ -124,6 +131,7 @@ scenarios! {
         the_last_session_that_ends_makes_offline,
         people_are_seen_as_they_chose,
         what_was_chosen_outlives_a_crash,
+        what_was_chosen_can_be_read_back,
         the_last_room_outlives_a_restart,
         after_a_start_whoever_asks_is_answered_and_nobody_else_is_told,
         a_room_knows_who_looks_and_who_is_on,
@@ -178,6 +186,7 @@ scenarios! {
     threads {
         threads_hang_on_messages,
         a_thread_is_as_private_as_its_room,
+        a_thread_keeps_the_rules_of_its_channel,
         pins_are_few_and_told,
         a_pin_and_a_crash_leave_a_server_that_writes,
     }
