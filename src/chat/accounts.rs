@@ -2,7 +2,7 @@
 //!
 //! A sign-up touches rows and streams that no transaction spans, and may be cut off between any two steps:
 //!
-//! 1. the *claim* of the folded name, pending; two who want one name meet here
+//! 1. the *claims* of the folded name and of what it looks like otherwise, pending; two who want one name meet here
 //! 2. the *account* with everything that is still to be done; from here on the sign-up goes through
 //! 3. the claim is confirmed, the `user:` stream begins, the guild is joined
 //! 4. the account is marked as finished
@@ -115,7 +115,9 @@ impl Chat {
             return Ok(None);
         };
         let account = self.account(claim.record.user).await?;
-        Ok(account.map(|account| account.record))
+        // A claim may also hold what somebody's name only looks like.
+        let account = account.map(|account| account.record);
+        Ok(account.filter(|account| account.folded == folded))
     }
 
     pub(super) async fn account(&self, user: UserId) -> Result<Option<Versioned<Account>>> {
@@ -129,9 +131,19 @@ impl Chat {
         Ok(matches!(outcome, StateOutcome::Written { .. }))
     }
 
-    /// Step 1: holds a name for a user who is to be.
+    /// Step 1: holds a name for a user who is to be, and everything that looks like it.
     pub(super) async fn claim_name(&self, name: &Name, user: UserId) -> Result<()> {
-        let key = claim_key(&name.folded);
+        for form in forms(&name.shown, &name.folded)? {
+            if let Err(error) = self.claim_form(&form, user).await {
+                self.release_name(name, user).await?;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim_form(&self, form: &str, user: UserId) -> Result<()> {
+        let key = claim_key(form);
         for _ in 0..MAX_TRIES {
             let claim = NameClaim {
                 user,
@@ -148,7 +160,7 @@ impl Chat {
                 return Ok(());
             }
             let held_until = present.at.plus_millis(CLAIM_HELD_MS);
-            if present.confirmed || claim.at < held_until || self.finish_account(present.user).await? {
+            if claim.at < held_until || self.finish_account(present.user).await? {
                 return Err(names::name_taken("name"));
             }
             // Nobody stands behind the claim. Should its maker wake up after all, the confirmation fails.
@@ -163,12 +175,31 @@ impl Chat {
         Err(names::name_taken("name"))
     }
 
-    /// Takes a claim back that led to nothing.
+    /// Takes claims back that led to nothing.
     pub(super) async fn release_name(&self, name: &Name, user: UserId) -> Result<()> {
-        let key = claim_key(&name.folded);
-        let claim = self.store().state::<NameClaim>(&key).await?;
-        if let Some(claim) = claim.filter(|claim| claim.record.user == user && !claim.record.confirmed) {
-            self.store().state_delete(key, claim.version).await?;
+        for form in forms(&name.shown, &name.folded)? {
+            let key = claim_key(&form);
+            let claim = self.store().state::<NameClaim>(&key).await?;
+            if let Some(claim) = claim.filter(|claim| claim.record.user == user && !claim.record.confirmed) {
+                self.store().state_delete(key, claim.version).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds what an account's name looks like where nobody does: accounts of earlier versions have claimed less.
+    pub(super) async fn hold_alike(&self, account: &Account) -> Result<()> {
+        for form in names::alike(&account.name, &account.folded)? {
+            let claim = NameClaim {
+                user: account.user,
+                at: account.created_at,
+                confirmed: true,
+            };
+            let key = claim_key(&form);
+            if self.store().state::<NameClaim>(&key).await?.is_none() {
+                // A conflict: somebody else was first, whose name is as old.
+                self.store().state_insert(key, &claim, None).await?;
+            }
         }
         Ok(())
     }
@@ -195,7 +226,7 @@ impl Chat {
         if account.finished {
             return Ok(true);
         }
-        if !self.confirm_claim(&account).await? {
+        if !self.confirm_claims(&account).await? {
             self.store()
                 .state_delete(account_key(user), found.version)
                 .await?;
@@ -231,8 +262,17 @@ impl Chat {
         self.join_guild(guild, user).await
     }
 
-    async fn confirm_claim(&self, account: &Account) -> Result<bool> {
-        let key = claim_key(&account.folded);
+    async fn confirm_claims(&self, account: &Account) -> Result<bool> {
+        for form in forms(&account.name, &account.folded)? {
+            if !self.confirm_claim(account, &form).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn confirm_claim(&self, account: &Account, form: &str) -> Result<bool> {
+        let key = claim_key(form);
         for _ in 0..MAX_TRIES {
             let mut claim = NameClaim {
                 user: account.user,
@@ -293,6 +333,14 @@ impl Chat {
 
 pub(super) fn account_key(user: UserId) -> StateKey {
     StateKey::new(StateTable::Accounts, &[&user.to_bytes()])
+}
+
+/// Everything that a name claims, always in the same order: of two whose names look alike in several ways one gets all.
+fn forms(shown: &str, folded: &str) -> Result<Vec<String>> {
+    let mut forms = names::alike(shown, folded)?;
+    forms.push(folded.to_owned());
+    forms.sort_unstable();
+    Ok(forms)
 }
 
 pub(super) fn claim_key(folded: &str) -> StateKey {

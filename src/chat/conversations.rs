@@ -323,7 +323,7 @@ impl Chat {
     /// other.
     async fn check_can_be_reached(&self, asker: UserId, user: UserId) -> Result<()> {
         let account = self.account(user).await?;
-        if account.is_none_or(|account| account.record.deactivated) {
+        if account.is_some_and(|account| account.record.deactivated) {
             return Err(cannot_be_written_to());
         }
         self.check_not_blocked(asker, user).await

@@ -86,6 +86,9 @@ impl Chat {
         if !account.finished && !self.finish_account(account.user).await? {
             return Err(wrong_credentials());
         }
+        if let Err(error) = self.hold_alike(&account).await {
+            tracing::warn!(%error, "cannot hold what a name looks like");
+        }
         Ok(account)
     }
 

@@ -58,6 +58,7 @@ scenarios! {
     instance {
         who_may_sign_up_is_set_while_it_runs,
         of_two_who_want_one_name_one_gets_it_and_floods_are_slowed,
+        a_name_that_looks_like_another_is_taken,
         whoever_is_deactivated_is_out_at_once_and_leaves_everything,
         the_instance_has_an_administrator_whatever_they_do,
     }
