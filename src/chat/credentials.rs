@@ -79,7 +79,10 @@ impl Chat {
         let account = self.account_named(&folded).await?;
         let hash = account.as_ref().map(|account| account.password_hash.clone());
         let fits = self.inner.passwords.verify(&credentials.password, hash).await?;
+        let user = account.as_ref().map(|account| account.user);
         let Some(account) = account.filter(|account| fits && !account.deactivated) else {
+            // A name that nobody has may be a password in the wrong field: it is not logged.
+            tracing::info!(%address, user = user.map(tracing::field::display), "a sign-in failed");
             return Err(wrong_credentials());
         };
         attempts.succeeded(&folded, address);

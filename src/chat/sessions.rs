@@ -263,6 +263,12 @@ impl Chat {
         })
     }
 
+    /// Whether somebody asks with a login, and not with a token.
+    pub(super) async fn is_login(&self, identity: &Identity) -> Result<bool> {
+        let key = entry_key(identity.user, identity.session);
+        Ok(self.store().state::<Entry>(&key).await?.is_some())
+    }
+
     /// Ends one of the person's logins, which may be the one that asks.
     pub async fn revoke_session(&self, identity: &Identity, session: SessionId) -> Result<()> {
         let entry = self

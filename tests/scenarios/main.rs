@@ -18,6 +18,7 @@ mod conversations;
 mod gateway;
 mod instance;
 mod keeper;
+mod leaving;
 mod operation;
 mod people;
 mod presence;
@@ -67,6 +68,7 @@ scenarios! {
         a_token_is_shown_once_and_ends_when_it_is_revoked,
         a_token_runs_out_on_open_sockets_too,
         bad_tokens_are_not_made,
+        a_token_ends_with_the_one_that_it_was_made_with,
     }
     profiles {
         a_new_face_is_told_to_those_who_see_it,
@@ -83,6 +85,10 @@ scenarios! {
         accounts_are_kept_from_the_command_line,
         what_cannot_be_done_says_why,
         a_crash_between_the_steps_of_a_sign_up_loses_nobody,
+    }
+    leaving {
+        a_guild_whose_owner_is_gone_is_handed_on,
+        invites_end_with_whoever_made_them,
     }
     calls {
         mentions_and_replies_reach_the_inbox,
@@ -151,6 +157,7 @@ scenarios! {
         data_is_for_its_owner_only,
         a_full_disk_is_said_once_and_from_the_start,
         an_account_that_asks_too_much_is_slowed_and_others_are_not,
+        the_log_tells_what_is_done_about_accounts,
     }
     rest {
         of_two_set_ups_one_wins,
