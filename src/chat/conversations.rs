@@ -10,7 +10,6 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::access::RoomAccess;
-use super::once::same;
 use super::places::RoomCopy;
 use super::view::{ConversationView, Time};
 use super::{Chat, Code, Error, Identity, Once, Result, list_limit, names};
@@ -74,17 +73,20 @@ impl Chat {
             .copied()
             .filter(|user| *user != identity.user)
             .collect();
-        self.check_can_be_asked(identity, &others, "users").await?;
-        self.check_room_for_conversation(identity).await?;
-        self.count_beginning(identity)?;
         let room = RoomId::from_u128(self.new_id(identity, once, "group"));
-        let (asked, wanted): (_, Vec<UserId>) = (name.clone(), members.iter().copied().collect());
-        let kind = RoomKind::Group { owner: identity.user };
-        self.begin(identity, room, kind, name, members.into_iter().collect())
-            .await?;
-        let made = self.conversation(identity, room).await?;
-        same(made.name == asked && made.users == wanted)?;
-        Ok(made)
+        let members: Vec<UserId> = members.into_iter().collect();
+        let as_asked = |first: &Room, people: &[UserId]| first.name == name && people == members;
+        if !self.is_made(room, as_asked).await? {
+            self.check_can_be_asked(identity, &others, "users").await?;
+            self.check_room_for_conversation(identity).await?;
+            self.count_beginning(identity)?;
+            let kind = RoomKind::Group { owner: identity.user };
+            self.begin(identity, room, kind, name.clone(), members.clone())
+                .await?;
+            // Of two that come at once with one key, one has made it.
+            self.is_made(room, as_asked).await?;
+        }
+        self.conversation(identity, room).await
     }
 
     /// Takes somebody into a group. Whoever is in it may do that.

@@ -136,9 +136,15 @@ pub fn words(field: &'static str, raw: &str) -> Result<String> {
     Ok(shown)
 }
 
-/// Whether a text of several lines has marks or directions that reach over what is written around it.
-pub(super) fn has_bad_marks(text: &str) -> bool {
-    text.chars().any(turns_direction) || text.lines().any(has_heaped_marks)
+/// Refuses a text of several lines that hides something, or reaches over what is written around it.
+pub(super) fn check_lines(field: &'static str, text: &str) -> Result<()> {
+    let is_hidden = |character: char| character.is_control() && character != '\n' && character != '\t';
+    let is_bad = |character: char| is_hidden(character) || turns_direction(character);
+    if text.chars().any(is_bad) || text.lines().any(has_heaped_marks) {
+        let text = "control characters, characters that turn the direction of writing and heaped marks are not allowed";
+        return Err(Error::invalid(field, text));
+    }
+    Ok(())
 }
 
 /// The answer to a name that another one has.

@@ -72,6 +72,7 @@ impl Door {
             inputs: super::describe::parts(path).map(Input::of_path).collect(),
             answers: Answers {
                 status: 204,
+                may_replay: false,
                 schema: None,
             },
         }
@@ -90,6 +91,7 @@ impl Door {
     fn answers<T: JsonSchema>(mut self) -> Self {
         self.answers = Answers {
             status: 200,
+            may_replay: false,
             schema: Some(SchemaGenerator::subschema_for::<T>),
         };
         self

@@ -327,6 +327,34 @@ pub(crate) fn what_is_asked_for_twice_with_one_key_is_made_once(form: Form) {
         let (_, problem) = keyed(&world, path, &"k".repeat(129), body);
         assert_eq!(problem["field"], "idempotency_key", "{path}");
     }
+    // All of what is asked for counts, and not what has become of it since.
+    let jiho = id_of(&world, &world.member);
+    for (path, other) in [
+        (&*channels, json!({ "name": "once", "topic": "another" })),
+        ("/groups", json!({ "users": [jiho], "name": "once" })),
+    ] {
+        let (status, problem) = keyed(&world, path, "try-1", &other);
+        assert_eq!(
+            (status, &problem["code"]),
+            (409, &json!("nonce_conflict")),
+            "{path}"
+        );
+    }
+    for (path, made) in [("/rooms", &made[1]), ("/groups", &made[3])] {
+        let path = format!("{path}/{}", made.as_str().unwrap());
+        does(
+            &world,
+            &world.owner,
+            "PATCH",
+            &path,
+            Some(json!({ "name": "renamed" })),
+        );
+    }
+    for at in [1, 3] {
+        let (path, body) = &requests[at];
+        let (status, again) = keyed(&world, path, "try-1", body);
+        assert_eq!((status, &again["id"]), (201, &made[at]), "{path}: {again}");
+    }
     // Over the gateway it is the same request.
     let (mut client, _) = Client::sign_in(&world.server.address, &world.owner, None);
     let args = json!({ "name": "once", "idempotency_key": "try-1" });

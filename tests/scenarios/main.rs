@@ -30,6 +30,7 @@ mod sockets;
 mod threads;
 mod tokens;
 mod walk;
+mod wire;
 
 /// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
 macro_rules! scenarios {
@@ -197,6 +198,11 @@ scenarios! {
         a_thread_keeps_the_rules_of_its_channel,
         pins_are_few_and_told,
         a_pin_and_a_crash_leave_a_server_that_writes,
+    }
+    wire {
+        requests_say_nothing_that_nobody_reads,
+        what_hides_something_is_refused_everywhere,
+        the_description_tells_what_is_answered,
     }
     walk {
         strangers_and_ended_sessions_are_let_in_nowhere,

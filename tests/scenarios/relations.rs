@@ -117,7 +117,7 @@ pub(crate) fn who_left_learns_nothing_new_of_those_on_the_lists(form: Form) {
     does(&world, &world.owner, "PUT", &format!("/me/follows/{jiho}"), None);
     let leave = format!("/guilds/{}/members/me", world.guild);
     does(&world, &world.member, "DELETE", &leave, None);
-    let face = json!({ "display_name": "new", "colour": 255 });
+    let face = json!({ "display_name": "new", "colour": "#0000ff" });
     does(&world, &world.owner, "PATCH", "/me", Some(face));
     let users = does(&world, &world.member, "GET", &format!("/users?ids={minji}"), None);
     assert_eq!(users["users"], json!([]));
