@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use madang_storage::model::{Fact, Room, RoomId, RoomKind, RowKey, RowPrefix, StreamId, UserId};
+use madang_storage::model::{
+    Fact, Room, RoomId, RoomKind, RowKey, RowPrefix, StreamId, SystemMessage, UserId,
+};
 use madang_storage::{MAX_ROWS_PER_PAGE, Store};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -94,18 +96,24 @@ impl Chat {
         self.group(identity, room).await?;
         self.check_can_be_asked(identity, &[user], "user").await?;
         self.count_beginning(identity)?;
-        self.change_room(identity, room, None, |copy| {
-            check_in_group(copy, identity.user)?;
-            if copy.members().contains(&user) {
-                return Ok(None);
+        let (chat, identity) = (self.clone(), *identity);
+        self.to_the_end(async move {
+            let is_new = chat.change_room(&identity, room, None, |copy| {
+                check_in_group(copy, identity.user)?;
+                if copy.members().contains(&user) {
+                    return Ok(None);
+                }
+                if copy.members().len() >= MAX_GROUP_MEMBERS {
+                    return Err(too_many_members());
+                }
+                Ok(Some(Fact::RoomMemberChanged { user, on: true }))
+            });
+            match is_new.await? {
+                true => chat.tell_in_group(room, user, SystemMessage::Joined).await,
+                false => Ok(()),
             }
-            if copy.members().len() >= MAX_GROUP_MEMBERS {
-                return Err(too_many_members());
-            }
-            Ok(Some(Fact::RoomMemberChanged { user, on: true }))
         })
         .await
-        .map(|_| ())
     }
 
     /// Sends somebody away from a group, which its owner may do, or leaves it. An owner who leaves is followed by
@@ -117,7 +125,18 @@ impl Chat {
             let text = "only the owner of a group sends people away";
             return Err(Error::new(Code::Forbidden, text));
         }
-        // Two events of one stream, the harmless one first: should the second one never come, nobody has left.
+        let (chat, identity) = (self.clone(), *identity);
+        self.to_the_end(async move {
+            if chat.take_out_of_group(&identity, room, user).await? {
+                chat.tell_in_group(room, user, SystemMessage::Left).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Two events of one stream, the harmless one first: should the second one never come, nobody has left.
+    async fn take_out_of_group(&self, identity: &Identity, room: RoomId, user: UserId) -> Result<bool> {
         self.change_room(identity, room, None, |copy| {
             let next = copy.members().iter().find(|member| **member != user);
             let present = copy.room().ok_or_else(Error::not_found)?;
@@ -149,28 +168,36 @@ impl Chat {
             Ok(Some(Fact::RoomMemberChanged { user, on: false }))
         })
         .await
-        .map(|_| ())
     }
 
     /// Gives a group another name; an empty one takes it back. Whoever is in it may do that.
     pub async fn rename_group(&self, identity: &Identity, room: RoomId, name: &str) -> Result<()> {
         self.group(identity, room).await?;
         let name = group_name(name)?;
-        self.change_room(identity, room, None, |copy| {
-            check_in_group(copy, identity.user)?;
-            let present = copy.room().ok_or_else(Error::not_found)?;
-            if present.name == name {
-                return Ok(None);
+        let (chat, identity) = (self.clone(), *identity);
+        self.to_the_end(async move {
+            let is_new = chat.change_room(&identity, room, None, |copy| {
+                check_in_group(copy, identity.user)?;
+                let present = copy.room().ok_or_else(Error::not_found)?;
+                if present.name == name {
+                    return Ok(None);
+                }
+                Ok(Some(Fact::RoomChanged {
+                    room: Room {
+                        name: name.clone(),
+                        ..present.clone()
+                    },
+                }))
+            });
+            match is_new.await? {
+                true => {
+                    let system = SystemMessage::Renamed { name };
+                    chat.tell_in_group(room, identity.user, system).await
+                }
+                false => Ok(()),
             }
-            Ok(Some(Fact::RoomChanged {
-                room: Room {
-                    name: name.clone(),
-                    ..present.clone()
-                },
-            }))
         })
         .await
-        .map(|_| ())
     }
 
     /// One conversation, for somebody who is in it.

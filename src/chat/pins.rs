@@ -1,9 +1,10 @@
 //! Pinned messages.
 
 use madang_storage::model::{
-    Fact, Head, Mentions, MessageRecord, Permissions, RoomId, RowKey, RowPrefix, Rows, SystemMessage, UserId,
+    Fact, Head, MessageRecord, Permissions, RoomId, RowKey, RowPrefix, Rows, SystemMessage,
 };
 
+use super::announcements::of_the_server;
 use super::messages::{posted, present};
 use super::{Chat, Code, Error, Identity, Posted, Result, Seen};
 
@@ -72,16 +73,8 @@ impl Chat {
         access: &super::access::RoomAccess,
         system: SystemMessage,
     ) -> Result<()> {
-        let author: UserId = identity.user;
         let command = self.message_command(identity, access);
-        let fact = Fact::MessagePosted {
-            author,
-            text: String::new(),
-            reply_to: None,
-            reply_to_author: None,
-            mentions: Mentions::default(),
-            system: Some(system),
-        };
+        let fact = of_the_server(identity.user, system);
         self.append_command_unless(command, fact, |_, _| false).await
     }
 

@@ -222,6 +222,68 @@ pub(crate) fn people_come_into_groups_and_go(form: Form) {
     member.wait(|frame| frame["data"]["text"] == "welcome back");
 }
 
+pub(crate) fn a_group_tells_who_comes_and_goes(form: Form) {
+    let world = World::on(form);
+    let (minji, jiho) = (id_of(&world, &world.owner), id_of(&world, &world.member));
+    let sora = newcomer(&world, "sora");
+    let sora = id_of(&world, &sora);
+    let group = json!({ "users": [jiho], "name": "lunch" });
+    let group = does(&world, &world.owner, "POST", "/groups", Some(group));
+    let group = format!("/groups/{}", group["id"].as_str().unwrap());
+    let member = format!("{group}/members/{sora}");
+    for _ in 0..2 {
+        does(&world, &world.member, "PUT", &member, Some(json!({})));
+    }
+    for name in ["dinner", "dinner", ""] {
+        does(
+            &world,
+            &world.owner,
+            "PATCH",
+            &group,
+            Some(json!({ "name": name })),
+        );
+    }
+    does(&world, &world.owner, "DELETE", &member, None);
+    does(
+        &world,
+        &world.member,
+        "DELETE",
+        &format!("{group}/members/me"),
+        None,
+    );
+    let rooms = group.replace("/groups/", "/rooms/");
+    let world = world.crash();
+    let page = does(&world, &world.owner, "GET", &format!("{rooms}/messages"), None);
+    let told: Vec<(&Value, &Value)> = page["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| (&message["author"], &message["system"]))
+        .collect();
+    let (joined, left) = (json!({ "kind": "joined" }), json!({ "kind": "left" }));
+    let named = |name: &str| json!({ "kind": "renamed", "name": name });
+    assert_eq!(
+        told,
+        [
+            (&json!(sora), &joined),
+            (&json!(minji), &named("dinner")),
+            (&json!(minji), &named("")),
+            (&json!(sora), &left),
+            (&json!(jiho), &left),
+        ]
+    );
+    let list = does(&world, &world.owner, "GET", "/conversations", None);
+    assert_eq!(list["conversations"][0]["unread"], 0);
+    // Nobody is left to tell.
+    does(
+        &world,
+        &world.owner,
+        "DELETE",
+        &format!("{group}/members/me"),
+        None,
+    );
+}
+
 pub(crate) fn a_group_has_limits(form: Form) {
     let world = World::on(form);
     let missing = "01ARZ3NDEKTSV4RRFFQ69G5FAV";

@@ -103,6 +103,7 @@ scenarios! {
         a_dm_is_one_room_and_reaches_both_without_being_opened,
         conversations_are_nobody_elses,
         people_come_into_groups_and_go,
+        a_group_tells_who_comes_and_goes,
         a_group_has_limits,
         conversations_come_by_their_newest_message,
         what_is_asked_for_twice_with_one_key_is_made_once,
