@@ -18,6 +18,7 @@ use madang_storage::model::{
 };
 use madang_storage::{StateRecord, Versioned, decode};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::audit::details::audited;
 use super::names::{self, Name};
@@ -25,6 +26,8 @@ use super::{Chat, Code, Error, Result};
 
 /// How long a claim without an account is left to whoever made it.
 pub(super) const CLAIM_HELD_MS: u64 = 10 * 60 * 1000;
+/// From how many addresses somebody is remembered to have signed in.
+const MAX_ADDRESSES: usize = 8;
 /// How often a row that keeps changing is looked at again.
 pub(super) const MAX_TRIES: usize = 8;
 
@@ -53,6 +56,9 @@ pub(super) struct Account {
     /// Access tokens of earlier lives have ended: one more with each deactivation.
     #[serde(default)]
     pub(super) life: u64,
+    /// Hashes of the addresses that the person has signed in from, the newest last.
+    #[serde(default)]
+    pub(super) addresses: Vec<u64>,
 }
 
 impl Account {
@@ -71,7 +77,20 @@ impl Account {
             generation: 0,
             kept_session: None,
             life: 0,
+            addresses: Vec::new(),
         }
+    }
+
+    /// Whether the person has signed in from this address before, as far as that is remembered.
+    pub(super) fn knows(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address_hash(self.user, address))
+    }
+
+    /// Remembers an address that the person has signed in from.
+    fn remember(&mut self, address: IpAddr) {
+        let surplus = (self.addresses.len() + 1).saturating_sub(MAX_ADDRESSES);
+        self.addresses.drain(..surplus);
+        self.addresses.push(address_hash(self.user, address));
     }
 
     /// Ends all sessions but one, if it is of this account.
@@ -129,6 +148,24 @@ impl Chat {
         let key = account_key(account.user);
         let outcome = self.store().state_replace(key, version, account, None).await?;
         Ok(matches!(outcome, StateOutcome::Written { .. }))
+    }
+
+    /// Remembers where somebody has signed in from: whoever guesses passwords elsewhere does not lock the person out there.
+    pub(super) async fn remember_address(&self, user: UserId, address: IpAddr) -> Result<()> {
+        for _ in 0..MAX_TRIES {
+            let Some(found) = self.account(user).await? else {
+                return Ok(());
+            };
+            let mut account = found.record;
+            if account.knows(address) {
+                return Ok(());
+            }
+            account.remember(address);
+            if self.replace_account(found.version, &account).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::new(Code::Conflict, "the account kept changing; try again"))
     }
 
     /// Step 1: holds a name for a user who is to be, and everything that looks like it.
@@ -329,6 +366,18 @@ impl Chat {
         }
         Ok(())
     }
+}
+
+/// Only whether it is the same is ever asked, so the address itself is not kept.
+fn address_hash(user: UserId, address: IpAddr) -> u64 {
+    let mut hasher = Sha256::new();
+    hasher.update(b"madang.address");
+    hasher.update(user.to_bytes());
+    hasher.update(address.to_string());
+    let digest = hasher.finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
 }
 
 pub(super) fn account_key(user: UserId) -> StateKey {

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, CLAIM_HELD_MS, MAX_TRIES, Visitor};
-use super::credentials::Credentials;
+use super::credentials::{Credentials, limited_part};
 use super::view::{Time, UserView};
 use super::{Chat, Code, Error, Identity, Result, Scopes, secrets, tokens};
 use crate::broker::Signal;
@@ -142,6 +142,10 @@ impl Chat {
             .await?;
         if let Err(error) = self.note_account_use(user, now).await {
             tracing::warn!(%error, "cannot note when an account was used");
+        }
+        let address = limited_part(visitor.address);
+        if let Err(error) = self.remember_address(user, address).await {
+            tracing::warn!(%error, "cannot remember where somebody signs in from");
         }
         Ok(SignedIn {
             token,

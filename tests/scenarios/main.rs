@@ -56,6 +56,7 @@ scenarios! {
         logins_are_listed_and_end_one_by_one_or_all,
         a_login_that_ends_while_it_is_used_is_of_no_use_after,
         accounts_are_closed_to_strangers,
+        guessing_from_many_addresses_locks_nobody_out_at_home,
     }
     instance {
         who_may_sign_up_is_set_while_it_runs,
