@@ -152,6 +152,7 @@ scenarios! {
     channels {
         headings_and_channels_keep_their_order,
         a_name_is_one_channels,
+        a_change_is_told_to_those_whom_it_concerns,
         who_comes_and_goes_is_told_once,
     }
     operation {
