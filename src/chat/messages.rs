@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use madang_storage::model::{
-    Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, RoomKind, Row, RowKey, Rows,
-    StreamId, Timestamp,
+    Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, Row, RowKey, Rows, StreamId,
+    Timestamp,
 };
 use madang_storage::{Anchor, AppendError, Appended, Command, NonceUse};
 use sha2::{Digest, Sha256};
@@ -119,7 +119,7 @@ impl Chat {
         self.inner.typing.ended(author, room);
         let is_new = outcome.as_ref().is_ok_and(|posted| !posted.replayed);
         if took_turn && !is_new {
-            self.inner.pace.give_back(author, room);
+            self.inner.pace.give_back(author, &access);
         }
         if let Some(posted) = outcome.as_ref().ok().filter(|posted| !posted.replayed) {
             self.look_for_absent(&access, &posted.record);
@@ -134,12 +134,7 @@ impl Chat {
 
     /// Refuses who may not write in this room.
     async fn check_may_post(&self, identity: &Identity, access: &RoomAccess) -> Result<()> {
-        match access.room.kind {
-            RoomKind::Thread { .. } => access.require(Permissions::THREADS)?,
-            RoomKind::Channel { .. } | RoomKind::Group { .. } | RoomKind::Dm { .. } => {
-                access.require(Permissions::POST)?;
-            }
-        }
+        access.require_to_post()?;
         self.check_may_reach(identity, access).await
     }
 

@@ -72,6 +72,18 @@ impl FromRequestParts<Arc<Settings>> for AtTheDoor {
     }
 }
 
+/// A request that says nothing in its query.
+pub(super) struct NoQuery;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Fields::of_query(parts.uri.query().unwrap_or_default())?.finish()?;
+        Ok(Self)
+    }
+}
+
 /// The fields of a JSON body.
 pub(super) struct Body(pub(super) Fields);
 

@@ -168,6 +168,7 @@ fn schema(input: &Input) -> Value {
     let mut schema = match input.kind {
         Kind::Id => id,
         Kind::Text => json!({ "type": "string" }),
+        Kind::Colour => json!({ "type": "string", "pattern": "^#[0-9a-fA-F]{6}$" }),
         Kind::Number => json!({ "type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1 }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Ids(most) => json!({ "type": "array", "items": id, "maxItems": most }),
@@ -194,13 +195,19 @@ fn responses(answers: Answers, media_type: &str, generator: &mut SchemaGenerator
         usual["content"] = json!({ media_type: { "schema": schema } });
     }
     let refused = json!({ "$ref": format!("#{DEFINITIONS}/Problem") });
-    json!({
-        answers.status.to_string(): usual,
+    let mut responses = json!({
         "default": {
             "description": "Why not.",
             "content": { "application/problem+json": { "schema": refused } },
         },
-    })
+    });
+    if answers.may_replay {
+        let mut replayed = usual.clone();
+        replayed["description"] = json!("Done by an earlier request.");
+        responses["200"] = replayed;
+    }
+    responses[answers.status.to_string()] = usual;
+    responses
 }
 
 /// RFC 9457, with a stable code and the field that is at fault.

@@ -88,6 +88,7 @@ impl Door {
             inputs: super::describe::parts(path).map(Input::of_path).collect(),
             answers: Answers {
                 status: 204,
+                may_replay: false,
                 schema: None,
             },
             media_type: "application/json",
@@ -107,6 +108,7 @@ impl Door {
     fn answers<T: JsonSchema>(mut self) -> Self {
         self.answers = Answers {
             status: 200,
+            may_replay: false,
             schema: Some(SchemaGenerator::subschema_for::<T>),
         };
         self

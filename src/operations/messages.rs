@@ -30,7 +30,8 @@ pub(super) fn operations() -> Vec<Operation> {
                     "Posts a message. Answers 200 for one that an earlier request with the nonce has posted.",
                 )
                 .takes_all(about_a_post())
-                .makes::<Message<'static>>(),
+                .makes::<Message<'static>>()
+                .once(),
             Operation::new(Method::Patch, "edit", "/rooms/{room}/messages/{seq}", edit)
                 .about("Replaces the text of one's own message.")
                 .takes(text("text", "Markdown source, up to 4,000 characters and 16 KiB"))

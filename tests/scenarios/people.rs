@@ -187,7 +187,7 @@ pub(crate) fn roles_give_what_their_maker_has(form: Form) {
     assert_eq!(status, 403);
     let (status, helper) = make(
         &world.owner,
-        json!({ "name": "helper", "permissions": ["manage_roles", "kick"], "position": 10, "colour": 255 }),
+        json!({ "name": "helper", "permissions": ["manage_roles", "kick"], "position": 10, "colour": "#0000ff" }),
     );
     assert_eq!(status, 201, "{helper}");
     assert_eq!(helper["colour"], "#0000ff");
