@@ -47,6 +47,7 @@ impl Chat {
             }
         })
         .await
+        .map(|_| ())
     }
 
     /// Makes somebody an administrator of the instance, or one no more.
@@ -61,6 +62,7 @@ impl Chat {
             }
         })
         .await
+        .map(|_| ())
     }
 
     /// A page of all accounts.
