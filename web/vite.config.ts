@@ -57,6 +57,10 @@ function worker(): Plugin {
 /** Files without a hash that the page's first moment needs. */
 const PUBLIC = ['early.js', 'favicon.svg', 'favicon-unread.svg', 'icon-192.png', 'manifest.webmanifest'];
 
+/** What the page can do nothing without; what is loaded later has names of its own. */
+const FIRST =
+  /node_modules\/svelte\/|src\/(router|lib\/(api|i18n)\/|lib\/(mentions|graphemes|drafts|ulid|search|reading|form)|lib\/timeline\/(window|rows|scroll|calls|keys)|components\/parts\/Icon|lib\/state\/(?!bell|keeping))/;
+
 export default defineConfig({
   plugins: [calmFonts(), onlyTheLexer(), worker(), svelte()],
   build: {
@@ -66,7 +70,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
     // The page that people chat in, and the one on which developers try the API.
-    rollupOptions: { input: ['index.html', 'developers.html'] },
+    rollupOptions: {
+      input: ['index.html', 'developers.html'],
+      // What everybody loads first is packed better in one piece than in many.
+      output: { codeSplitting: { groups: [{ name: 'base', test: FIRST }] } },
+    },
   },
   server: {
     proxy: {

@@ -139,6 +139,28 @@ test('a moderator deletes several messages at once, and says why', async () => {
   expect(bo.complaints).toEqual([]);
 });
 
+test('what a message said before is shown to those who may see it', async () => {
+  await bo.say('The gate is blue');
+  await bo.hasSent('The gate is blue');
+  await bo.act(bo.said('The gate is blue'), 'Edit');
+  const box = bo.page.getByRole('textbox', { name: 'Edit message' });
+  await box.fill('The gate is green');
+  await box.press('Enter');
+  await ann.said('The gate is green').getByRole('button', { name: 'edited' }).click();
+  const dialog = ann.page.getByRole('dialog', { name: 'Earlier versions' });
+  await expect(dialog.getByRole('listitem')).toHaveText([/now.*The gate is green/s, /The gate is blue/]);
+  await isAccessible(ann, 'earlier versions');
+  await ann.page.keyboard.press('Escape');
+  await ann.say('mine');
+  await ann.hasSent('mine');
+  await ann.act(ann.said('mine'), 'Edit');
+  const own = ann.page.getByRole('textbox', { name: 'Edit message' });
+  await own.fill('mine, mended');
+  await own.press('Enter');
+  await expect(bo.said('mine, mended').getByText('edited')).toBeVisible();
+  await expect(bo.said('mine, mended').getByRole('button', { name: 'edited' })).toHaveCount(0);
+});
+
 test('members do not see what only moderators may do', async () => {
   await ann.say('by Ann');
   await bo.act(await bo.hears('by Ann'), 'More');

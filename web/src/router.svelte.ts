@@ -91,7 +91,9 @@ class Router {
     this.back = undefined;
     if (how === 'push') {
       const spot = this.spot();
-      if (spot !== undefined) history.replaceState({ spot }, '');
+      // The end is where an address without a message leads anyway.
+      const isPlain = spot === 'end' && (this.route as { seq?: number }).seq === undefined;
+      if (spot !== undefined && !isPlain) history.replaceState({ spot }, '');
       history.pushState(null, '', path);
     } else history.replaceState(null, '', path);
     this.read();
