@@ -219,6 +219,7 @@ scenarios! {
     }
     threads {
         threads_hang_on_messages,
+        followers_hear_of_a_thread_wherever_they_are,
         a_thread_is_as_private_as_its_room,
         a_thread_keeps_the_rules_of_its_channel,
         pins_are_few_and_told,
