@@ -13,7 +13,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::access::RoomAccess;
 use super::audit::details;
-use super::changes::Why;
+use super::changes::{Why, check_reason};
 use super::text;
 use super::view::{HeadView, ThreadView};
 use super::{Chat, Code, Error, Identity, Result};
@@ -147,6 +147,7 @@ impl Chat {
         let mut command = self.message_command(identity, &access);
         command.rows = vec![RowKey::Message { room, seq }];
         let user = identity.user;
+        let keeps = self.rules().keeps_edits;
         let decide = move |_: &Head, rows: &Rows| {
             let record = present(rows, room, seq)?;
             if record.author != user {
@@ -159,13 +160,22 @@ impl Chat {
             Ok(Draft::from(Fact::MessageEdited {
                 seq,
                 text: text.clone(),
+                keeps,
             }))
         };
         posted(self.store().append(command, decide).await)
     }
 
     /// Deletes a message: one's own, or any for somebody who may moderate.
-    pub async fn delete(&self, identity: &Identity, room: RoomId, seq: u64) -> Result<Posted> {
+    pub async fn delete(
+        &self,
+        identity: &Identity,
+        room: RoomId,
+        seq: u64,
+        reason: Option<String>,
+    ) -> Result<Posted> {
+        let why = Why::from(reason);
+        check_reason(&why)?;
         let access = self.room_access(identity, room).await?;
         let mut command = self.message_command(identity, &access);
         command.rows = vec![RowKey::Message { room, seq }];
@@ -173,7 +183,7 @@ impl Chat {
             identity.user,
             access.permissions.contains(Permissions::MANAGE_MESSAGES),
         );
-        let sealed = details::of_deletion(&access.room, &Why::default());
+        let sealed = details::of_deletion(&access.room, &why);
         let decide = move |_: &Head, rows: &Rows| {
             let record = present(rows, room, seq)?;
             if record.author != user && !may_moderate {

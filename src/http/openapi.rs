@@ -76,7 +76,7 @@ fn of_operation(operation: &Operation, generator: &mut SchemaGenerator) -> Value
     described["summary"] = json!(operation.about);
     described["tags"] = json!([operation.noun]);
     described["x-scope"] = json!(Scopes::from(operation.scope).names().next());
-    described["responses"] = responses(operation.answers, generator);
+    described["responses"] = responses(operation.answers, "application/json", generator);
     described
 }
 
@@ -85,6 +85,8 @@ fn of_door(door: &Door, generator: &mut SchemaGenerator) -> Value {
     let placed = |input: &Input| {
         if parts.contains(&&*format!("{{{}}}", input.name)) {
             Place::Path
+        } else if door.method == Method::Get {
+            Place::Query
         } else {
             Place::Body
         }
@@ -92,11 +94,11 @@ fn of_door(door: &Door, generator: &mut SchemaGenerator) -> Value {
     let mut described = request(&door.inputs, placed);
     described["operationId"] = json!(door.name);
     described["summary"] = json!(door.about);
-    described["tags"] = json!(["sessions"]);
-    if door.name != "sign_out" {
+    described["tags"] = json!([door.noun]);
+    if !door.is_guarded {
         described["security"] = json!([]);
     }
-    described["responses"] = responses(door.answers, generator);
+    described["responses"] = responses(door.answers, door.media_type, generator);
     described
 }
 
@@ -183,14 +185,14 @@ fn schema(input: &Input) -> Value {
     schema
 }
 
-fn responses(answers: Answers, generator: &mut SchemaGenerator) -> Value {
+fn responses(answers: Answers, media_type: &str, generator: &mut SchemaGenerator) -> Value {
     let mut usual = json!({ "description": "Done." });
     if let Some(schema_of) = answers.schema {
         let mut schema = schema_of(generator);
         for transform in generator.transforms_mut() {
             transform.transform(&mut schema);
         }
-        usual["content"] = json!({ "application/json": { "schema": schema } });
+        usual["content"] = json!({ media_type: { "schema": schema } });
     }
     let refused = json!({ "$ref": format!("#{DEFINITIONS}/Problem") });
     let mut responses = json!({

@@ -186,15 +186,10 @@ impl Operation {
         }
     }
 
-    /// Whether an HTTP request has a body, and whether it must have one.
-    pub fn takes_body(&self) -> Option<bool> {
-        let mut in_body = self
-            .inputs
-            .iter()
-            .filter(|input| self.place(input) == Place::Body)
-            .peekable();
-        in_body.peek()?;
-        Some(in_body.any(|input| input.is_required))
+    /// Whether an HTTP request must have a body.
+    pub fn needs_body(&self) -> bool {
+        let mut inputs = self.inputs.iter();
+        inputs.any(|input| input.is_required && self.place(input) == Place::Body)
     }
 }
 

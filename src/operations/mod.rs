@@ -33,6 +33,7 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 pub use answer::Answer;
+pub use audit::filter_of as audit_filter;
 pub use describe::{Answers, Method, Operation, Scope};
 pub use doors::{Door, doors};
 pub use input::{Input, Kind, Place};

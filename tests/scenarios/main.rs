@@ -15,6 +15,7 @@ mod audit;
 mod calls;
 mod channels;
 mod conversations;
+mod editing;
 mod gateway;
 mod instance;
 mod keeper;
@@ -112,6 +113,10 @@ scenarios! {
         who_is_blocked_reaches_nobody_in_any_way,
         nobody_is_drawn_into_conversations_without_end,
     }
+    editing {
+        what_a_message_said_is_for_its_author_and_moderators,
+        a_moderator_says_why_a_message_goes,
+    }
     gateway {
         two_people_talk,
         a_crash_loses_nothing_and_resuming_tells_what_was_missed,
@@ -181,6 +186,7 @@ scenarios! {
     }
     audit {
         the_audit_says_who_did_what_and_why,
+        the_audit_is_exported_whole,
     }
     running {
         invites_are_listed_and_taken_back,
