@@ -16,7 +16,7 @@ use madang_storage::model::{
     Fact, GuildId, Head, Row, RowKey, Rows, SessionId, StateKey, StateOutcome, StateTable, StreamId,
     Timestamp, UserId,
 };
-use madang_storage::{StateRecord, Versioned, decode};
+use madang_storage::{AppendError, StateRecord, Versioned, decode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -290,13 +290,17 @@ impl Chat {
         Ok(true)
     }
 
-    /// Joins the guild that a sign-up leads into. One that is gone meanwhile does not keep the person from coming in.
+    /// Joins the guild that a sign-up leads into. One that is gone meanwhile, or from which the person was banned by then,
+    /// does not keep the person from coming in.
     async fn join_if_there(&self, guild: GuildId, user: UserId) -> Result<()> {
         let present = self.store().guild(guild).await?;
         if present.is_none_or(|guild| guild.deleted_at.is_some()) {
             return Ok(());
         }
-        self.join_guild(guild, user).await
+        match self.join_guild(guild, user).await {
+            Err(error) if error.code == Code::Forbidden => Ok(()),
+            joined => joined,
+        }
     }
 
     async fn confirm_claims(&self, account: &Account) -> Result<bool> {
@@ -337,18 +341,30 @@ impl Chat {
     /// Makes somebody a member of a guild; one who is stays so.
     pub(super) async fn join_guild(&self, guild: GuildId, user: UserId) -> Result<()> {
         let (looked_at, member) = (RowKey::Guild(guild), RowKey::Member { guild, user });
-        let rows = vec![looked_at.clone(), member.clone()];
-        // Into a guild that was deleted meanwhile nobody comes.
-        let is_so = move |_: &Head, rows: &Rows| {
+        let ban = RowKey::Ban { guild, user };
+        let mut command = self.server_command(StreamId::Guild(guild));
+        (command.actor, command.rows) = (Some(user), vec![looked_at.clone(), member.clone(), ban.clone()]);
+        let joined = audited(Fact::MemberJoined { user }, Default::default());
+        let decide = move |_: &Head, rows: &Rows| {
+            // Here, because somebody may be banned between being let in and joining.
+            if rows.contains(&ban) {
+                return Err(Some(is_banned()));
+            }
+            // Into a guild that was deleted meanwhile nobody comes.
             let is_there =
                 matches!(rows.get(&looked_at), Some(Row::Guild(guild)) if guild.deleted_at.is_none());
-            !is_there || rows.contains(&member)
+            if !is_there || rows.contains(&member) {
+                return Err(None);
+            }
+            Ok(joined.clone())
         };
-        let joined = audited(Fact::MemberJoined { user }, Default::default());
         self.check_not_banned(guild, user).await?;
         self.announce(guild).await?;
-        self.append_unless(StreamId::Guild(guild), Some(user), rows, joined, is_so)
-            .await?;
+        match self.store().append(command, decide).await {
+            Ok(_) | Err(AppendError::Refused(None)) => {}
+            Err(AppendError::Refused(Some(refusal))) => return Err(refusal),
+            Err(AppendError::Store(error)) => return Err(error.into()),
+        }
         self.inner.jobs.wake();
         Ok(())
     }
@@ -362,7 +378,7 @@ impl Chat {
             .pop()
             .flatten();
         if ban.is_some() {
-            return Err(Error::new(Code::Forbidden, "you were banned from this guild"));
+            return Err(is_banned());
         }
         Ok(())
     }
@@ -378,6 +394,10 @@ fn address_hash(user: UserId, address: IpAddr) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
     u64::from_be_bytes(first)
+}
+
+fn is_banned() -> Error {
+    Error::new(Code::Forbidden, "you were banned from this guild")
 }
 
 pub(super) fn account_key(user: UserId) -> StateKey {

@@ -1,9 +1,9 @@
 //! Guilds: their channels and members.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use madang_storage::model::{
-    EventId, Fact, GuildId, Head, Marker, Member, Permissions, Room, RoomId, RoomKind, Row, RowKey,
+    EventId, Fact, GuildId, Head, Marker, Member, Permissions, RoleId, Room, RoomId, RoomKind, Row, RowKey,
     RowPrefix, Rows, StateKey, StateTable, StreamId, UserId,
 };
 use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE, decode};
@@ -318,8 +318,13 @@ impl Chat {
         let mut ids: Vec<UserId> = known.keys().copied().collect();
         ids.sort_unstable();
         let users = self.views_of(ids).await?;
+        // Rows of members still name roles that were deleted.
+        let roles: HashSet<RoleId> = self
+            .look_at_guild(guild, |copy| copy.roles().keys().copied().collect())
+            .await?;
         let members = users.into_iter().filter_map(|user| {
-            let member = known.remove(&user.id)?;
+            let mut member = known.remove(&user.id)?;
+            member.roles.retain(|role| roles.contains(role));
             Some(MemberView {
                 user,
                 joined_at: Time(member.joined_at),

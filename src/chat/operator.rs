@@ -55,6 +55,7 @@ impl Chat {
             Ok(())
         })
         .await
+        .map(|_| ())
     }
 
     /// Makes somebody an administrator of the instance, or one no more.
@@ -72,6 +73,7 @@ impl Chat {
             Ok(())
         })
         .await
+        .map(|_| ())
     }
 
     /// A page of all accounts.

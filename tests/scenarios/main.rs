@@ -24,8 +24,10 @@ mod operation;
 mod people;
 mod presence;
 mod profiles;
+mod races;
 mod relations;
 mod rest;
+mod rights;
 mod running;
 mod sockets;
 mod threads;
@@ -187,6 +189,20 @@ scenarios! {
     audit {
         the_audit_says_who_did_what_and_why,
         the_audit_is_exported_whole,
+        each_deed_leaves_one_entry_and_nothing_else_does,
+    }
+    races {
+        a_guild_is_given_away_once,
+        administrators_who_take_each_others_right_leave_one,
+        the_last_use_of_an_invite_is_one_members,
+        whoever_is_banned_while_joining_stays_out,
+        what_is_deleted_while_it_is_edited_stays_deleted,
+        nobody_posts_after_being_sent_away,
+        a_right_that_is_taken_away_works_no_more,
+    }
+    rights {
+        nobody_takes_an_exception_back_that_holds_them,
+        a_deleted_role_is_nobodys,
     }
     running {
         invites_are_listed_and_taken_back,

@@ -1,6 +1,6 @@
 //! Nodes as the composition root puts them together, over the simulated database.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::client::Line;
 pub(crate) struct Nodes {
     pub(crate) cluster: Cluster,
     pub(crate) random: Random,
-    pub(crate) broker_is_bad: Arc<AtomicBool>,
+    broker_is_bad: Arc<AtomicBool>,
     bus: Bus,
     weather: Weather,
     sinks: Vec<Arc<Switch>>,
@@ -132,6 +132,11 @@ impl Nodes {
             nodes.begin(node).await;
         }
         nodes
+    }
+
+    /// From now on the broker loses what it is told, or does no more.
+    pub(crate) fn bad_days(&self, on: bool) {
+        self.broker_is_bad.store(on, Ordering::SeqCst);
     }
 
     pub(crate) fn count(&self) -> usize {
