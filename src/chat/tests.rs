@@ -93,6 +93,27 @@ async fn whoever_changes_the_password_first_ends_the_login_that_was_being_made()
 }
 
 #[tokio::test]
+async fn one_long_socket_keeps_its_login() {
+    const DAY: u64 = 24 * 60 * 60;
+    let world = World::new().await;
+    let jiho = world.add("jiho").await;
+    let asks = identity(&jiho);
+    for _ in 0..4 {
+        world.pass(20 * DAY).await;
+        world.chat.note_session_use(&asks).await.expect("noted");
+    }
+    world.chat.prove(&jiho.token).await.expect("it goes on");
+    assert_eq!(
+        world.chat.sessions(&asks).await.expect("a list").sessions.len(),
+        1
+    );
+    // What has ended is not begun again.
+    world.chat.sign_out(&jiho.token).await.expect("signed out");
+    world.chat.note_session_use(&asks).await.expect("nothing");
+    assert!(world.chat.prove(&jiho.token).await.is_err());
+}
+
+#[tokio::test]
 async fn what_is_used_goes_on_and_stays_listed() {
     const DAY: u64 = 24 * 60 * 60;
     let world = World::new().await;

@@ -89,6 +89,7 @@ scenarios! {
     keeper {
         accounts_are_kept_from_the_command_line,
         what_cannot_be_done_says_why,
+        the_command_line_finds_the_data_where_the_server_does,
         a_crash_between_the_steps_of_a_sign_up_loses_nobody,
     }
     leaving {
