@@ -11,6 +11,7 @@ mod broker;
 mod check;
 mod client;
 mod contests;
+mod jobs;
 mod laws;
 mod nodes;
 mod races;
@@ -151,4 +152,20 @@ fn an_instance_keeps_an_administrator_whoever_takes_the_right_from_whom() {
         lost > ADMINISTRATIONS && alone_at_last > 0,
         "{lost} {alone_at_last}"
     );
+}
+
+#[test]
+fn what_was_begun_ends_whoever_dies_in_between() {
+    let (mut purged, mut deleted) = (0, 0);
+    for seed in seeds() {
+        let outcome = alone(jobs::jobs(seed, false));
+        if !outcome.violations.is_empty() {
+            let story = alone(jobs::jobs(seed, true));
+            panic!("seed {seed}: {:#?}\n{}", outcome.violations, story.trace);
+        }
+        purged += outcome.purged;
+        deleted += usize::from(outcome.is_deleted);
+    }
+    let count = seeds().count();
+    assert!(purged > 4 * count && deleted > count / 4, "{purged} {deleted}");
 }
