@@ -18,6 +18,7 @@ mod conversations;
 mod gateway;
 mod instance;
 mod keeper;
+mod limits;
 mod operation;
 mod people;
 mod presence;
@@ -164,6 +165,11 @@ scenarios! {
         the_audit_says_who_did_what_and_why,
         each_deed_leaves_one_entry_and_nothing_else_does,
     }
+    limits {
+        lists_of_a_guild_are_full_at_their_limit,
+        a_group_is_full_at_twenty,
+        pages_and_texts_have_their_limits,
+    }
     races {
         a_guild_is_given_away_once,
         administrators_who_take_each_others_right_leave_one,
@@ -182,6 +188,7 @@ scenarios! {
         moderators_delete_many_messages_at_once,
         a_ban_takes_back_what_was_written,
         a_deleted_guild_is_as_if_it_had_never_been,
+        what_was_begun_ends_after_a_crash,
     }
     sockets {
         silent_connections_lock_nobody_out,

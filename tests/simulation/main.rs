@@ -16,12 +16,14 @@ mod laws;
 mod nodes;
 mod races;
 mod run;
+mod volume;
 
 use std::collections::BTreeMap;
 
 use contests::{administrators, last_uses};
 use races::{Outcome, race};
 use run::{Options, Run, run};
+use volume::writes_of_posts;
 
 /// How many histories the test runs; more with `MADANG_HISTORIES`.
 const HISTORIES: u64 = 1_000;
@@ -168,4 +170,15 @@ fn what_was_begun_ends_whoever_dies_in_between() {
     }
     let count = seeds().count();
     assert!(purged > 4 * count && deleted > count / 4, "{purged} {deleted}");
+}
+
+#[test]
+fn a_post_writes_as_much_whoever_is_called_and_however_many_they_are() {
+    let texts = ["tea", "@everyone tea", "@here tea"];
+    let few = alone(writes_of_posts(10, texts));
+    let [plain, everyone, here] = few;
+    assert!(plain > 2, "{few:?}");
+    // One row says that all are called.
+    assert_eq!([everyone, here], [plain + 1; 2]);
+    assert_eq!(alone(writes_of_posts(10_000, texts)), few);
 }
