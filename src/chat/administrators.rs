@@ -129,7 +129,9 @@ impl Chat {
         .await
     }
 
-    async fn note_account(&self, by: Option<UserId>, kind: &str, user: UserId) -> Result<()> {
+    /// Notes what was done about an account, for the audit and for the log. `by` is `None` for whoever keeps the server.
+    pub(super) async fn note_account(&self, by: Option<UserId>, kind: &str, user: UserId) -> Result<()> {
+        tracing::info!(%kind, %user, by = by.map(tracing::field::display), "an account was changed");
         self.note(None, by, kind, Some(user.as_u128()), &[]).await
     }
 

@@ -12,7 +12,7 @@ use madang_storage::{AppendError, Command};
 
 use super::audit::details;
 use super::places::{GuildCopy, RoomCopy};
-use super::{Chat, Code, Error, Identity, Result};
+use super::{Chat, Code, Error, Identity, Result, names};
 
 /// How often a change is judged again because something else came first.
 const MAX_TRIES: usize = 16;
@@ -283,13 +283,13 @@ impl Why {
     }
 }
 
-/// Refuses a reason that is too long.
+/// Refuses a reason that is too long, or hides something.
 pub(super) fn check_reason(why: &Why) -> Result<()> {
     if why.reason.chars().count() > MAX_REASON {
         let text = format!("a reason has at most {MAX_REASON} characters");
         return Err(Error::too_large("reason", text));
     }
-    Ok(())
+    names::check_lines("reason", &why.reason)
 }
 
 fn kept_changing() -> Error {

@@ -132,6 +132,60 @@ pub(crate) fn the_audit_says_who_did_what_and_why(form: Form) {
     assert_eq!(kinds(&page), ["registration.changed"], "{page}");
 }
 
+/// The lines of an export.
+fn lines(world: &World, path: &str) -> Vec<Value> {
+    let token = &world.owner;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    let answer = world.server.exchange(request.as_bytes());
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(head.contains("content-type: application/x-ndjson"), "{head}");
+    // Between the lines stand the lengths of chunks.
+    let entries = body.lines().filter(|line| line.starts_with('{'));
+    entries.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+pub(crate) fn the_audit_is_exported_whole(form: Form) {
+    let world = World::on(form);
+    let room = format!("/api/v1/rooms/{}", world.room);
+    for number in 0..120 {
+        owner_does(&world, "PATCH", &room, json!({ "topic": number.to_string() }));
+    }
+    let audit = format!("/api/v1/guilds/{}/audit", world.guild);
+    let (mut paged, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = owner_gets(&world, &format!("{audit}?{after}"));
+        paged.extend(page["entries"].as_array().unwrap().clone());
+        match page["next"].as_str() {
+            Some(next) => after = format!("after={next}"),
+            None => break,
+        }
+    }
+    assert!(paged.len() > 120, "more than a page: {}", paged.len());
+    let export = format!("{audit}.ndjson");
+    assert_eq!(lines(&world, &export), paged);
+    let found = lines(&world, &format!("{export}?kind=room.changed"));
+    assert_eq!(found.len(), 120);
+    assert!(lines(&world, &format!("{export}?kind=nothing")).is_empty());
+    let refused = |token: &str, path: &str| {
+        let (status, problem) = get(&world, token, path);
+        (status, problem["field"].clone())
+    };
+    assert_eq!(refused(&world.member, &export).0, 403);
+    assert_eq!(
+        refused(&world.owner, &format!("{export}?limit=1")),
+        (400, json!("limit"))
+    );
+    assert_eq!(
+        refused(&world.owner, &format!("{export}?from=now")),
+        (400, json!("from"))
+    );
+    assert_eq!(refused(&world.member, "/api/v1/instance/audit.ndjson").0, 403);
+    assert!(lines(&world, "/api/v1/instance/audit.ndjson").is_empty());
+}
+
 pub(crate) fn each_deed_leaves_one_entry_and_nothing_else_does(form: Form) {
     let world = World::on(form);
     let (minji, jiho) = (id_of(&world, &world.owner), id_of(&world, &world.member));

@@ -322,7 +322,17 @@ mod tests {
         };
         let edit = |rev, seq, author: u128| {
             let text = "y".to_owned();
-            event(room, rev, 4, Some(author), Fact::MessageEdited { seq, text })
+            event(
+                room,
+                rev,
+                4,
+                Some(author),
+                Fact::MessageEdited {
+                    seq,
+                    text,
+                    keeps: false,
+                },
+            )
         };
         let delete =
             |rev, seq, by: u128| event(room, rev, 4, Some(by), Fact::MessageDeleted { seq, by: user(by) });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use madang::app::delivery::{Delivery, Ear, follow};
 use madang::broker::memory::Bus;
-use madang::chat::{Absent, Chat, Missed, Places, Presences};
+use madang::chat::{Absent, Chat, Missed, Places, Presences, Rules};
 use madang::hub::{Encoder, FrameKey, Hub, Signal};
 use madang::presence::memory::Commons;
 use madang_storage::CommitSink;
@@ -178,7 +178,15 @@ impl Nodes {
         let (store, env) = (self.cluster.store(node), self.cluster.env(node));
         let presence = Commons::new(env.clone(), Duration::ZERO).join();
         let presences = Presences::new(presence, Arc::new(Nobody), Duration::ZERO);
-        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone(), presences);
+        let chat = Chat::new(
+            store.clone(),
+            env,
+            places,
+            hub.clone(),
+            broker.clone(),
+            presences,
+            Rules::default(),
+        );
         hub.attach(store.clone(), Arc::new(chat.clone()));
         let ear = Ear {
             delivery: delivery.clone(),

@@ -277,7 +277,7 @@ impl Deed {
                 chat.post(by, ROOM, post).await.map(drop)
             }
             Self::Edit(seq) => chat.edit(by, ROOM, seq, "edited".to_owned()).await.map(drop),
-            Self::Delete(seq) => chat.delete(by, ROOM, seq).await.map(drop),
+            Self::Delete(seq) => chat.delete(by, ROOM, seq, None).await.map(drop),
             Self::DeleteMany(seq) => {
                 let seqs = [seq, seq + 1, seq + 2];
                 chat.delete_messages(by, ROOM, &seqs, None).await.map(drop)
