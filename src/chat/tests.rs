@@ -1,6 +1,7 @@
 //! The logic over a real store, in states that are hard to reach from outside: cut off between two writes, and by count
 //! instead of by clock.
 
+mod limits;
 mod world;
 
 use std::sync::Arc;
