@@ -143,6 +143,7 @@ impl Chat {
             channel: None,
             thread: None,
             before: None,
+            again: false,
         }))
         .await
     }

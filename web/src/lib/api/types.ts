@@ -163,6 +163,7 @@ export interface Mentions {
 
 export interface Thread {
   id: string;
+  parent: string;
   parent_seq: number;
   at: string;
   rev: number;
