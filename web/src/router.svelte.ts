@@ -63,6 +63,15 @@ export const roomPath = (guild: string | undefined, room: string, seq?: number):
 /** Where one reads in a room: at its end, or at one of its messages. */
 export type Spot = number | 'end';
 
+/** Where to on the way back to a place. Of the end nothing is kept: an address without a message leads there. */
+export function spotOf(from: Route, to: Route, kept: Spot | undefined): Spot | undefined {
+  if (to.page !== 'room') return undefined;
+  const isBeside = from.page === 'room' && from.room === to.room && (from.panel !== undefined || to.panel !== undefined);
+  // What stood beside the room was closed or opened: the room itself stays where it is.
+  if (isBeside) return undefined;
+  return kept ?? (to.seq === undefined ? 'end' : undefined);
+}
+
 class Router {
   route = $state.raw<Route>({ page: 'home' });
   /** Counts navigations, so that going to the same message twice shows it twice. */
@@ -76,8 +85,9 @@ class Router {
   start(): void {
     this.read();
     addEventListener('popstate', ({ state }: PopStateEvent) => {
-      this.back = (state as { spot?: Spot } | null)?.spot;
+      const from = this.route;
       this.read();
+      this.back = spotOf(from, this.route, (state as { spot?: Spot } | null)?.spot);
     });
     addEventListener('hashchange', () => {
       this.read();
@@ -88,7 +98,6 @@ class Router {
   }
 
   go(path: string, how: 'push' | 'replace' = 'push'): void {
-    this.back = undefined;
     if (how === 'push') {
       const spot = this.spot();
       // The end is where an address without a message leads anyway.
@@ -106,6 +115,7 @@ class Router {
   }
 
   private read(): void {
+    this.back = undefined;
     this.route = parseRoute(location.pathname, location.search, location.hash);
     this.visits += 1;
   }

@@ -7,7 +7,7 @@ import { isEmojiOnly, parse, plain, safeHref, type Block, type Inline } from '..
 import { ulid, ulidTime } from '../src/lib/ulid';
 import { en } from '../src/messages/en';
 import { ko } from '../src/messages/ko';
-import { parseRoute, roomPath } from '../src/router.svelte';
+import { parseRoute, roomPath, spotOf } from '../src/router.svelte';
 
 const kinds = (text: string) => parse(text).map((block) => block.kind);
 
@@ -194,4 +194,17 @@ test('routes', () => {
     const route = parseRoute(path, '', '');
     expect(route.page === 'room' && roomPath(route.guild, route.room, route.seq)).toBe(path);
   }
+});
+
+describe('the way back', () => {
+  const at = (path: string) => parseRoute(path, '', '');
+
+  test('leads to where one was, without that to the end, and moves no room when a panel closes', () => {
+    expect(spotOf(at('/settings'), at('/g/G/r/R'), 12)).toBe(12);
+    expect(spotOf(at('/g/G/r/R/5'), at('/g/G/r/R'), undefined)).toBe('end');
+    expect(spotOf(at('/g/G/r/S'), at('/g/G/r/R/5'), undefined)).toBeUndefined();
+    expect(spotOf(at('/g/G/r/R/t/5'), at('/g/G/r/R'), undefined)).toBeUndefined();
+    expect(spotOf(at('/g/G/r/R/pins'), at('/g/G/r/R'), 3)).toBeUndefined();
+    expect(spotOf(at('/g/G/r/R'), at('/inbox'), undefined)).toBeUndefined();
+  });
 });
