@@ -90,6 +90,7 @@ impl Chat {
             }
             // Of one's own there is nothing to account for.
             let sealed = deletion.sealed.clone().filter(|_| record.author != by);
+            let sealed = details::of_whose(sealed, record.author);
             Ok(Draft {
                 fact: Fact::MessageDeleted { seq, by },
                 sealed,

@@ -5,6 +5,8 @@ use madang_storage::model::{
 };
 
 use super::access::RoomAccess;
+use super::erasing::Erasure;
+use super::jobs::Job;
 use super::places::{GuildCopy, Rank, RoomCopy};
 use super::roles::permissions;
 use super::{Chat, Code, Error, Identity, Result, names};
@@ -92,12 +94,18 @@ impl Chat {
         reason: Option<String>,
     ) -> Result<()> {
         self.managed_channel(identity, id).await?;
-        self.change_room(identity, id, reason, |copy| {
-            let room = copy.room().ok_or_else(Error::not_found)?;
-            Ok(Fact::RoomDeleted { room: room.clone() }.into())
+        let (chat, identity) = (self.clone(), *identity);
+        self.to_the_end(async move {
+            chat.begin_job(Job::Erase(Erasure::of(id))).await?;
+            chat.change_room(&identity, id, reason, |copy| {
+                let room = copy.room().ok_or_else(Error::not_found)?;
+                Ok(Fact::RoomDeleted { room: room.clone() }.into())
+            })
+            .await?;
+            chat.inner.jobs.wake();
+            Ok(())
         })
         .await
-        .map(|_| ())
     }
 
     /// Makes an exception in a channel: gives and takes rights that its maker has. Without any right the exception goes.

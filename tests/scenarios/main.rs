@@ -190,6 +190,7 @@ scenarios! {
     audit {
         the_audit_says_who_did_what_and_why,
         the_audit_is_exported_whole,
+        the_audit_hides_channels_from_those_who_do_not_see_them,
         each_deed_leaves_one_entry_and_nothing_else_does,
     }
     limits {
