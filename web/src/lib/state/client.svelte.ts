@@ -19,6 +19,7 @@ import { isTooBig } from '../graphemes';
 import { calls } from '../timeline/calls';
 import type { Row } from '../timeline/window';
 import { Calls } from './calls';
+import { guilds } from './guilds.svelte';
 import { HOME } from './home';
 import { readChannels, readConversation, readConversations, untilAnswered } from './listing';
 import { Markers } from './markers';
@@ -26,7 +27,8 @@ import { Outbox } from './outbox.svelte';
 import { people } from './people.svelte';
 import { presence } from './presence.svelte';
 import { roles } from './roles.svelte';
-import { rooms } from './rooms.svelte';
+import { rooms, type Room } from './rooms.svelte';
+import { switches } from './switches.svelte';
 import type { Timeline } from './timeline.svelte';
 import { typing } from './typing.svelte';
 import { Visits } from './visits.svelte';
@@ -113,6 +115,8 @@ class Client {
     people.forget();
     roles.forget();
     presence.forget();
+    guilds.forget();
+    switches.forget();
     this.ownRoles.clear();
   }
 
@@ -215,7 +219,10 @@ class Client {
     if (isOther) this.startOver();
     this.epoch = ready.epoch;
     presence.renew();
-    if (!ready.resumed) for (const timeline of this.visits.all) timeline.isOpen = false;
+    if (!ready.resumed) {
+      for (const timeline of this.visits.all) timeline.isOpen = false;
+      guilds.renew();
+    }
     for (const [room, seq] of rooms.take(ready.guilds, ready.conversations, ready.more_conversations)) this.markers.move(room, seq);
     for (const guild of ready.guilds) {
       this.guildRevs.set(guild.id, guild.rev);
@@ -259,6 +266,7 @@ class Client {
       this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, event.rev));
       if (event.kind.startsWith('role.')) roles.changed(id);
       if (event.kind === 'member.changed') this.memberChanged(id, event.data as { user: string; roles: string[] });
+      guilds.heard(id, event);
       if (event.kind === 'guild.changed') this.guildChanged(id, event.data as { guild: Guild });
     }
     if (kind !== 'room') return;
@@ -309,10 +317,11 @@ class Client {
       return;
     }
     const { room } = data as { room: RoomDetails };
+    guilds.heardRoom(id);
     const isConversation = room.kind === 'dm' || room.kind === 'group';
     if (kind === 'room.deleted') this.dropped(id);
     else if (isConversation && rooms.get(id) === undefined) void untilAnswered(() => readConversation(id));
-    else rooms.alter(id, { name: room.name, topic: room.topic, ...(room.owner === undefined ? {} : { owner: room.owner }) });
+    else rooms.alter(id, altered(room));
   }
 
   /** A room that one is no longer in. */
@@ -345,6 +354,7 @@ class Client {
         const { guild, channel } = data as { guild: string; channel: Channel };
         // Of what calls the reader it tells as little as of what was read.
         rooms.put(guild, { ...channel, mentions: rooms.get(channel.id)?.mentions ?? 0 });
+        guilds.heardRoom(channel.id);
         if (channel.n > 0) this.calls.want();
         break;
       }
@@ -360,6 +370,9 @@ class Client {
       }
       case 'presence':
         presence.heard((data as { users: Presence[] }).users);
+        break;
+      case 'switched':
+        switches.heard(data as { room: string; on: boolean });
         break;
       case 'profile':
         people.renew((data as { user: string }).user);
@@ -425,7 +438,11 @@ class Client {
   private async readChannels(guild: string): Promise<void> {
     for (const room of await readChannels(guild)) this.visits.close(room);
   }
+}
 
+/** What an event tells of a room, as the list of rooms has it. */
+function altered({ name, topic, category, position, slow_mode_seconds, is_announcement, owner }: RoomDetails): Partial<Room> {
+  return { name, topic, category: category ?? null, position, slow_mode_seconds, is_announcement, ...(owner === undefined ? {} : { owner }) };
 }
 
 function changed(users: readonly string[], user: string, on: boolean): string[] {

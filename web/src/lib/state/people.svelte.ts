@@ -34,9 +34,17 @@ class People {
     if (!isSame) this.known.set(user.id, user);
   }
 
+  knowAll(users: readonly User[]): void {
+    for (const user of users) this.know(user);
+  }
+
   want(id: string): void {
     if (this.asked.has(id) || this.known.has(id)) return;
     this.ask(id);
+  }
+
+  wantAll(ids: readonly string[]): void {
+    for (const id of ids) this.want(id);
   }
 
   /** Somebody goes by another name now; what is shown stays until the new one is there. */

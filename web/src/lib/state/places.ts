@@ -1,5 +1,6 @@
 import { panelPath, roomPath, type Panel, type Route } from '../../router.svelte';
 import type { Guild } from '../api/types';
+import { guilds } from './guilds.svelte';
 import { HOME } from './home';
 import { rooms } from './rooms.svelte';
 
@@ -45,5 +46,5 @@ export function guildAt(route: Route): Guild | undefined {
 export function lastRoom(guild: string): string | undefined {
   const last = rooms.get(localStorage.getItem(ROOM + guild) ?? '');
   if (last?.guild === guild) return last.id;
-  return (guild === HOME ? rooms.conversations : rooms.inGuild(guild))[0]?.id;
+  return (guild === HOME ? rooms.conversations : guilds.inOrder(guild))[0]?.id;
 }
