@@ -240,7 +240,7 @@ export const en = {
   noBans: 'Nobody is banned.',
   liftBan: 'Lift ban',
   switcher: 'Go to',
-  switcherHint: 'Channel, person or guild',
+  switcherHint: 'Channel, person, guild or what to do',
   nothingFound: 'Nothing here has such a name.',
   keys: 'Keys',
   keySwitch: 'Go to a channel, person or guild',

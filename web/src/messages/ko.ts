@@ -243,7 +243,7 @@ export const ko: Messages = {
   noBans: '차단한 사람이 없어요.',
   liftBan: '차단 풀기',
   switcher: '바로 가기',
-  switcherHint: '채널, 사람, 길드 찾기',
+  switcherHint: '채널, 사람, 길드, 할 일 찾기',
   nothingFound: '그런 이름을 가진 곳이 없어요.',
   keys: '단축키',
   keySwitch: '채널, 사람, 길드로 바로 가기',

@@ -160,6 +160,8 @@ export const en = {
   noAudit: 'Nothing of the kind has been done.',
   showMore: 'Show more',
   theServer: 'The server',
+  yes: 'yes',
+  no: 'no',
   auditKinds: {
     'guild.changed': 'changed the guild',
     'guild.deleted': 'deleted a guild',
@@ -238,7 +240,7 @@ export const en = {
   accountFilters: { all: 'Everybody', administrators: 'Administrators', deactivated: 'Deactivated' },
   isAdministrator: 'administrator',
   isDeactivated: 'deactivated',
-  neverUsed: 'Never signed in',
+  hereSince: (at: string) => `Since ${at}`,
   accountActs: {
     deactivate_account: 'Deactivate',
     reactivate_account: 'Let in again',
@@ -276,4 +278,7 @@ export const en = {
   onlyHereTls: 'Beyond your own network the address should begin with https: a proxy with a certificate in front of the server does that.',
   onlyNetwork: 'This link works in your network only, and what is written travels unencrypted.',
   notPrivate: 'What is written travels unencrypted: others on the way can read it. An address with https keeps it private.',
+
+  doIt: 'do it',
+  goThere: 'go there',
 };

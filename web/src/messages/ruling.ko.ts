@@ -161,6 +161,8 @@ export const ko: RulingMessages = {
   noAudit: '그런 기록이 없어요.',
   showMore: '더 보기',
   theServer: '서버',
+  yes: '예',
+  no: '아니요',
   auditKinds: {
     'guild.changed': '길드를 바꿈',
     'guild.deleted': '길드를 삭제함',
@@ -239,7 +241,7 @@ export const ko: RulingMessages = {
   accountFilters: { all: '모두', administrators: '서버 관리자', deactivated: '정지된 계정' },
   isAdministrator: '서버 관리자',
   isDeactivated: '정지됨',
-  neverUsed: '로그인한 적 없음',
+  hereSince: (at) => `${at}에 가입`,
   accountActs: {
     deactivate_account: '계정 정지하기',
     reactivate_account: '정지 풀기',
@@ -277,4 +279,7 @@ export const ko: RulingMessages = {
   onlyHereTls: '네트워크 밖에서 쓸 주소는 https로 시작해야 안전해요. 서버 앞에 인증서가 있는 프록시를 두면 돼요.',
   onlyNetwork: '이 링크는 같은 네트워크에서만 열리고, 주고받는 내용이 암호화되지 않아요.',
   notPrivate: '주고받는 내용이 암호화되지 않아 중간에서 엿볼 수 있어요. https 주소를 쓰면 안전해요.',
+
+  doIt: '바로 하기',
+  goThere: '바로 가기',
 };

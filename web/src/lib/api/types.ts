@@ -325,6 +325,7 @@ export interface AuditEntry {
 
 export interface AuditPage {
   entries: AuditEntry[];
+  users: User[];
   next: string | null;
 }
 

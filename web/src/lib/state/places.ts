@@ -7,8 +7,15 @@ import { rooms } from './rooms.svelte';
 /** Where one was last, so that the next visit begins there. */
 const GUILD = 'madang.guild';
 const ROOM = 'madang.room.';
+const RECENT = 'madang.recent';
+const MOST_RECENT = 12;
+
+/** The rooms where one was last, the latest first. */
+export const recentRooms = (): string[] => JSON.parse(localStorage.getItem(RECENT) ?? '[]') as string[];
 
 export function remember(guild: string, room: string): void {
+  const others = recentRooms().filter((one) => one !== room);
+  localStorage.setItem(RECENT, JSON.stringify([room, ...others].slice(0, MOST_RECENT)));
   localStorage.setItem(GUILD, guild);
   localStorage.setItem(ROOM + guild, room);
 }
