@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use clap::Args;
 use madang::broker::memory::Bus;
-use madang::chat::{Absent, Chat, Missed, Places, Presences};
+use madang::chat::{Absent, Chat, Missed, Places, Presences, Rules};
 use madang::hub::{Audience, Encoder, FrameKey, Hub, Signal, Standing};
 use madang::presence::memory::Commons;
 use madang_storage::embedded::{self, Options};
@@ -117,6 +117,7 @@ fn node(store: &Store) -> Chat {
         hub.clone(),
         Bus::new().join(),
         presences,
+        Rules::default(),
     );
     hub.attach(store.clone(), Arc::new(chat.clone()));
     chat

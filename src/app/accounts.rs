@@ -9,7 +9,7 @@ use super::control::Answer;
 use super::logic::Logic;
 use super::{AppError, LEAST_FREE_BYTES};
 use crate::chat::{AccountView, Chat, Error, Result};
-use crate::config;
+use crate::config::Config;
 
 /// What can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -167,7 +167,7 @@ pub fn on_folder(data: &Path, ask: AccountAsk) -> std::result::Result<Answer, Ap
         let logic = Logic::open(
             data.to_owned(),
             options,
-            &config::Presence::default(),
+            &Config::default(),
             embedded::open_existing,
         )
         .await?;

@@ -12,8 +12,8 @@ use super::absent::Missing;
 use super::delivery::{Delivery, Ear};
 use crate::broker;
 use crate::broker::memory::Bus;
-use crate::chat::{Absent, Chat, Places, Presences};
-use crate::config;
+use crate::chat::{Absent, Chat, Places, Presences, Rules};
+use crate::config::Config;
 use crate::gateway::NativeEncoder;
 use crate::hub::Hub;
 use crate::presence::Presence;
@@ -34,7 +34,7 @@ impl Logic {
     pub(super) async fn open(
         folder: PathBuf,
         options: Options,
-        presence: &config::Presence,
+        config: &Config,
         open: fn(&Path, Options) -> madang_storage::Result<Embedded>,
     ) -> Result<Self, AppError> {
         let env = Env::system();
@@ -52,11 +52,23 @@ impl Logic {
         let embedded = opening.map_err(|error| madang_storage::Error::CannotOpen(error.to_string()))??;
         let store = embedded.store();
         let Delivery { places, hub, broker } = delivery.clone();
-        let quiet = Duration::from_secs(presence.quiet_seconds);
-        let presence = Commons::new(env.clone(), Duration::from_secs(presence.grace_seconds)).join();
+        let quiet = Duration::from_secs(config.presence.quiet_seconds);
+        let grace = Duration::from_secs(config.presence.grace_seconds);
+        let rules = Rules {
+            keeps_edits: config.messages.keep_edits,
+        };
+        let presence = Commons::new(env.clone(), grace).join();
         let absent = Arc::new(Missing::default());
         let presences = Presences::new(presence.clone(), Arc::clone(&absent) as Arc<dyn Absent>, quiet);
-        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone(), presences);
+        let chat = Chat::new(
+            store.clone(),
+            env,
+            places,
+            hub.clone(),
+            broker.clone(),
+            presences,
+            rules,
+        );
         hub.attach(store.clone(), Arc::new(chat.clone()));
         let ear = Ear {
             delivery: delivery.clone(),

@@ -96,13 +96,7 @@ impl App {
             chat,
             presence,
             absent,
-        } = Logic::open(
-            config.storage.folder.clone(),
-            options,
-            &config.presence,
-            embedded::open,
-        )
-        .await?;
+        } = Logic::open(config.storage.folder.clone(), options, &config, embedded::open).await?;
         let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
             what: "listen on the control socket".to_owned(),
             error,

@@ -172,6 +172,7 @@ fn commit(room: u128, rev: u64) -> Arc<Commit> {
         system: None,
         pinned_at: None,
         has_thread: false,
+        earlier: Vec::new(),
     };
     Arc::new(Commit {
         event,

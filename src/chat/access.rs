@@ -21,6 +21,29 @@ pub(crate) struct RoomAccess {
     pub(crate) access_rev: u64,
     /// What the person may do here.
     pub(crate) permissions: Permissions,
+    /// The room whose rules for posting hold here: a thread has none of its own.
+    pub(crate) rules: Rules,
+}
+
+/// What holds back those who post in a room.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Whose rules these are.
+    pub(crate) room: RoomId,
+    /// How long one waits between two posts, in this room and its threads together.
+    pub(crate) slow_mode_seconds: u32,
+    /// Whether only those post who may announce.
+    pub(crate) is_announcement: bool,
+}
+
+impl Rules {
+    fn of(id: RoomId, room: &Room) -> Self {
+        Self {
+            room: id,
+            slow_mode_seconds: room.slow_mode_seconds,
+            is_announcement: room.is_announcement,
+        }
+    }
 }
 
 /// A guild that somebody is a member of.
@@ -36,6 +59,27 @@ impl RoomAccess {
     /// Refuses who lacks a right.
     pub(crate) fn require(&self, permission: Permissions) -> Result<()> {
         require(self.permissions, permission)
+    }
+
+    /// Refuses who may not write here, with the right that is lacking.
+    pub(crate) fn require_to_post(&self) -> Result<()> {
+        if self.rules.is_announcement {
+            self.require(Permissions::ANNOUNCE)?;
+        }
+        match self.room.kind {
+            RoomKind::Thread { .. } => self.require(Permissions::THREADS),
+            RoomKind::Channel { .. } | RoomKind::Group { .. } | RoomKind::Dm { .. } => {
+                self.require(Permissions::POST)
+            }
+        }
+    }
+
+    /// Refuses who may not write in a thread here.
+    pub(crate) fn require_to_post_in_threads(&self) -> Result<()> {
+        if self.rules.is_announcement {
+            self.require(Permissions::ANNOUNCE)?;
+        }
+        self.require(Permissions::THREADS)
     }
 }
 
@@ -64,15 +108,17 @@ impl Chat {
             .look_at_room(id, |copy| (copy.room().cloned(), copy.members().contains(&user)))
             .await?;
         let room = room.ok_or_else(Error::not_found)?;
+        let mut rules = Rules::of(id, &room);
         let (permissions, access_rev) = match room.kind {
             RoomKind::Dm { .. } | RoomKind::Group { .. } if is_member => (IN_CONVERSATIONS, 0),
             RoomKind::Dm { .. } | RoomKind::Group { .. } => return Err(Error::not_found()),
             RoomKind::Channel { guild } => self.permissions_in(user, guild, &room).await?,
             RoomKind::Thread { parent, guild, .. } => match guild {
                 Some(guild) => {
-                    let parent = self.look_at_room(parent, |copy| copy.room().cloned()).await?;
-                    let parent = parent.ok_or_else(Error::not_found)?;
-                    self.permissions_in(user, guild, &parent).await?
+                    let channel = self.look_at_room(parent, |copy| copy.room().cloned()).await?;
+                    let channel = channel.ok_or_else(Error::not_found)?;
+                    rules = Rules::of(parent, &channel);
+                    self.permissions_in(user, guild, &channel).await?
                 }
                 None => {
                     let is_member = self
@@ -91,6 +137,7 @@ impl Chat {
             room,
             access_rev,
             permissions,
+            rules,
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A sign-up touches rows and streams that no transaction spans, and may be cut off between any two steps:
 //!
-//! 1. the *claim* of the folded name, pending; two who want one name meet here
+//! 1. the *claims* of the folded name and of what it looks like otherwise, pending; two who want one name meet here
 //! 2. the *account* with everything that is still to be done; from here on the sign-up goes through
 //! 3. the claim is confirmed, the `user:` stream begins, the guild is joined
 //! 4. the account is marked as finished
@@ -16,8 +16,9 @@ use madang_storage::model::{
     Fact, GuildId, Head, Row, RowKey, Rows, SessionId, StateKey, StateOutcome, StateTable, StreamId,
     Timestamp, UserId,
 };
-use madang_storage::{StateRecord, Versioned, decode};
+use madang_storage::{AppendError, StateRecord, Versioned, decode};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::audit::details::audited;
 use super::names::{self, Name};
@@ -25,6 +26,8 @@ use super::{Chat, Code, Error, Result};
 
 /// How long a claim without an account is left to whoever made it.
 pub(super) const CLAIM_HELD_MS: u64 = 10 * 60 * 1000;
+/// From how many addresses somebody is remembered to have signed in.
+const MAX_ADDRESSES: usize = 8;
 /// How often a row that keeps changing is looked at again.
 pub(super) const MAX_TRIES: usize = 8;
 
@@ -53,6 +56,9 @@ pub(super) struct Account {
     /// Access tokens of earlier lives have ended: one more with each deactivation.
     #[serde(default)]
     pub(super) life: u64,
+    /// Hashes of the addresses that the person has signed in from, the newest last.
+    #[serde(default)]
+    pub(super) addresses: Vec<u64>,
 }
 
 impl Account {
@@ -71,7 +77,20 @@ impl Account {
             generation: 0,
             kept_session: None,
             life: 0,
+            addresses: Vec::new(),
         }
+    }
+
+    /// Whether the person has signed in from this address before, as far as that is remembered.
+    pub(super) fn knows(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address_hash(self.user, address))
+    }
+
+    /// Remembers an address that the person has signed in from.
+    fn remember(&mut self, address: IpAddr) {
+        let surplus = (self.addresses.len() + 1).saturating_sub(MAX_ADDRESSES);
+        self.addresses.drain(..surplus);
+        self.addresses.push(address_hash(self.user, address));
     }
 
     /// Ends all sessions but one, if it is of this account.
@@ -115,7 +134,9 @@ impl Chat {
             return Ok(None);
         };
         let account = self.account(claim.record.user).await?;
-        Ok(account.map(|account| account.record))
+        // A claim may also hold what somebody's name only looks like.
+        let account = account.map(|account| account.record);
+        Ok(account.filter(|account| account.folded == folded))
     }
 
     pub(super) async fn account(&self, user: UserId) -> Result<Option<Versioned<Account>>> {
@@ -129,9 +150,37 @@ impl Chat {
         Ok(matches!(outcome, StateOutcome::Written { .. }))
     }
 
-    /// Step 1: holds a name for a user who is to be.
+    /// Remembers where somebody has signed in from: whoever guesses passwords elsewhere does not lock the person out there.
+    pub(super) async fn remember_address(&self, user: UserId, address: IpAddr) -> Result<()> {
+        for _ in 0..MAX_TRIES {
+            let Some(found) = self.account(user).await? else {
+                return Ok(());
+            };
+            let mut account = found.record;
+            if account.knows(address) {
+                return Ok(());
+            }
+            account.remember(address);
+            if self.replace_account(found.version, &account).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::new(Code::Conflict, "the account kept changing; try again"))
+    }
+
+    /// Step 1: holds a name for a user who is to be, and everything that looks like it.
     pub(super) async fn claim_name(&self, name: &Name, user: UserId) -> Result<()> {
-        let key = claim_key(&name.folded);
+        for form in forms(&name.shown, &name.folded)? {
+            if let Err(error) = self.claim_form(&form, user).await {
+                self.release_name(name, user).await?;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim_form(&self, form: &str, user: UserId) -> Result<()> {
+        let key = claim_key(form);
         for _ in 0..MAX_TRIES {
             let claim = NameClaim {
                 user,
@@ -148,7 +197,7 @@ impl Chat {
                 return Ok(());
             }
             let held_until = present.at.plus_millis(CLAIM_HELD_MS);
-            if present.confirmed || claim.at < held_until || self.finish_account(present.user).await? {
+            if claim.at < held_until || self.finish_account(present.user).await? {
                 return Err(names::name_taken("name"));
             }
             // Nobody stands behind the claim. Should its maker wake up after all, the confirmation fails.
@@ -163,12 +212,31 @@ impl Chat {
         Err(names::name_taken("name"))
     }
 
-    /// Takes a claim back that led to nothing.
+    /// Takes claims back that led to nothing.
     pub(super) async fn release_name(&self, name: &Name, user: UserId) -> Result<()> {
-        let key = claim_key(&name.folded);
-        let claim = self.store().state::<NameClaim>(&key).await?;
-        if let Some(claim) = claim.filter(|claim| claim.record.user == user && !claim.record.confirmed) {
-            self.store().state_delete(key, claim.version).await?;
+        for form in forms(&name.shown, &name.folded)? {
+            let key = claim_key(&form);
+            let claim = self.store().state::<NameClaim>(&key).await?;
+            if let Some(claim) = claim.filter(|claim| claim.record.user == user && !claim.record.confirmed) {
+                self.store().state_delete(key, claim.version).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds what an account's name looks like where nobody does: accounts of earlier versions have claimed less.
+    pub(super) async fn hold_alike(&self, account: &Account) -> Result<()> {
+        for form in names::alike(&account.name, &account.folded)? {
+            let claim = NameClaim {
+                user: account.user,
+                at: account.created_at,
+                confirmed: true,
+            };
+            let key = claim_key(&form);
+            if self.store().state::<NameClaim>(&key).await?.is_none() {
+                // A conflict: somebody else was first, whose name is as old.
+                self.store().state_insert(key, &claim, None).await?;
+            }
         }
         Ok(())
     }
@@ -195,7 +263,7 @@ impl Chat {
         if account.finished {
             return Ok(true);
         }
-        if !self.confirm_claim(&account).await? {
+        if !self.confirm_claims(&account).await? {
             self.store()
                 .state_delete(account_key(user), found.version)
                 .await?;
@@ -222,17 +290,30 @@ impl Chat {
         Ok(true)
     }
 
-    /// Joins the guild that a sign-up leads into. One that is gone meanwhile does not keep the person from coming in.
+    /// Joins the guild that a sign-up leads into. One that is gone meanwhile, or from which the person was banned by then,
+    /// does not keep the person from coming in.
     async fn join_if_there(&self, guild: GuildId, user: UserId) -> Result<()> {
         let present = self.store().guild(guild).await?;
         if present.is_none_or(|guild| guild.deleted_at.is_some()) {
             return Ok(());
         }
-        self.join_guild(guild, user).await
+        match self.join_guild(guild, user).await {
+            Err(error) if error.code == Code::Forbidden => Ok(()),
+            joined => joined,
+        }
     }
 
-    async fn confirm_claim(&self, account: &Account) -> Result<bool> {
-        let key = claim_key(&account.folded);
+    async fn confirm_claims(&self, account: &Account) -> Result<bool> {
+        for form in forms(&account.name, &account.folded)? {
+            if !self.confirm_claim(account, &form).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn confirm_claim(&self, account: &Account, form: &str) -> Result<bool> {
+        let key = claim_key(form);
         for _ in 0..MAX_TRIES {
             let mut claim = NameClaim {
                 user: account.user,
@@ -260,18 +341,30 @@ impl Chat {
     /// Makes somebody a member of a guild; one who is stays so.
     pub(super) async fn join_guild(&self, guild: GuildId, user: UserId) -> Result<()> {
         let (looked_at, member) = (RowKey::Guild(guild), RowKey::Member { guild, user });
-        let rows = vec![looked_at.clone(), member.clone()];
-        // Into a guild that was deleted meanwhile nobody comes.
-        let is_so = move |_: &Head, rows: &Rows| {
+        let ban = RowKey::Ban { guild, user };
+        let mut command = self.server_command(StreamId::Guild(guild));
+        (command.actor, command.rows) = (Some(user), vec![looked_at.clone(), member.clone(), ban.clone()]);
+        let joined = audited(Fact::MemberJoined { user }, Default::default());
+        let decide = move |_: &Head, rows: &Rows| {
+            // Here, because somebody may be banned between being let in and joining.
+            if rows.contains(&ban) {
+                return Err(Some(is_banned()));
+            }
+            // Into a guild that was deleted meanwhile nobody comes.
             let is_there =
                 matches!(rows.get(&looked_at), Some(Row::Guild(guild)) if guild.deleted_at.is_none());
-            !is_there || rows.contains(&member)
+            if !is_there || rows.contains(&member) {
+                return Err(None);
+            }
+            Ok(joined.clone())
         };
-        let joined = audited(Fact::MemberJoined { user }, Default::default());
         self.check_not_banned(guild, user).await?;
         self.announce(guild).await?;
-        self.append_unless(StreamId::Guild(guild), Some(user), rows, joined, is_so)
-            .await?;
+        match self.store().append(command, decide).await {
+            Ok(_) | Err(AppendError::Refused(None)) => {}
+            Err(AppendError::Refused(Some(refusal))) => return Err(refusal),
+            Err(AppendError::Store(error)) => return Err(error.into()),
+        }
         self.inner.jobs.wake();
         Ok(())
     }
@@ -285,14 +378,38 @@ impl Chat {
             .pop()
             .flatten();
         if ban.is_some() {
-            return Err(Error::new(Code::Forbidden, "you were banned from this guild"));
+            return Err(is_banned());
         }
         Ok(())
     }
 }
 
+/// Only whether it is the same is ever asked, so the address itself is not kept.
+fn address_hash(user: UserId, address: IpAddr) -> u64 {
+    let mut hasher = Sha256::new();
+    hasher.update(b"madang.address");
+    hasher.update(user.to_bytes());
+    hasher.update(address.to_string());
+    let digest = hasher.finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
+}
+
+fn is_banned() -> Error {
+    Error::new(Code::Forbidden, "you were banned from this guild")
+}
+
 pub(super) fn account_key(user: UserId) -> StateKey {
     StateKey::new(StateTable::Accounts, &[&user.to_bytes()])
+}
+
+/// Everything that a name claims, always in the same order: of two whose names look alike in several ways one gets all.
+fn forms(shown: &str, folded: &str) -> Result<Vec<String>> {
+    let mut forms = names::alike(shown, folded)?;
+    forms.push(folded.to_owned());
+    forms.sort_unstable();
+    Ok(forms)
 }
 
 pub(super) fn claim_key(folded: &str) -> StateKey {

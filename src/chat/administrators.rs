@@ -85,8 +85,10 @@ impl Chat {
     pub async fn grant_administrator(&self, identity: &Identity, user: UserId) -> Result<()> {
         let (chat, by) = (self.clone(), Some(identity.user));
         self.to_the_end(async move {
-            chat.grant(by, user).await?;
-            chat.note_account(by, "administrator.granted", user).await
+            if chat.grant(by, user).await? {
+                chat.note_account(by, "administrator.granted", user).await?;
+            }
+            Ok(())
         })
         .await
     }
@@ -95,8 +97,10 @@ impl Chat {
     pub async fn revoke_administrator(&self, identity: &Identity, user: UserId) -> Result<()> {
         let (chat, by) = (self.clone(), Some(identity.user));
         self.to_the_end(async move {
-            chat.revoke(by, user).await?;
-            chat.note_account(by, "administrator.revoked", user).await
+            if chat.revoke(by, user).await? {
+                chat.note_account(by, "administrator.revoked", user).await?;
+            }
+            Ok(())
         })
         .await
     }
@@ -105,8 +109,10 @@ impl Chat {
     pub async fn deactivate(&self, identity: &Identity, user: UserId) -> Result<()> {
         let (chat, by) = (self.clone(), Some(identity.user));
         self.to_the_end(async move {
-            chat.deactivate_by(by, user).await?;
-            chat.note_account(by, "account.deactivated", user).await
+            if chat.deactivate_by(by, user).await? {
+                chat.note_account(by, "account.deactivated", user).await?;
+            }
+            Ok(())
         })
         .await
     }
@@ -115,13 +121,17 @@ impl Chat {
     pub async fn reactivate(&self, identity: &Identity, user: UserId) -> Result<()> {
         let (chat, by) = (self.clone(), Some(identity.user));
         self.to_the_end(async move {
-            chat.reactivate_by(by, user).await?;
-            chat.note_account(by, "account.reactivated", user).await
+            if chat.reactivate_by(by, user).await? {
+                chat.note_account(by, "account.reactivated", user).await?;
+            }
+            Ok(())
         })
         .await
     }
 
-    async fn note_account(&self, by: Option<UserId>, kind: &str, user: UserId) -> Result<()> {
+    /// Notes what was done about an account, for the audit and for the log. `by` is `None` for whoever keeps the server.
+    pub(super) async fn note_account(&self, by: Option<UserId>, kind: &str, user: UserId) -> Result<()> {
+        tracing::info!(%kind, %user, by = by.map(tracing::field::display), "an account was changed");
         self.note(None, by, kind, Some(user.as_u128()), &[]).await
     }
 
@@ -148,8 +158,8 @@ impl Chat {
         Ok(())
     }
 
-    /// `by` is `None` for whoever keeps the server.
-    pub(super) async fn grant(&self, by: Option<UserId>, user: UserId) -> Result<()> {
+    /// `by` is `None` for whoever keeps the server. Answers, like all below, whether there was anything to change.
+    pub(super) async fn grant(&self, by: Option<UserId>, user: UserId) -> Result<bool> {
         for _ in 0..MAX_TRIES {
             self.settle_deactivations().await?;
             let found = self.administrators().await?;
@@ -158,7 +168,7 @@ impl Chat {
             // Read after the row: a deactivation that begins later changes the row first.
             let account = self.account(user).await?.ok_or_else(Error::not_found)?;
             if row.users.contains(&user) {
-                return Ok(());
+                return Ok(false);
             }
             if account.record.deactivated {
                 return Err(Error::new(Code::Conflict, "the account is deactivated"));
@@ -172,36 +182,37 @@ impl Chat {
             }
             row.users.push(user);
             if self.replace_administrators(found.version, &row).await? {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(kept_changing())
     }
 
-    pub(super) async fn revoke(&self, by: Option<UserId>, user: UserId) -> Result<()> {
+    pub(super) async fn revoke(&self, by: Option<UserId>, user: UserId) -> Result<bool> {
         for _ in 0..MAX_TRIES {
             let found = self.administrators().await?;
             let mut row = found.record;
             row.require(by)?;
             if !row.users.contains(&user) {
                 let account = self.account(user).await?;
-                return account.map(|_| ()).ok_or_else(Error::not_found);
+                return account.map(|_| false).ok_or_else(Error::not_found);
             }
             row.remove(user)?;
             if self.replace_administrators(found.version, &row).await? {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(kept_changing())
     }
 
-    pub(super) async fn deactivate_by(&self, by: Option<UserId>, user: UserId) -> Result<()> {
-        self.intend_deactivation(by, user).await?;
-        self.carry_out_deactivation(user).await
+    pub(super) async fn deactivate_by(&self, by: Option<UserId>, user: UserId) -> Result<bool> {
+        let is_new = self.intend_deactivation(by, user).await?;
+        self.carry_out_deactivation(user).await?;
+        Ok(is_new)
     }
 
     /// Takes an administrator's right away, and notes what is to be done: from here on the deactivation goes through.
-    pub(super) async fn intend_deactivation(&self, by: Option<UserId>, user: UserId) -> Result<()> {
+    pub(super) async fn intend_deactivation(&self, by: Option<UserId>, user: UserId) -> Result<bool> {
         for _ in 0..MAX_TRIES {
             self.settle_deactivations().await?;
             let found = self.administrators().await?;
@@ -209,20 +220,20 @@ impl Chat {
             row.require(by)?;
             let account = self.account(user).await?.ok_or_else(Error::not_found)?;
             if account.record.deactivated {
-                return Ok(());
+                return Ok(false);
             }
             row.remove(user)?;
             if !row.leaving.contains(&user) {
                 row.leaving.push(user);
             }
             if self.replace_administrators(found.version, &row).await? {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(kept_changing())
     }
 
-    pub(super) async fn reactivate_by(&self, by: Option<UserId>, user: UserId) -> Result<()> {
+    pub(super) async fn reactivate_by(&self, by: Option<UserId>, user: UserId) -> Result<bool> {
         for _ in 0..MAX_TRIES {
             self.settle_deactivations().await?;
             let row = self.administrators().await?.record;
@@ -233,11 +244,11 @@ impl Chat {
                 continue;
             }
             if !account.deactivated {
-                return Ok(());
+                return Ok(false);
             }
             account.deactivated = false;
             if self.replace_account(found.version, &account).await? {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(kept_changing())

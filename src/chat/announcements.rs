@@ -76,6 +76,23 @@ impl Chat {
         Ok(Step::More(Job::Announce { guild, told: newest }))
     }
 
+    /// Posts what the server tells in a group. Should it stop before this, what it tells of has happened all the same.
+    pub(super) async fn tell_in_group(
+        &self,
+        room: RoomId,
+        author: UserId,
+        system: SystemMessage,
+    ) -> Result<()> {
+        let is_empty = |copy: &RoomCopy| copy.members().is_empty();
+        if self.look_at_room(room, is_empty).await? {
+            return Ok(());
+        }
+        let mut command = self.server_command(StreamId::Room(room));
+        command.actor = Some(author);
+        let fact = of_the_server(author, system);
+        self.append_command_unless(command, fact, |_, _| false).await
+    }
+
     /// Posts what the server tells, once for each nonce. A room that is not there any more is passed over.
     pub(super) async fn tell_in_room(
         &self,
@@ -106,20 +123,25 @@ impl Chat {
             }),
             rows: Vec::new(),
         };
-        let fact = Fact::MessagePosted {
-            author,
-            text: String::new(),
-            reply_to: None,
-            reply_to_author: None,
-            mentions: Default::default(),
-            system: Some(system),
-        };
+        let fact = of_the_server(author, system);
         let decide = move |_: &Head, _: &Rows| Ok::<_, ()>(fact.clone().into());
         match self.store().append(command, decide).await {
             // What is too old to know whether it was told is not told.
             Ok(_) | Err(AppendError::Refused(()) | AppendError::Store(StoreError::NonceExpired)) => Ok(()),
             Err(AppendError::Store(error)) => Err(error.into()),
         }
+    }
+}
+
+/// A message of the server itself, in the name of whom it is about.
+pub(super) fn of_the_server(author: UserId, system: SystemMessage) -> Fact {
+    Fact::MessagePosted {
+        author,
+        text: String::new(),
+        reply_to: None,
+        reply_to_author: None,
+        mentions: Default::default(),
+        system: Some(system),
     }
 }
 

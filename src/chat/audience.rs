@@ -1,9 +1,9 @@
 //! Who may hear what, for the hub.
 
 use async_trait::async_trait;
-use madang_storage::model::{GuildId, Permissions, Room, RoomId, RoomKind, StreamId, UserId};
+use madang_storage::model::{GuildId, Member, Permissions, RoleId, Room, RoomId, RoomKind, StreamId, UserId};
 
-use super::places::RoomCopy;
+use super::places::{GuildCopy, RoomCopy};
 use super::{Chat, Code};
 use crate::hub::{Audience, Standing};
 
@@ -94,6 +94,25 @@ impl Audience for Chat {
             Some(Judge::Members(_)) | None => None,
         };
         !open.unwrap_or(false)
+    }
+
+    fn has_role(&self, user: UserId, guild: GuildId, role: RoleId) -> Option<bool> {
+        self.places().known_guild(guild, |copy| {
+            let has_it = |member: &Member| role == copy.everybody() || member.roles.contains(&role);
+            copy.member(user).is_some_and(has_it)
+        })
+    }
+
+    fn saw_before(&self, user: UserId, room: RoomId, rev: u64) -> Option<bool> {
+        let places = self.places();
+        let saw = |before: &Room| {
+            let sees = |copy: &GuildCopy| copy.permissions_in(user, before).contains(Permissions::VIEW);
+            places.known_guild(before.kind.guild()?, sees)
+        };
+        let before = places
+            .known_room(room, |copy| copy.before(rev).cloned())
+            .flatten();
+        before.as_ref().and_then(saw)
     }
 
     async fn conversation(&self, room: RoomId) -> madang_storage::Result<Option<Vec<UserId>>> {

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 
 use madang_storage::model::{
-    Draft, EventId, Fact, GuildId, Head, RoomId, RowKey, Rows, Sealed, StreamId, UserId,
+    Draft, EventId, Fact, GuildId, Head, Permissions, Room, RoomId, RowKey, Rows, Sealed, StreamId, UserId,
 };
 use madang_storage::{AppendError, Command};
 
 use super::audit::details;
 use super::places::{GuildCopy, RoomCopy};
-use super::{Chat, Code, Error, Identity, Result};
+use super::{Chat, Code, Error, Identity, Result, names};
 
 /// How often a change is judged again because something else came first.
 const MAX_TRIES: usize = 16;
@@ -22,6 +22,21 @@ const MAX_REASON: usize = 500;
 /// Something else was appended since the change was judged.
 struct Moved {
     rev: u64,
+}
+
+/// Where a stream must still be for a change to be appended, and by which `rev` of a guild it was judged.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    stream: StreamId,
+    rev: u64,
+    access_rev: u64,
+}
+
+/// Whether somebody must have the right to what is appended at that very moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rights {
+    JudgedAgain,
+    NotAsked,
 }
 
 impl Chat {
@@ -52,18 +67,20 @@ impl Chat {
             let Some(draft) = change? else {
                 return Ok(false);
             };
-            if self
-                .append_at(identity, stream, rev, draft, |head| head.rev)
-                .await?
-            {
+            let place = Place {
+                stream,
+                rev,
+                access_rev: rev,
+            };
+            if self.append_at(identity, place, draft, |head| head.rev).await? {
                 return Ok(true);
             }
         }
         Err(kept_changing())
     }
 
-    /// Changes a room itself, as above. Messages that are posted meanwhile do not count. `access_rev` is where the guild
-    /// stood when the person's rights were judged.
+    /// Changes a room itself, as above. Messages that are posted meanwhile do not count. Whoever changes a channel is judged
+    /// again each time, and the event says by which `rev` of the guild: nobody hears of it who was sent away before.
     pub(super) async fn change_room(
         &self,
         identity: &Identity,
@@ -71,7 +88,29 @@ impl Chat {
         why: impl Into<Why>,
         judge: impl Fn(&RoomCopy) -> Result<Option<Fact>>,
     ) -> Result<bool> {
-        let why = why.into();
+        self.change_room_with(identity, room, Rights::JudgedAgain, why.into(), judge)
+            .await
+    }
+
+    /// Takes back what somebody has just changed about a room, whatever rights are left to the person.
+    pub(super) async fn take_back_in_room(
+        &self,
+        identity: &Identity,
+        room: RoomId,
+        judge: impl Fn(&RoomCopy) -> Result<Option<Fact>>,
+    ) -> Result<bool> {
+        self.change_room_with(identity, room, Rights::NotAsked, Why::default(), judge)
+            .await
+    }
+
+    async fn change_room_with(
+        &self,
+        identity: &Identity,
+        room: RoomId,
+        rights: Rights,
+        why: Why,
+        judge: impl Fn(&RoomCopy) -> Result<Option<Fact>>,
+    ) -> Result<bool> {
         check_reason(&why)?;
         for _ in 0..MAX_TRIES {
             let look = |copy: &RoomCopy| {
@@ -84,21 +123,43 @@ impl Chat {
                         sealed: is_audited.then(|| why.sealed(details)),
                     }
                 };
-                (copy.meta_rev(), judge(copy).map(|fact| fact.map(draft)))
+                let change = judge(copy).map(|fact| fact.map(draft));
+                (copy.meta_rev(), copy.room().cloned(), change)
             };
-            let (rev, change) = self.look_at_room(room, look).await?;
+            let (rev, present, change) = self.look_at_room(room, look).await?;
             let Some(draft) = change? else {
                 return Ok(false);
             };
-            let stream = StreamId::Room(room);
+            let access_rev = self.rev_of_rights(identity, present.as_ref(), rights).await?;
+            let place = Place {
+                stream: StreamId::Room(room),
+                rev,
+                access_rev,
+            };
             if self
-                .append_at(identity, stream, rev, draft, |head| head.meta_rev)
+                .append_at(identity, place, draft, |head| head.meta_rev)
                 .await?
             {
                 return Ok(true);
             }
         }
         Err(kept_changing())
+    }
+
+    /// By which `rev` of its guild somebody may change a channel; 0 where no guild decides.
+    async fn rev_of_rights(&self, identity: &Identity, room: Option<&Room>, rights: Rights) -> Result<u64> {
+        let Some((room, guild)) = room.and_then(|room| Some((room, room.kind.guild()?))) else {
+            return Ok(0);
+        };
+        let look = |copy: &GuildCopy| (copy.permissions_in(identity.user, room), copy.rev());
+        let (held, rev) = self.look_at_guild(guild, look).await?;
+        if rights == Rights::JudgedAgain {
+            if !held.contains(Permissions::VIEW) {
+                return Err(Error::not_found());
+            }
+            super::access::require(held, Permissions::MANAGE_CHANNELS)?;
+        }
+        Ok(rev)
     }
 
     /// Appends a fact, unless it is so already.
@@ -152,21 +213,25 @@ impl Chat {
     async fn append_at(
         &self,
         identity: &Identity,
-        stream: StreamId,
-        rev: u64,
+        place: Place,
         draft: Draft,
-        place: impl Fn(&Head) -> u64 + Send + 'static,
+        present: impl Fn(&Head) -> u64 + Send + 'static,
     ) -> Result<bool> {
+        let Place {
+            stream,
+            rev,
+            access_rev,
+        } = place;
         let command = Command {
             stream,
             event_id: EventId::from_u128(self.env().next_id()),
             actor: Some(identity.user),
-            access_rev: if let StreamId::Guild(_) = stream { rev } else { 0 },
+            access_rev,
             nonce: None,
             rows: Vec::new(),
         };
         let decide = move |head: &Head, _: &Rows| {
-            if place(head) == rev {
+            if present(head) == rev {
                 Ok(draft.clone())
             } else {
                 Err(Moved { rev: head.rev })
@@ -218,13 +283,13 @@ impl Why {
     }
 }
 
-/// Refuses a reason that is too long.
+/// Refuses a reason that is too long, or hides something.
 pub(super) fn check_reason(why: &Why) -> Result<()> {
     if why.reason.chars().count() > MAX_REASON {
         let text = format!("a reason has at most {MAX_REASON} characters");
         return Err(Error::too_large("reason", text));
     }
-    Ok(())
+    names::check_lines("reason", &why.reason)
 }
 
 fn kept_changing() -> Error {

@@ -88,9 +88,11 @@ impl Chat {
             if deletion.author.is_some_and(|author| author != record.author) {
                 return Err(Error::not_found());
             }
+            // Of one's own there is nothing to account for.
+            let sealed = deletion.sealed.clone().filter(|_| record.author != by);
             Ok(Draft {
                 fact: Fact::MessageDeleted { seq, by },
-                sealed: deletion.sealed.clone(),
+                sealed,
             })
         };
         match self.store().append(command, decide).await {

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use madang_storage::model::{Fact, Room, RoomId, RoomKind, RowKey, RowPrefix, StreamId, UserId};
+use madang_storage::model::{
+    Fact, Room, RoomId, RoomKind, RowKey, RowPrefix, StreamId, SystemMessage, UserId,
+};
 use madang_storage::{MAX_ROWS_PER_PAGE, Store};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::access::RoomAccess;
-use super::once::same;
 use super::places::RoomCopy;
 use super::view::{ConversationView, Time};
 use super::{Chat, Code, Error, Identity, Once, Result, list_limit, names};
@@ -74,17 +75,20 @@ impl Chat {
             .copied()
             .filter(|user| *user != identity.user)
             .collect();
-        self.check_can_be_asked(identity, &others, "users").await?;
-        self.check_room_for_conversation(identity).await?;
-        self.count_beginning(identity)?;
         let room = RoomId::from_u128(self.new_id(identity, once, "group"));
-        let (asked, wanted): (_, Vec<UserId>) = (name.clone(), members.iter().copied().collect());
-        let kind = RoomKind::Group { owner: identity.user };
-        self.begin(identity, room, kind, name, members.into_iter().collect())
-            .await?;
-        let made = self.conversation(identity, room).await?;
-        same(made.name == asked && made.users == wanted)?;
-        Ok(made)
+        let members: Vec<UserId> = members.into_iter().collect();
+        let as_asked = |first: &Room, people: &[UserId]| first.name == name && people == members;
+        if !self.is_made(room, as_asked).await? {
+            self.check_can_be_asked(identity, &others, "users").await?;
+            self.check_room_for_conversation(identity).await?;
+            self.count_beginning(identity)?;
+            let kind = RoomKind::Group { owner: identity.user };
+            self.begin(identity, room, kind, name.clone(), members.clone())
+                .await?;
+            // Of two that come at once with one key, one has made it.
+            self.is_made(room, as_asked).await?;
+        }
+        self.conversation(identity, room).await
     }
 
     /// Takes somebody into a group. Whoever is in it may do that.
@@ -92,18 +96,24 @@ impl Chat {
         self.group(identity, room).await?;
         self.check_can_be_asked(identity, &[user], "user").await?;
         self.count_beginning(identity)?;
-        self.change_room(identity, room, None, |copy| {
-            check_in_group(copy, identity.user)?;
-            if copy.members().contains(&user) {
-                return Ok(None);
+        let (chat, identity) = (self.clone(), *identity);
+        self.to_the_end(async move {
+            let is_new = chat.change_room(&identity, room, None, |copy| {
+                check_in_group(copy, identity.user)?;
+                if copy.members().contains(&user) {
+                    return Ok(None);
+                }
+                if copy.members().len() >= MAX_GROUP_MEMBERS {
+                    return Err(too_many_members());
+                }
+                Ok(Some(Fact::RoomMemberChanged { user, on: true }))
+            });
+            match is_new.await? {
+                true => chat.tell_in_group(room, user, SystemMessage::Joined).await,
+                false => Ok(()),
             }
-            if copy.members().len() >= MAX_GROUP_MEMBERS {
-                return Err(too_many_members());
-            }
-            Ok(Some(Fact::RoomMemberChanged { user, on: true }))
         })
         .await
-        .map(|_| ())
     }
 
     /// Sends somebody away from a group, which its owner may do, or leaves it. An owner who leaves is followed by
@@ -115,7 +125,18 @@ impl Chat {
             let text = "only the owner of a group sends people away";
             return Err(Error::new(Code::Forbidden, text));
         }
-        // Two events of one stream, the harmless one first: should the second one never come, nobody has left.
+        let (chat, identity) = (self.clone(), *identity);
+        self.to_the_end(async move {
+            if chat.take_out_of_group(&identity, room, user).await? {
+                chat.tell_in_group(room, user, SystemMessage::Left).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Two events of one stream, the harmless one first: should the second one never come, nobody has left.
+    async fn take_out_of_group(&self, identity: &Identity, room: RoomId, user: UserId) -> Result<bool> {
         self.change_room(identity, room, None, |copy| {
             let next = copy.members().iter().find(|member| **member != user);
             let present = copy.room().ok_or_else(Error::not_found)?;
@@ -147,28 +168,36 @@ impl Chat {
             Ok(Some(Fact::RoomMemberChanged { user, on: false }))
         })
         .await
-        .map(|_| ())
     }
 
     /// Gives a group another name; an empty one takes it back. Whoever is in it may do that.
     pub async fn rename_group(&self, identity: &Identity, room: RoomId, name: &str) -> Result<()> {
         self.group(identity, room).await?;
         let name = group_name(name)?;
-        self.change_room(identity, room, None, |copy| {
-            check_in_group(copy, identity.user)?;
-            let present = copy.room().ok_or_else(Error::not_found)?;
-            if present.name == name {
-                return Ok(None);
+        let (chat, identity) = (self.clone(), *identity);
+        self.to_the_end(async move {
+            let is_new = chat.change_room(&identity, room, None, |copy| {
+                check_in_group(copy, identity.user)?;
+                let present = copy.room().ok_or_else(Error::not_found)?;
+                if present.name == name {
+                    return Ok(None);
+                }
+                Ok(Some(Fact::RoomChanged {
+                    room: Room {
+                        name: name.clone(),
+                        ..present.clone()
+                    },
+                }))
+            });
+            match is_new.await? {
+                true => {
+                    let system = SystemMessage::Renamed { name };
+                    chat.tell_in_group(room, identity.user, system).await
+                }
+                false => Ok(()),
             }
-            Ok(Some(Fact::RoomChanged {
-                room: Room {
-                    name: name.clone(),
-                    ..present.clone()
-                },
-            }))
         })
         .await
-        .map(|_| ())
     }
 
     /// One conversation, for somebody who is in it.
@@ -314,13 +343,19 @@ impl Chat {
             }
         }
         for user in users {
-            let account = self.account(*user).await?;
-            if account.is_none_or(|account| account.record.deactivated) {
-                return Err(cannot_be_written_to());
-            }
-            self.check_not_blocked(identity.user, *user).await?;
+            self.check_can_be_reached(identity.user, *user).await?;
         }
         Ok(())
+    }
+
+    /// Refuses to reach somebody who is not there any more, or wants nothing of the asker: nothing tells one from the
+    /// other.
+    async fn check_can_be_reached(&self, asker: UserId, user: UserId) -> Result<()> {
+        let account = self.account(user).await?;
+        if account.is_some_and(|account| account.record.deactivated) {
+            return Err(cannot_be_written_to());
+        }
+        self.check_not_blocked(asker, user).await
     }
 
     /// Refuses everything by which somebody would reach, in a DM or a thread in one, who wants nothing of them.
@@ -335,7 +370,7 @@ impl Chat {
             return Ok(());
         };
         match users.into_iter().find(|user| *user != identity.user) {
-            Some(other) => self.check_not_blocked(identity.user, other).await,
+            Some(other) => self.check_can_be_reached(identity.user, other).await,
             None => Ok(()),
         }
     }

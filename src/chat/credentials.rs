@@ -25,7 +25,8 @@ pub(super) struct Attempts {
     by_address: Buckets<IpAddr>,
     /// Failed sign-ins for one name from one address.
     by_both: Buckets<(String, IpAddr)>,
-    /// Failed sign-ins for one name from everywhere. Wider, so that a stranger does not lock out the owner so easily.
+    /// Failed sign-ins for one name from all addresses that its owner has not signed in from. Those that guess from many
+    /// addresses are slowed, and the owner is not locked out by them.
     by_name: Buckets<String>,
     /// Wrong passwords of somebody who is signed in: a stolen session is no way to guess the password.
     by_user: Buckets<UserId>,
@@ -41,24 +42,31 @@ impl Attempts {
         }
     }
 
-    /// Takes an attempt to sign in from all that count it.
+    /// Takes an attempt to sign in from an address.
     fn take(&self, folded: &str, address: IpAddr) -> Result<()> {
         let now = Instant::now();
         let both = (folded.to_owned(), address);
         let taken = self
             .by_address
             .take(&address, now)
-            .and_then(|()| self.by_both.take(&both, now))
-            .and_then(|()| self.by_name.take(&both.0, now));
+            .and_then(|()| self.by_both.take(&both, now));
+        taken.map_err(|wait| Error::rate_limited(wait.as_secs() + 1))
+    }
+
+    /// Takes an attempt from those that all strangers to an account have together.
+    fn take_of_strangers(&self, folded: &str) -> Result<()> {
+        let taken = self.by_name.take(&folded.to_owned(), Instant::now());
         taken.map_err(|wait| Error::rate_limited(wait.as_secs() + 1))
     }
 
     /// A good attempt does not count.
-    fn succeeded(&self, folded: &str, address: IpAddr) {
+    fn succeeded(&self, folded: &str, address: IpAddr, is_known: bool) {
         let now = Instant::now();
         self.by_address.give_back(&address, now);
         self.by_both.give_back(&(folded.to_owned(), address), now);
-        self.by_name.give_back(&folded.to_owned(), now);
+        if !is_known {
+            self.by_name.give_back(&folded.to_owned(), now);
+        }
     }
 }
 
@@ -77,14 +85,24 @@ impl Chat {
         let address = limited_part(address);
         attempts.take(&folded, address)?;
         let account = self.account_named(&folded).await?;
+        let is_known = account.as_ref().is_some_and(|account| account.knows(address));
+        if !is_known {
+            attempts.take_of_strangers(&folded)?;
+        }
         let hash = account.as_ref().map(|account| account.password_hash.clone());
         let fits = self.inner.passwords.verify(&credentials.password, hash).await?;
+        let user = account.as_ref().map(|account| account.user);
         let Some(account) = account.filter(|account| fits && !account.deactivated) else {
+            // A name that nobody has may be a password in the wrong field: it is not logged.
+            tracing::info!(%address, user = user.map(tracing::field::display), "a sign-in failed");
             return Err(wrong_credentials());
         };
-        attempts.succeeded(&folded, address);
+        attempts.succeeded(&folded, address, is_known);
         if !account.finished && !self.finish_account(account.user).await? {
             return Err(wrong_credentials());
+        }
+        if let Err(error) = self.hold_alike(&account).await {
+            tracing::warn!(%error, "cannot hold what a name looks like");
         }
         Ok(account)
     }

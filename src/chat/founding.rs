@@ -9,7 +9,7 @@ use super::moderation::require;
 use super::once::same;
 use super::places::GuildCopy;
 use super::view::{GuildView, PermissionsView};
-use super::{Chat, Code, Error, Identity, Once, Result, names};
+use super::{Chat, Code, Error, Identity, Once, Result, names, text};
 
 /// The channel that a new guild starts with.
 pub(super) const FIRST_CHANNEL: &str = "general";
@@ -61,7 +61,7 @@ impl Chat {
         &self,
         identity: &Identity,
         guild: GuildId,
-        changes: GuildChanges,
+        mut changes: GuildChanges,
     ) -> Result<GuildView> {
         let name = changes
             .name
@@ -72,6 +72,10 @@ impl Chat {
         if changes.description.as_ref().is_some_and(too_long) {
             let text = format!("a description has at most {MAX_DESCRIPTION} characters");
             return Err(Error::too_large("description", text));
+        }
+        changes.description = changes.description.map(text::normalised);
+        if let Some(description) = &changes.description {
+            names::check_lines("description", description)?;
         }
         if let Some(Some(room)) = changes.welcome_room {
             self.check_welcome_room(identity, guild, room).await?;

@@ -1,10 +1,10 @@
 //! Guilds: their channels and members.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use madang_storage::model::{
-    EventId, Fact, GuildId, Head, Marker, Member, Permissions, RoomId, Row, RowKey, RowPrefix, Rows,
-    StateKey, StateTable, StreamId, UserId,
+    EventId, Fact, GuildId, Head, Marker, Member, Permissions, RoleId, Room, RoomId, RoomKind, Row, RowKey,
+    RowPrefix, Rows, StateKey, StateTable, StreamId, UserId,
 };
 use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE, decode};
 use schemars::JsonSchema;
@@ -12,7 +12,6 @@ use serde::Serialize;
 
 use super::audit::details;
 use super::names::{self, Name};
-use super::once::same;
 use super::places::GuildCopy;
 use super::view::{ChannelView, GuildView, MemberView, Time};
 use super::{Chat, Code, Error, Identity, Once, Result};
@@ -228,14 +227,20 @@ impl Chat {
         access.require(Permissions::MANAGE_CHANNELS)?;
         let name = names::title("name", name)?;
         let topic = names::topic(topic.unwrap_or_default())?;
-        self.check_room_for_channel(guild).await?;
         let room = RoomId::from_u128(self.new_id(identity, once, "channel"));
-        let (chat, user, asked) = (self.clone(), identity.user, name.shown.clone());
-        self.to_the_end(async move { chat.make_channel(guild, room, user, &name, topic).await })
-            .await?;
-        let made = self.channel(identity, room).await?;
-        same(made.name == asked)?;
-        Ok(made)
+        let asked = Room::new(RoomKind::Channel { guild }, name.shown.clone(), topic.clone());
+        let as_asked = |first: &Room, _: &[UserId]| {
+            (&first.kind, &first.name, &first.topic) == (&asked.kind, &asked.name, &asked.topic)
+        };
+        if !self.is_made(room, as_asked).await? {
+            self.check_room_for_channel(guild).await?;
+            let (chat, user) = (self.clone(), identity.user);
+            self.to_the_end(async move { chat.make_channel(guild, room, user, &name, topic).await })
+                .await?;
+            // Of two that come at once with one key, one has made it.
+            self.is_made(room, as_asked).await?;
+        }
+        self.channel(identity, room).await
     }
 
     async fn check_room_for_channel(&self, guild: GuildId) -> Result<()> {
@@ -313,8 +318,13 @@ impl Chat {
         let mut ids: Vec<UserId> = known.keys().copied().collect();
         ids.sort_unstable();
         let users = self.views_of(ids).await?;
+        // Rows of members still name roles that were deleted.
+        let roles: HashSet<RoleId> = self
+            .look_at_guild(guild, |copy| copy.roles().keys().copied().collect())
+            .await?;
         let members = users.into_iter().filter_map(|user| {
-            let member = known.remove(&user.id)?;
+            let mut member = known.remove(&user.id)?;
+            member.roles.retain(|role| roles.contains(role));
             Some(MemberView {
                 user,
                 joined_at: Time(member.joined_at),

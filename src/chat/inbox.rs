@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+use madang_storage::MAX_ROWS_PER_PAGE;
 use madang_storage::model::{
     Called, GuildId, Head, Marker, Mentions, MessageRecord, RoomId, Row, RowKey, RowPrefix, Timestamp, UserId,
 };
@@ -191,7 +192,28 @@ impl Chat {
         if let Some(guild) = guild.filter(|_| head.wide_seq > marker.seq) {
             unread.extend(self.wide_calls(user, room, guild, marker).await?);
         }
+        if head.deleted_seq > marker.seq {
+            unread = self.still_there(room, unread).await?;
+        }
         Ok(unread.len().min(MAX_COUNTED) as u64)
+    }
+
+    /// Those of some messages that were not deleted.
+    async fn still_there(&self, room: RoomId, seqs: HashSet<u64>) -> Result<HashSet<u64>> {
+        let seqs: Vec<u64> = seqs.into_iter().collect();
+        let mut left = HashSet::with_capacity(seqs.len());
+        for seqs in seqs.chunks(MAX_ROWS_PER_PAGE) {
+            let keys: Vec<RowKey> = seqs
+                .iter()
+                .map(|seq| RowKey::Message { room, seq: *seq })
+                .collect();
+            let rows = self.store().rows(&keys).await?;
+            let is_there =
+                |row: &Option<Row>| matches!(row, Some(Row::Message(record)) if record.deleted.is_none());
+            let pairs = seqs.iter().zip(rows).filter(|(_, row)| is_there(row));
+            left.extend(pairs.map(|(seq, _)| *seq));
+        }
+        Ok(left)
     }
 
     /// The unread messages of a channel that call many, this person among them.

@@ -314,7 +314,12 @@ impl Chat {
     async fn living_invite(&self, key: &StateKey) -> Result<Option<Versioned<Invite>>> {
         let found = self.store().state::<Invite>(key).await?;
         let now = self.env().now();
-        Ok(found.filter(|invite| invite.expires_at.is_none_or(|at| now < at)))
+        let Some(found) = found.filter(|invite| invite.expires_at.is_none_or(|at| now < at)) else {
+            return Ok(None);
+        };
+        let is_held = |copy: &GuildCopy| found.record.is_held(copy);
+        let is_held = self.look_at_guild(found.record.guild, is_held).await?;
+        Ok(Some(found).filter(|_| is_held))
     }
 
     async fn invite_by_id(&self, guild: GuildId, id: InviteId) -> Result<(StateKey, Versioned<Invite>)> {

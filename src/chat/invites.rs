@@ -38,6 +38,15 @@ pub(super) struct Invite {
     pub(super) slot: Option<u8>,
 }
 
+impl Invite {
+    /// Whether whoever made it has been a member ever since: what somebody has made who was sent away is of no use, also
+    /// when the person comes back.
+    pub(super) fn is_held(&self, copy: &GuildCopy) -> bool {
+        let maker = copy.member(self.inviter);
+        maker.is_some_and(|member| member.joined_at <= self.created_at)
+    }
+}
+
 impl StateRecord for Invite {
     const TABLE: StateTable = StateTable::Invites;
 }
@@ -95,6 +104,10 @@ impl Chat {
         let code = secrets::code();
         let key = secrets::key(StateTable::Invites, &code).ok_or_else(Error::internal)?;
         let now = self.env().now();
+        // Never from before its maker came, whatever the clocks say.
+        let joined_at = |copy: &GuildCopy| copy.member(identity.user).map(|member| member.joined_at);
+        let joined_at = self.look_at_guild(new.guild, joined_at).await?;
+        let created_at = joined_at.map_or(now, |joined_at| now.max(joined_at));
         let expires_at = now.plus_millis(seconds * 1000);
         let (chat, inviter) = (self.clone(), identity.user);
         let id = InviteId::of(&key).to_string();
@@ -104,7 +117,7 @@ impl Chat {
                 guild: guild.id,
                 inviter,
                 uses_left: new.max_uses,
-                created_at: now,
+                created_at,
                 uses: 0,
                 slot: Some(slot),
             };
@@ -192,9 +205,11 @@ impl Chat {
         let now = self.env().now();
         let valid = found.filter(|invite| invite.expires_at.is_none_or(|at| now < at));
         let valid = valid.ok_or_else(Error::not_found)?;
-        // A guild that is being deleted takes its invites with it before they are cleared away.
-        let is_there = |copy: &GuildCopy| copy.guild().is_some();
-        if !self.look_at_guild(valid.record.guild, is_there).await? {
+        // A guild that is being deleted takes its invites with it before they are cleared away, and so does a maker.
+        let is_held = |copy: &GuildCopy| valid.record.is_held(copy);
+        let maker = self.account(valid.record.inviter).await?;
+        let is_kept_out = maker.is_some_and(|maker| maker.record.deactivated);
+        if is_kept_out || !self.look_at_guild(valid.record.guild, is_held).await? {
             return Err(Error::not_found());
         }
         Ok((key, valid))

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use madang_storage::model::{
-    Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, RoomKind, Row, RowKey, Rows,
-    StreamId, Timestamp,
+    Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, Row, RowKey, Rows, StreamId,
+    Timestamp,
 };
 use madang_storage::{Anchor, AppendError, Appended, Command, NonceUse};
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::access::RoomAccess;
 use super::audit::details;
-use super::changes::Why;
+use super::changes::{Why, check_reason};
 use super::text;
 use super::view::{HeadView, ThreadView};
 use super::{Chat, Code, Error, Identity, Result};
@@ -119,7 +119,7 @@ impl Chat {
         self.inner.typing.ended(author, room);
         let is_new = outcome.as_ref().is_ok_and(|posted| !posted.replayed);
         if took_turn && !is_new {
-            self.inner.pace.give_back(author, room);
+            self.inner.pace.give_back(author, &access);
         }
         if let Some(posted) = outcome.as_ref().ok().filter(|posted| !posted.replayed) {
             self.look_for_absent(&access, &posted.record);
@@ -134,12 +134,7 @@ impl Chat {
 
     /// Refuses who may not write in this room.
     async fn check_may_post(&self, identity: &Identity, access: &RoomAccess) -> Result<()> {
-        match access.room.kind {
-            RoomKind::Thread { .. } => access.require(Permissions::THREADS)?,
-            RoomKind::Channel { .. } | RoomKind::Group { .. } | RoomKind::Dm { .. } => {
-                access.require(Permissions::POST)?;
-            }
-        }
+        access.require_to_post()?;
         self.check_may_reach(identity, access).await
     }
 
@@ -152,6 +147,7 @@ impl Chat {
         let mut command = self.message_command(identity, &access);
         command.rows = vec![RowKey::Message { room, seq }];
         let user = identity.user;
+        let keeps = self.rules().keeps_edits;
         let decide = move |_: &Head, rows: &Rows| {
             let record = present(rows, room, seq)?;
             if record.author != user {
@@ -164,13 +160,22 @@ impl Chat {
             Ok(Draft::from(Fact::MessageEdited {
                 seq,
                 text: text.clone(),
+                keeps,
             }))
         };
         posted(self.store().append(command, decide).await)
     }
 
     /// Deletes a message: one's own, or any for somebody who may moderate.
-    pub async fn delete(&self, identity: &Identity, room: RoomId, seq: u64) -> Result<Posted> {
+    pub async fn delete(
+        &self,
+        identity: &Identity,
+        room: RoomId,
+        seq: u64,
+        reason: Option<String>,
+    ) -> Result<Posted> {
+        let why = Why::from(reason);
+        check_reason(&why)?;
         let access = self.room_access(identity, room).await?;
         let mut command = self.message_command(identity, &access);
         command.rows = vec![RowKey::Message { room, seq }];
@@ -178,7 +183,7 @@ impl Chat {
             identity.user,
             access.permissions.contains(Permissions::MANAGE_MESSAGES),
         );
-        let sealed = details::of_deletion(&access.room, &Why::default());
+        let sealed = details::of_deletion(&access.room, &why);
         let decide = move |_: &Head, rows: &Rows| {
             let record = present(rows, room, seq)?;
             if record.author != user && !may_moderate {

@@ -30,6 +30,7 @@ mod moderation;
 pub mod names;
 mod notifications;
 mod once;
+mod open_guilds;
 mod operator;
 mod ordering;
 mod pace;
@@ -46,6 +47,7 @@ mod ready;
 mod registration;
 mod relations;
 mod renaming;
+mod revisions;
 mod roles;
 mod rooms;
 mod scopes;
@@ -68,7 +70,7 @@ use madang_storage::{Env, Store};
 
 pub use accounts::Visitor;
 pub use administrators::{AccountList, AccountView};
-pub use audit::{AuditFilter, AuditPage};
+pub use audit::{AuditEntry, AuditFilter, AuditPage};
 pub use categories::{Categories, CategoryChanges, MAX_CATEGORIES};
 pub use clearing::MAX_DELETED;
 pub use conversations::{Conversations, MAX_GROUP_MEMBERS};
@@ -83,6 +85,7 @@ pub use messages::{DEFAULT_PAGE, History, MAX_PAGE, Post, Posted, Seen};
 pub use moderation::{BanView, Bans};
 pub use notifications::{Level, Place, WishView};
 pub use once::Once;
+pub use open_guilds::OpenGuilds;
 pub use ordering::MAX_ORDERED;
 pub use passwords::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS};
 pub use places::Places;
@@ -92,6 +95,7 @@ pub use reactions::People;
 pub use reads::{MAX_COUNTED, Read};
 pub use ready::{Ready, ReadyGuild};
 pub use registration::{Registration, RegistrationChanges, RegistrationView};
+pub use revisions::Revisions;
 pub use roles::{RoleChanges, Roles};
 pub use rooms::{Exception, RoomChanges};
 pub use scopes::Scopes;
@@ -114,6 +118,19 @@ pub struct Identity {
     pub scopes: Scopes,
 }
 
+/// What whoever runs the server has decided for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether the author of an edited message and moderators see what it said before.
+    pub keeps_edits: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { keeps_edits: true }
+    }
+}
+
 /// The logic over its store and hub. Cheap to clone.
 #[derive(Clone)]
 pub struct Chat {
@@ -123,6 +140,7 @@ pub struct Chat {
 struct Inner {
     store: Store,
     env: Env,
+    rules: Rules,
     places: Places,
     hub: Hub,
     broker: Broker,
@@ -152,11 +170,13 @@ impl Chat {
         hub: Hub,
         broker: Broker,
         presences: Presences,
+        rules: Rules,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 store,
                 env,
+                rules,
                 places,
                 hub,
                 broker,
@@ -198,6 +218,11 @@ impl Chat {
     /// Time and identifiers.
     pub(crate) fn env(&self) -> &Env {
         &self.inner.env
+    }
+
+    /// What was decided for everybody.
+    pub(crate) fn rules(&self) -> Rules {
+        self.inner.rules
     }
 
     /// Who belongs where.

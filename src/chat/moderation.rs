@@ -205,13 +205,27 @@ impl Chat {
         })
     }
 
-    /// Gives a guild to another member. Only its owner does that.
+    /// Gives a guild to another member. Only its owner does that; where the owner is deactivated an administrator of the
+    /// instance does, so that no guild is left alone.
     pub async fn transfer_guild(&self, identity: &Identity, guild: GuildId, to: UserId) -> Result<()> {
-        self.change_guild(identity, guild, None, |copy| {
-            member(copy, identity.user)?;
+        let owner = |copy: &GuildCopy| copy.guild().map(|guild| guild.owner);
+        let owner = self.look_at_guild(guild, owner).await?;
+        let owner = owner.ok_or_else(Error::not_found)?;
+        let takes_over = owner != identity.user
+            && self.is_deactivated(owner).await?
+            && self.is_administrator(identity.user).await?;
+        let is_fit = !self.is_deactivated(to).await?;
+        let is_changed = self.change_guild(identity, guild, None, |copy| {
+            if !takes_over {
+                member(copy, identity.user)?;
+            }
             let present = copy.guild().ok_or_else(Error::not_found)?;
-            if present.owner != identity.user {
+            let may_give = if takes_over { owner } else { identity.user };
+            if present.owner != may_give {
                 return Err(Error::new(Code::Forbidden, "only its owner gives a guild away"));
+            }
+            if !is_fit {
+                return Err(Error::invalid("user", "the new owner must be able to sign in"));
             }
             if copy.member(to).is_none() {
                 return Err(Error::invalid(
@@ -227,9 +241,19 @@ impl Chat {
                 ..present.clone()
             };
             Ok(Fact::GuildChanged { guild }.into())
-        })
-        .await
-        .map(|_| ())
+        });
+        if is_changed.await? && takes_over {
+            let (actor, target) = (Some(identity.user), Some(guild.as_u128()));
+            let details = [("from", owner.to_string()), ("to", to.to_string())];
+            self.note(None, actor, "guild.taken_over", target, &details)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn is_deactivated(&self, user: UserId) -> Result<bool> {
+        let account = self.account(user).await?;
+        Ok(account.is_some_and(|account| account.record.deactivated))
     }
 
     /// Gives a member exactly these roles. One gives and takes only what stands below oneself.

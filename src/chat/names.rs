@@ -60,6 +60,39 @@ pub fn user_name(raw: &str) -> Result<Name> {
     Ok(Name { shown, folded })
 }
 
+/// The other forms in which a person's name is unique, beside its `folded` one: what it looks like as it was typed, and,
+/// where its letters are not Latin, in capitals. Cyrillic `ВОВ` looks like `BOB`, and `вов` like nothing that is Latin; a
+/// capital `I` looks like a small `l`, and like the small `i` that stands for it.
+pub(super) fn alike(shown: &str, folded: &str) -> Result<Vec<String>> {
+    const FIELD: &str = "name";
+    let plain: String = shown.nfkc().collect();
+    let mut forms = vec![unified(FIELD, &plain)?];
+    let has_case = |character: char| character.is_lowercase() || character.is_uppercase();
+    if plain
+        .chars()
+        .any(|character| has_case(character) && !is_latin(character))
+    {
+        let capitals = plain.to_uppercase();
+        forms.push(unified(FIELD, &capitals)?);
+        forms.push(unified(FIELD, &with_dots(&capitals))?);
+    }
+    forms.sort_unstable();
+    forms.dedup();
+    forms.retain(|form| form != folded);
+    Ok(forms)
+}
+
+/// With a small `i` for each capital that looks like a capital `I`.
+fn with_dots(capitals: &str) -> String {
+    let has_dot = |letter: char| {
+        letter.is_uppercase() && unicode_security::skeleton(letter.encode_utf8(&mut [0; 4])).eq(['l'])
+    };
+    capitals
+        .chars()
+        .map(|letter| if has_dot(letter) { 'i' } else { letter })
+        .collect()
+}
+
 /// Reads the name of a channel, guild or instance: one line of 1 to 64 characters that all show something.
 pub fn title(field: &'static str, raw: &str) -> Result<Name> {
     let Line { shown, plain } = line(field, raw, MAX_TITLE)?;
@@ -103,9 +136,15 @@ pub fn words(field: &'static str, raw: &str) -> Result<String> {
     Ok(shown)
 }
 
-/// Whether a text of several lines has marks or directions that reach over what is written around it.
-pub(super) fn has_bad_marks(text: &str) -> bool {
-    text.chars().any(turns_direction) || text.lines().any(has_heaped_marks)
+/// Refuses a text of several lines that hides something, or reaches over what is written around it.
+pub(super) fn check_lines(field: &'static str, text: &str) -> Result<()> {
+    let is_hidden = |character: char| character.is_control() && character != '\n' && character != '\t';
+    let is_bad = |character: char| is_hidden(character) || turns_direction(character);
+    if text.chars().any(is_bad) || text.lines().any(has_heaped_marks) {
+        let text = "control characters, characters that turn the direction of writing and heaped marks are not allowed";
+        return Err(Error::invalid(field, text));
+    }
+    Ok(())
 }
 
 /// The answer to a name that another one has.
@@ -156,7 +195,12 @@ fn line(field: &'static str, raw: &str, max: usize) -> Result<Line> {
 ///
 /// Stored as the key of claims, so another Unicode version must not change it unnoticed: a test holds examples.
 fn fold(field: &'static str, text: &str) -> Result<String> {
-    let skeleton: String = unicode_security::skeleton(&text.to_lowercase()).collect();
+    unified(field, &text.to_lowercase())
+}
+
+/// The skeleton of a text in small letters.
+fn unified(field: &'static str, text: &str) -> Result<String> {
+    let skeleton: String = unicode_security::skeleton(text).collect();
     let folded: String = skeleton.to_lowercase().nfc().collect();
     // Half of a key at most: the rest is for what stands before it.
     if folded.len() > StateKey::MAX_BYTES / 2 {
@@ -192,14 +236,15 @@ fn mixes_scripts(name: &str) -> bool {
     if !AugmentedScriptSet::for_str(name).is_empty() {
         return false;
     }
-    let is_latin = |character: char| {
-        let mut set = AugmentedScriptSet::for_char(character);
-        set.intersect_with(AugmentedScriptSet::for_char('a'));
-        !set.is_empty()
-    };
     let others: String = name.chars().filter(|character| !is_latin(*character)).collect();
     let set = AugmentedScriptSet::for_str(&others);
     !(set.hanb || set.jpan || set.kore)
+}
+
+fn is_latin(character: char) -> bool {
+    let mut set = AugmentedScriptSet::for_char(character);
+    set.intersect_with(AugmentedScriptSet::for_char('a'));
+    !set.is_empty()
 }
 
 /// Whether a character shows nothing.
@@ -327,6 +372,51 @@ mod tests {
         assert_eq!(folded("마당"), folded("\u{1106}\u{1161}\u{1103}\u{1161}\u{11bc}"));
         assert_ne!(folded("anna"), folded("hanna"));
         assert_ne!(folded("anna b"), folded("annab"));
+    }
+
+    /// Whether two names may not stand beside each other: whether they have a form in common.
+    fn collide(one: &str, other: &str) -> bool {
+        let forms = |raw: &str| {
+            let name = user_name(raw).expect(raw);
+            let mut forms = alike(&name.shown, &name.folded).expect(raw);
+            forms.push(name.folded);
+            forms
+        };
+        let others = forms(other);
+        forms(one).iter().any(|form| others.contains(form))
+    }
+
+    #[test]
+    fn whole_names_of_another_script_look_like_others() {
+        for (one, other) in [
+            ("ВОВ", "bob"),
+            ("вов", "BOB"),
+            ("Вов", "Bob"),
+            ("ΒΟΒ", "bob"),
+            ("ΝΙΚΟ", "niko"),
+            ("НАТА", "hata"),
+            ("сосо", "COCO"),
+            ("ΑΝΝΑ", "anna"),
+            ("Ivan", "lvan"),
+        ] {
+            assert!(collide(one, other), "{one} {other}");
+            assert!(collide(other, one), "{other} {one}");
+        }
+        for (one, other) in [
+            ("Ольга", "olga"),
+            ("ali", "all1"),
+            ("ivan", "lvan"),
+            ("Νίκος", "nikos"),
+            ("마당이", "마당"),
+            ("Анна", "hanna"),
+        ] {
+            assert!(!collide(one, other), "{one} {other}");
+        }
+        // Most names have one form, and cost one claim.
+        for one in ["bob", "Anna", "마당이", "山田 太郎", "José"] {
+            let name = user_name(one).expect(one);
+            assert_eq!(alike(&name.shown, &name.folded), Ok(Vec::new()), "{one}");
+        }
     }
 
     #[test]

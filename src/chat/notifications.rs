@@ -47,6 +47,16 @@ struct Wish {
     muted_until: Option<Timestamp>,
 }
 
+impl Wish {
+    /// Without a mute that has run out.
+    fn as_of(self, now: Timestamp) -> Self {
+        Self {
+            muted_until: self.muted_until.filter(|until| now < *until),
+            ..self
+        }
+    }
+}
+
 impl StateRecord for Wish {
     const TABLE: StateTable = StateTable::Notifications;
 }
@@ -140,6 +150,7 @@ impl Chat {
         for _ in 0..MAX_TRIES {
             let found = self.store().state::<Wish>(&key).await?;
             let present = found.as_ref().map(|found| found.record).unwrap_or_default();
+            let present = present.as_of(self.env().now());
             let wish = Wish {
                 level: level.unwrap_or(present.level),
                 muted_until: muted_seconds.map_or(present.muted_until, until),
@@ -188,11 +199,26 @@ impl Chat {
             .await?;
         let mut wishes = Vec::with_capacity(page.rows.len());
         for (key, row) in &page.rows {
-            if let Some(place) = Place::of_key(key) {
-                wishes.push(view(place, decode(&row.value)?));
+            let Some(place) = Place::of_key(key) else { continue };
+            let wish = decode::<Wish>(&row.value)?.as_of(self.env().now());
+            if wish != Wish::default() && self.sees(identity, place).await? {
+                wishes.push(view(place, wish));
             }
         }
         Ok(wishes)
+    }
+
+    /// Whether somebody still sees a place.
+    async fn sees(&self, identity: &Identity, place: Place) -> Result<bool> {
+        let outcome = match place {
+            Place::Room(room) => self.room_access(identity, room).await.map(|_| ()),
+            Place::Guild(guild) => self.guild_access(identity, guild).await.map(|_| ()),
+        };
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(error) if error.code == Code::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn check_room_for_wish(&self, user: UserId) -> Result<()> {

@@ -4,6 +4,7 @@
 //! asker and that key. So the retry finds what the first try has made, also when the server stopped in between, and nothing
 //! has to be remembered.
 
+use madang_storage::model::{Fact, Room, RoomId, StreamId, UserId};
 use sha2::{Digest, Sha256};
 
 use super::{Chat, Code, Error, Identity, Result};
@@ -48,6 +49,24 @@ impl Chat {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
         u128::from_be_bytes(bytes)
+    }
+
+    /// Whether a room is there that this key has made; refuses one that was asked for in another way. What it has become
+    /// since does not matter: its first event says what was asked for.
+    pub(super) async fn is_made(
+        &self,
+        room: RoomId,
+        as_asked: impl FnOnce(&Room, &[UserId]) -> bool,
+    ) -> Result<bool> {
+        let page = self.store().events(StreamId::Room(room), 0, 1).await?;
+        let Some(first) = page.commits.first() else {
+            return Ok(false);
+        };
+        match &first.event.fact {
+            Fact::RoomCreated { room, members } => same(as_asked(room, members))?,
+            _ => same(false)?,
+        }
+        Ok(true)
     }
 }
 

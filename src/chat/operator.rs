@@ -20,7 +20,8 @@ impl Chat {
         let made = password.is_none().then(secrets::code);
         let password = password.or(made.as_deref()).unwrap_or_default();
         let welcome_guild = self.registration().await?.welcome_guild;
-        self.found_account(name, password, welcome_guild).await?;
+        let user = self.found_account(name, password, welcome_guild).await?;
+        self.note_deed("account.added", user).await;
         Ok(made)
     }
 
@@ -30,8 +31,12 @@ impl Chat {
         let made = password.is_none().then(secrets::code);
         let password = password.or(made.as_deref()).unwrap_or_default().to_owned();
         let chat = self.clone();
-        self.to_the_end(async move { chat.set_password(user, &password).await })
-            .await?;
+        self.to_the_end(async move {
+            chat.set_password(user, &password).await?;
+            chat.note_deed("password.set", user).await;
+            Ok(())
+        })
+        .await?;
         Ok(made)
     }
 
@@ -41,12 +46,16 @@ impl Chat {
         let chat = self.clone();
         self.to_the_end(async move {
             if on {
-                chat.deactivate_by(None, user).await
+                chat.deactivate_by(None, user).await?;
+                chat.note_deed("account.deactivated", user).await;
             } else {
-                chat.reactivate_by(None, user).await
+                chat.reactivate_by(None, user).await?;
+                chat.note_deed("account.reactivated", user).await;
             }
+            Ok(())
         })
         .await
+        .map(|_| ())
     }
 
     /// Makes somebody an administrator of the instance, or one no more.
@@ -55,17 +64,28 @@ impl Chat {
         let chat = self.clone();
         self.to_the_end(async move {
             if on {
-                chat.grant(None, user).await
+                chat.grant(None, user).await?;
+                chat.note_deed("administrator.granted", user).await;
             } else {
-                chat.revoke(None, user).await
+                chat.revoke(None, user).await?;
+                chat.note_deed("administrator.revoked", user).await;
             }
+            Ok(())
         })
         .await
+        .map(|_| ())
     }
 
     /// A page of all accounts.
     pub async fn operator_lists(&self, after: Option<UserId>) -> Result<AccountList> {
         self.account_page(after, MAX_LIST).await
+    }
+
+    /// Notes what was done. Where that fails the deed stands all the same: nobody could learn a password that was made up.
+    async fn note_deed(&self, kind: &str, user: UserId) {
+        if let Err(error) = self.note_account(None, kind, user).await {
+            tracing::error!(%error, kind, "what was done is not in the audit");
+        }
     }
 
     async fn user_named(&self, name: &str) -> Result<UserId> {

@@ -21,7 +21,7 @@ pub(super) struct Pace {
 impl Pace {
     /// Takes somebody's turn to post in a room, or says how long to wait for it.
     pub(super) fn take(&self, user: UserId, access: &RoomAccess, now: Instant) -> Result<()> {
-        let seconds = access.room.slow_mode_seconds;
+        let seconds = access.rules.slow_mode_seconds;
         if seconds == 0 || access.permissions.contains(Permissions::SKIP_SLOW_MODE) {
             return Ok(());
         }
@@ -29,7 +29,7 @@ impl Pace {
         if next.len() >= MAX_REMEMBERED {
             next.retain(|_, at| *at > now);
         }
-        let key = (user, access.id);
+        let key = (user, access.rules.room);
         if let Some(at) = next.get(&key).filter(|at| **at > now) {
             let wait = at.duration_since(now).as_secs() + 1;
             return Err(Error::rate_limited(wait));
@@ -39,8 +39,8 @@ impl Pace {
     }
 
     /// Gives a turn back: nothing was posted.
-    pub(super) fn give_back(&self, user: UserId, room: RoomId) {
+    pub(super) fn give_back(&self, user: UserId, access: &RoomAccess) {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        next.remove(&(user, room));
+        next.remove(&(user, access.rules.room));
     }
 }

@@ -1,9 +1,10 @@
 //! Pinned messages.
 
 use madang_storage::model::{
-    Fact, Head, Mentions, MessageRecord, Permissions, RoomId, RowKey, RowPrefix, Rows, SystemMessage, UserId,
+    Fact, Head, MessageRecord, Permissions, RoomId, RowKey, RowPrefix, Rows, SystemMessage,
 };
 
+use super::announcements::of_the_server;
 use super::messages::{posted, present};
 use super::{Chat, Code, Error, Identity, Posted, Result, Seen};
 
@@ -16,9 +17,7 @@ impl Chat {
         let access = self.room_access(identity, room).await?;
         access.require(Permissions::PIN)?;
         self.check_may_reach(identity, &access).await?;
-        if on {
-            self.check_room_for_pin(room).await?;
-        }
+        let is_full = on && self.pinned(room).await?.len() >= MAX_PINS;
         let mut command = self.message_command(identity, &access);
         command.rows = vec![RowKey::Message { room, seq }];
         let user = identity.user;
@@ -30,6 +29,10 @@ impl Chat {
             }
             if record.pinned_at.is_some() == on {
                 return Err(Refusal::IsSo(Box::new(record.clone())));
+            }
+            if is_full {
+                let text = format!("a room has at most {MAX_PINS} pinned messages");
+                return Err(Refusal::Error(Error::new(Code::TooMany, text)));
             }
             Ok(Fact::MessagePinned { seq, on, by: user }.into())
         };
@@ -70,25 +73,9 @@ impl Chat {
         access: &super::access::RoomAccess,
         system: SystemMessage,
     ) -> Result<()> {
-        let author: UserId = identity.user;
         let command = self.message_command(identity, access);
-        let fact = Fact::MessagePosted {
-            author,
-            text: String::new(),
-            reply_to: None,
-            reply_to_author: None,
-            mentions: Mentions::default(),
-            system: Some(system),
-        };
+        let fact = of_the_server(identity.user, system);
         self.append_command_unless(command, fact, |_, _| false).await
-    }
-
-    async fn check_room_for_pin(&self, room: RoomId) -> Result<()> {
-        if self.pinned(room).await?.len() < MAX_PINS {
-            return Ok(());
-        }
-        let text = format!("a room has at most {MAX_PINS} pinned messages");
-        Err(Error::new(Code::TooMany, text))
     }
 
     async fn pinned(&self, room: RoomId) -> Result<Vec<u64>> {

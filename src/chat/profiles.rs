@@ -16,8 +16,6 @@ use crate::broker::Signal;
 pub const MAX_USERS: usize = 100;
 /// The longest text about oneself, in characters.
 const MAX_BIO: usize = 500;
-/// The highest colour: 24 bits of red, green and blue.
-const MAX_COLOUR: u64 = 0xff_ff_ff;
 
 /// The asking user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -53,7 +51,7 @@ pub struct ProfileChanges {
     /// What the person says of itself.
     pub bio: Option<String>,
     /// A colour for the name, as 24 bits; `Some(None)` takes it back.
-    pub colour: Option<Option<u64>>,
+    pub colour: Option<Option<u32>>,
 }
 
 /// How often somebody may change a profile: each change is told to everybody who sees the person.
@@ -80,17 +78,10 @@ impl Checked {
             Some(name) if name.trim().is_empty() => Some(None),
             Some(name) => Some(Some(names::title("display_name", &name)?.shown)),
         };
-        let too_high = || Error::invalid("colour", "a colour has 24 bits");
-        let colour = match changes.colour {
-            None => None,
-            Some(None) => Some(None),
-            Some(Some(colour)) if colour > MAX_COLOUR => return Err(too_high()),
-            Some(Some(colour)) => Some(Some(u32::try_from(colour).map_err(|_| too_high())?)),
-        };
         Ok(Self {
             display_name,
             bio: changes.bio.map(bio).transpose()?,
-            colour,
+            colour: changes.colour,
         })
     }
 
@@ -252,11 +243,7 @@ fn bio(raw: String) -> Result<String> {
         ));
     }
     let text = text::normalised(raw);
-    let is_hidden = |character: char| character.is_control() && character != '\n' && character != '\t';
-    if text.chars().any(is_hidden) || names::has_bad_marks(&text) {
-        let text = "control characters, characters that turn the direction of writing and heaped marks are not allowed";
-        return Err(Error::invalid(FIELD, text));
-    }
+    names::check_lines(FIELD, &text)?;
     Ok(text.trim().to_owned())
 }
 
@@ -297,23 +284,11 @@ mod tests {
         };
         let nothing = User::new("jo".to_owned(), Default::default());
         assert_eq!(change(taken_back), Ok(nothing));
-        for (changes, field) in [
-            (
-                ProfileChanges {
-                    display_name: Some("a\u{202e}b".to_owned()),
-                    ..Default::default()
-                },
-                "display_name",
-            ),
-            (
-                ProfileChanges {
-                    colour: Some(Some(MAX_COLOUR + 1)),
-                    ..Default::default()
-                },
-                "colour",
-            ),
-        ] {
-            assert_eq!(change(changes).expect_err(field).field.as_deref(), Some(field));
-        }
+        let turned = ProfileChanges {
+            display_name: Some("a\u{202e}b".to_owned()),
+            ..Default::default()
+        };
+        let error = change(turned).expect_err("turned");
+        assert_eq!(error.field.as_deref(), Some("display_name"));
     }
 }

@@ -49,7 +49,7 @@ impl Registration {
 }
 
 /// What administrators have set.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RegistrationRow {
     pub(super) mode: Registration,
     /// The guild that open sign-ups lead into.
@@ -133,6 +133,9 @@ impl Chat {
                 mode: mode.unwrap_or(present.mode),
                 welcome_guild: changes.welcome_guild.unwrap_or(present.welcome_guild),
             };
+            if settings == present {
+                return Ok(settings.into());
+            }
             let store = self.store();
             let outcome = match found {
                 None => store.state_insert(row_key(), &settings, None).await?,

@@ -1,5 +1,7 @@
 //! What a person wants of others: to follow them, or to hear nothing of them. Nobody is told of either.
 
+use std::collections::BTreeMap;
+
 use madang_storage::model::{EventId, Fact, Head, RowKey, RowPrefix, Rows, StreamId, UserId};
 use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE};
 
@@ -61,7 +63,12 @@ impl Chat {
 
     /// Blocks somebody whom the asker can know, or takes it back. Asking for what is already so changes nothing.
     pub async fn block(&self, identity: &Identity, user: UserId, on: bool) -> Result<()> {
-        self.relate(identity, Relation::Block, user, on).await
+        self.relate(identity, Relation::Block, user, on).await?;
+        if let Err(error) = self.tell_of_block(identity.user, user).await {
+            // Whoever asks again is answered rightly.
+            tracing::warn!(%error, "a block was not told to those who watch");
+        }
+        Ok(())
     }
 
     /// A page of those whom the asker follows.
@@ -73,7 +80,7 @@ impl Chat {
     ) -> Result<People> {
         let user = identity.user;
         let after = after.map(|after| Relation::Follow.key(user, after));
-        self.people(RowPrefix::FollowedBy(user), after, limit).await
+        self.people(user, RowPrefix::FollowedBy(user), after, limit).await
     }
 
     /// A page of those who follow the asker.
@@ -85,7 +92,8 @@ impl Chat {
     ) -> Result<People> {
         let user = identity.user;
         let after = after.map(|follower| RowKey::Follower { user, follower });
-        self.people(RowPrefix::FollowersOf(user), after, limit).await
+        self.people(user, RowPrefix::FollowersOf(user), after, limit)
+            .await
     }
 
     /// A page of those whom the asker has blocked.
@@ -97,7 +105,7 @@ impl Chat {
     ) -> Result<People> {
         let user = identity.user;
         let after = after.map(|after| Relation::Block.key(user, after));
-        self.people(RowPrefix::BlockedBy(user), after, limit).await
+        self.people(user, RowPrefix::BlockedBy(user), after, limit).await
     }
 
     /// Whether `by` wants nothing of `whom`.
@@ -105,7 +113,15 @@ impl Chat {
         self.look_at_user(by, |copy| copy.has_blocked(whom)).await
     }
 
-    async fn people(&self, prefix: RowPrefix, after: Option<RowKey>, limit: Option<u64>) -> Result<People> {
+    /// Of people whom the asker does not see any more only the name is told, by which the list is of use: it never changes
+    /// and was known to the asker before.
+    async fn people(
+        &self,
+        asker: UserId,
+        prefix: RowPrefix,
+        after: Option<RowKey>,
+        limit: Option<u64>,
+    ) -> Result<People> {
         let limit = list_limit(limit)?;
         let page = self.store().list_rows(&prefix, after.as_ref(), limit).await?;
         let ids = page.rows.iter().filter_map(|(key, _)| match key {
@@ -114,8 +130,17 @@ impl Chat {
             RowKey::Block { blocked, .. } => Some(*blocked),
             _ => None,
         });
+        let ids: Vec<UserId> = ids.collect();
+        let known = self.known_to(asker, &ids).await?;
+        let known: BTreeMap<UserId, bool> = ids.iter().copied().zip(known).collect();
+        let mut users = self.views_of(ids).await?;
+        for user in &mut users {
+            if known.get(&user.id) != Some(&true) {
+                (user.display_name, user.colour) = (None, None);
+            }
+        }
         Ok(People {
-            users: self.views_of(ids.collect()).await?,
+            users,
             more: page.more,
         })
     }

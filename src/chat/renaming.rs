@@ -106,7 +106,7 @@ impl Chat {
     }
 
     async fn name_back(&self, identity: &Identity, id: RoomId, from: &str, to: &str) -> Result<()> {
-        self.change_room(identity, id, None, |copy| {
+        self.take_back_in_room(identity, id, |copy| {
             let Some(present) = copy.room().filter(|room| room.name == from) else {
                 return Ok(None);
             };

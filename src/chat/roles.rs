@@ -14,8 +14,6 @@ use super::{Chat, Code, Error, Identity, Once, Result, names};
 const MAX_ROLES: usize = 250;
 /// The highest place of a role that a guild makes: built-in administrators stand above all of them.
 const MAX_POSITION: u64 = Role::ADMINISTRATOR_POSITION as u64 - 1;
-/// The largest colour: 24 bits.
-const MAX_COLOUR: u64 = 0xff_ff_ff;
 
 /// What is to be changed about a role; what is `None` stays.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +25,7 @@ pub struct RoleChanges {
     /// Who stands above whom.
     pub position: Option<u64>,
     /// A colour; `Some(None)` for none.
-    pub colour: Option<Option<u64>>,
+    pub colour: Option<Option<u32>>,
     /// Whether every member may mention it.
     pub is_mentionable: Option<bool>,
 }
@@ -169,12 +167,7 @@ fn changed(mut role: Role, changes: &RoleChanges) -> Result<Role> {
         role.position = place.ok_or_else(wrong)?;
     }
     if let Some(colour) = changes.colour {
-        let wrong = || Error::invalid("colour", format!("a colour is 0 to {MAX_COLOUR}"));
-        role.colour = match colour {
-            None => None,
-            Some(colour) if colour > MAX_COLOUR => return Err(wrong()),
-            Some(colour) => Some(u32::try_from(colour).map_err(|_| wrong())?),
-        };
+        role.colour = colour;
     }
     if let Some(is_mentionable) = changes.is_mentionable {
         role.is_mentionable = is_mentionable;

@@ -5,7 +5,7 @@ use madang_storage::model::{
 };
 
 use super::access::RoomAccess;
-use super::places::RoomCopy;
+use super::places::{GuildCopy, Rank, RoomCopy};
 use super::roles::permissions;
 use super::{Chat, Code, Error, Identity, Result, names};
 
@@ -111,15 +111,25 @@ impl Chat {
     ) -> Result<()> {
         let access = self.managed_channel(identity, id).await?;
         let (allow, deny) = (permissions("allow", allow)?, permissions("deny", deny)?);
-        check_override(&access, allow, deny)?;
+        check_override(allow, deny)?;
         let target = match exception {
             Exception::Role(role) => OverrideTarget::Role(role),
             Exception::User(user) => OverrideTarget::User(user),
         };
-        self.check_target(&access, exception).await?;
+        self.check_target(identity, &access, exception).await?;
+        let held = access.permissions;
         self.change_room(identity, id, None, |copy| {
             let present = copy.room().ok_or_else(Error::not_found)?;
             let mut overrides = present.overrides.clone();
+            let known = overrides.iter().find(|known| known.target == target);
+            let before = known.map_or((Permissions::NONE, Permissions::NONE), |known| {
+                (known.allow, known.deny)
+            });
+            // Taking an exception back gives and takes as well. What stays as it is may be another one's.
+            if !held.contains(differing(before.0, allow) | differing(before.1, deny)) {
+                let text = "you cannot give or take what you do not have";
+                return Err(Error::new(Code::Forbidden, text));
+            }
             overrides.retain(|known| known.target != target);
             if !(allow.is_empty() && deny.is_empty()) {
                 overrides.push(Override { target, allow, deny });
@@ -152,22 +162,42 @@ impl Chat {
         Ok(access)
     }
 
-    /// An exception is for a role of the guild or for one of its members.
-    async fn check_target(&self, access: &RoomAccess, exception: Exception) -> Result<()> {
+    /// An exception is for a role of the guild or for one of its members; for one that stands lower, or for everybody.
+    async fn check_target(
+        &self,
+        identity: &Identity,
+        access: &RoomAccess,
+        exception: Exception,
+    ) -> Result<()> {
         let Some(guild) = access.room.kind.guild() else {
             return Err(Error::not_found());
         };
-        let is_known = self
-            .look_at_guild(guild, |copy| match exception {
-                Exception::Role(role) => copy.role(role).is_some(),
-                Exception::User(user) => copy.member(user).is_some(),
-            })
-            .await?;
-        if is_known { Ok(()) } else { Err(Error::not_found()) }
+        let look = |copy: &GuildCopy| {
+            let target = match exception {
+                Exception::Role(role) if role == copy.everybody() => None,
+                Exception::Role(role) => {
+                    let role = copy.role(role).ok_or_else(Error::not_found)?;
+                    Some(Rank::Role(role.position))
+                }
+                Exception::User(user) => Some(copy.rank(user).ok_or_else(Error::not_found)?),
+            };
+            let own = copy.rank(identity.user);
+            if own == Some(Rank::Owner) || target < own {
+                return Ok(());
+            }
+            let text = "an exception is for those who stand lower than you do";
+            Err(Error::new(Code::Forbidden, text))
+        };
+        self.look_at_guild(guild, look).await?
     }
 }
 
-fn check_override(access: &RoomAccess, allow: Permissions, deny: Permissions) -> Result<()> {
+/// Rights that are in one of two sets only.
+fn differing(one: Permissions, other: Permissions) -> Permissions {
+    one.without(other) | other.without(one)
+}
+
+fn check_override(allow: Permissions, deny: Permissions) -> Result<()> {
     if !(allow & deny).is_empty() {
         return Err(Error::invalid("deny", "nothing is both allowed and denied"));
     }
@@ -176,10 +206,6 @@ fn check_override(access: &RoomAccess, allow: Permissions, deny: Permissions) ->
         let others: Vec<&str> = both.without(Permissions::of_rooms()).names().collect();
         let text = format!("these belong to the guild as a whole: {}", others.join(", "));
         return Err(Error::invalid("allow", text));
-    }
-    if !access.permissions.contains(both) {
-        let text = "you cannot give or take what you do not have";
-        return Err(Error::new(Code::Forbidden, text));
     }
     Ok(())
 }

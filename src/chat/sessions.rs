@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, CLAIM_HELD_MS, MAX_TRIES, Visitor};
-use super::credentials::Credentials;
+use super::credentials::{Credentials, limited_part};
 use super::view::{Time, UserView};
 use super::{Chat, Code, Error, Identity, Result, Scopes, secrets, tokens};
 use crate::broker::Signal;
@@ -140,6 +140,13 @@ impl Chat {
         self.store()
             .state_insert(key, &session, Some(expiry(now)))
             .await?;
+        if let Err(error) = self.note_account_use(user, now).await {
+            tracing::warn!(%error, "cannot note when an account was used");
+        }
+        let address = limited_part(visitor.address);
+        if let Err(error) = self.remember_address(user, address).await {
+            tracing::warn!(%error, "cannot remember where somebody signs in from");
+        }
         Ok(SignedIn {
             token,
             user: view,
@@ -258,6 +265,12 @@ impl Chat {
         Ok(SessionList {
             sessions: sessions.into_iter().map(view).collect(),
         })
+    }
+
+    /// Whether somebody asks with a login, and not with a token.
+    pub(super) async fn is_login(&self, identity: &Identity) -> Result<bool> {
+        let key = entry_key(identity.user, identity.session);
+        Ok(self.store().state::<Entry>(&key).await?.is_some())
     }
 
     /// Ends one of the person's logins, which may be the one that asks.

@@ -1,8 +1,8 @@
 //! Threads: rooms that hang on a message. Who sees the room of the message sees them, always.
 
 use madang_storage::model::{
-    Fact, Head, Marker, Permissions, Room, RoomId, RoomKind, RowKey, RowPrefix, Rows, StateKey, StateOutcome,
-    StreamId, UserId,
+    Fact, Head, Marker, Room, RoomId, RoomKind, RowKey, RowPrefix, Rows, StateKey, StateOutcome, StreamId,
+    UserId,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -34,7 +34,7 @@ impl Chat {
         post: Post,
     ) -> Result<(RoomId, Posted)> {
         let access = self.room_access(identity, parent).await?;
-        access.require(Permissions::THREADS)?;
+        access.require_to_post_in_threads()?;
         let thread = thread_on(parent, seq);
         if !self.store().head(StreamId::Room(thread)).await?.exists() {
             self.check_can_begin(&access, seq).await?;

@@ -35,6 +35,9 @@ pub(super) struct AccessToken {
     last_used: Option<Timestamp>,
     /// The account's life in which it was made.
     life: u64,
+    /// The hash of the token that it was made with: it works as long as that one does.
+    #[serde(default)]
+    maker: Option<Vec<u8>>,
 }
 
 impl StateRecord for AccessToken {
@@ -60,6 +63,9 @@ struct Listed {
     created_at: Timestamp,
     expires_at: Timestamp,
     life: u64,
+    /// The hash of the token that it was made with.
+    #[serde(default)]
+    maker: Option<Vec<u8>>,
 }
 
 /// A token to make.
@@ -69,7 +75,7 @@ pub struct NewAccessToken {
     pub name: String,
     /// What it may be used for, by name.
     pub scopes: Vec<String>,
-    /// When it ends; `None` for in 90 days.
+    /// When it ends; `None` for in 90 days, or together with the token that it is made with.
     pub expires_in_seconds: Option<u64>,
 }
 
@@ -101,7 +107,7 @@ pub struct AccessTokens {
 }
 
 impl Chat {
-    /// Makes a token. It allows nothing that whoever asks may not do, and lives no longer.
+    /// Makes a token. It allows nothing that whoever asks may not do, lives no longer, and ends with what it is made with.
     pub async fn create_access_token(
         &self,
         identity: &Identity,
@@ -122,18 +128,30 @@ impl Chat {
         }
         let account = self.account(identity.user).await?;
         let account = account.ok_or_else(Error::unauthenticated)?.record;
+        let maker = self.maker_of_tokens(identity).await?;
         let (chat, identity) = (self.clone(), *identity);
         self.to_the_end(async move {
             let now = chat.env().now();
             let secret = format!("{PREFIX}{}", secrets::token());
+            let mut expires_at = now.plus_millis(seconds * 1000);
+            if let Some(maker) = &maker
+                && maker.expires_at < expires_at
+            {
+                if new.expires_in_seconds.is_some() {
+                    let text = "a token lives no longer than the one that it is made with";
+                    return Err(Error::new(Code::Forbidden, text).about("expires_in_seconds"));
+                }
+                expires_at = maker.expires_at;
+            }
             let listed = Listed {
                 id: SessionId::from_u128(chat.env().next_id()),
                 hash: secrets::digest(&secret).to_vec(),
                 name,
                 scopes: scopes.bits(),
                 created_at: now,
-                expires_at: now.plus_millis(seconds * 1000),
+                expires_at,
                 life: account.life,
+                maker: maker.map(|maker| maker.hash),
             };
             chat.list_access_token(&identity, &account, &listed).await?;
             let token = AccessToken {
@@ -142,6 +160,7 @@ impl Chat {
                 scopes: listed.scopes,
                 last_used: None,
                 life: listed.life,
+                maker: listed.maker.clone(),
             };
             let key = StateKey::new(StateTable::AccessTokens, &[&listed.hash]);
             chat.store()
@@ -158,8 +177,9 @@ impl Chat {
         let account = account.ok_or_else(Error::unauthenticated)?.record;
         let now = self.env().now();
         let mut tokens = Vec::new();
-        for listed in self.access_token_list(identity.user).await?.record.tokens {
-            if !listed.is_good(&account, now) {
+        let list = self.access_token_list(identity.user).await?.record;
+        for listed in &list.tokens {
+            if !list.is_good(listed, &account, now) {
                 continue;
             }
             let key = StateKey::new(StateTable::AccessTokens, &[&listed.hash]);
@@ -170,23 +190,60 @@ impl Chat {
         Ok(AccessTokens { tokens })
     }
 
-    /// Ends a token, which may be the one that asks: its sockets close.
+    /// Ends a token, which may be the one that asks, and all that were made with it: their sockets close.
     pub async fn revoke_access_token(&self, identity: &Identity, token: SessionId) -> Result<()> {
         let list = self.access_token_list(identity.user).await?.record;
         let listed = list.tokens.into_iter().find(|listed| listed.id == token);
         let hash = listed.ok_or_else(Error::not_found)?.hash;
         let (chat, user) = (self.clone(), identity.user);
         self.to_the_end(async move {
+            // None works from here on that was made with it, also one that is being made.
             let key = StateKey::new(StateTable::AccessTokens, &[&hash]);
             chat.remove_state::<AccessToken>(key).await?;
-            chat.tell(Signal::SessionEnded { session: token });
+            let before = chat.access_token_list(user).await?.record;
+            let ended = before
+                .tokens
+                .iter()
+                .filter(|listed| before.stands_on(listed, &hash));
+            for ended in ended {
+                chat.tell(Signal::SessionEnded { session: ended.id });
+                let key = StateKey::new(StateTable::AccessTokens, &[&ended.hash]);
+                chat.remove_state::<AccessToken>(key).await?;
+            }
             chat.change_access_tokens(user, |list| {
-                list.tokens.retain(|listed| listed.id != token);
+                let all = list.clone();
+                list.tokens.retain(|listed| !all.stands_on(listed, &hash));
                 Ok(())
             })
             .await
         })
         .await
+    }
+
+    /// The token that somebody asks with; `None` for a login.
+    async fn maker_of_tokens(&self, identity: &Identity) -> Result<Option<Listed>> {
+        if self.is_login(identity).await? {
+            return Ok(None);
+        }
+        let list = self.access_token_list(identity.user).await?.record;
+        let mut tokens = list.tokens.into_iter();
+        let maker = tokens.find(|listed| listed.id == identity.session);
+        // One that is not listed any more is being revoked.
+        maker.ok_or_else(Error::unauthenticated).map(Some)
+    }
+
+    /// Whether all tokens still work that a token was made with.
+    async fn stands(&self, token: &AccessToken) -> Result<bool> {
+        let mut maker = token.maker.clone();
+        for _ in 0..MAX_TOKENS {
+            let Some(hash) = maker else { return Ok(true) };
+            let key = StateKey::new(StateTable::AccessTokens, &[&hash]);
+            let Some(found) = self.store().state::<AccessToken>(&key).await? else {
+                return Ok(false);
+            };
+            maker = found.record.maker;
+        }
+        Ok(false)
     }
 
     pub(super) async fn prove_access_token(&self, token: &str) -> Result<Proof> {
@@ -198,6 +255,7 @@ impl Chat {
         let account = self.account(token.user).await?;
         let account = account.ok_or_else(Error::unauthenticated)?.record;
         let has_ended = found.expires_at.is_some_and(|at| at <= now);
+        let has_ended = has_ended || !self.stands(token).await?;
         if has_ended || account.deactivated || token.life != account.life {
             return Err(Error::unauthenticated());
         }
@@ -260,12 +318,12 @@ impl Chat {
 
     async fn list_access_token(&self, identity: &Identity, account: &Account, new: &Listed) -> Result<()> {
         self.change_access_tokens(identity.user, |list| {
+            let all = list.clone();
             list.tokens
-                .retain(|listed| listed.is_good(account, new.created_at));
-            let maker = list.tokens.iter().find(|listed| listed.id == identity.session);
-            if maker.is_some_and(|maker| maker.expires_at < new.expires_at) {
-                let text = "a token lives no longer than the one that it is made with";
-                return Err(Error::new(Code::Forbidden, text).about("expires_in_seconds"));
+                .retain(|listed| all.is_good(listed, account, new.created_at));
+            let is_there = |hash: &Vec<u8>| list.tokens.iter().any(|listed| listed.hash == *hash);
+            if !new.maker.as_ref().is_none_or(is_there) {
+                return Err(Error::unauthenticated());
             }
             if list.tokens.len() >= MAX_TOKENS {
                 let text = format!("one has at most {MAX_TOKENS} tokens");
@@ -298,11 +356,30 @@ impl Chat {
     }
 }
 
-impl Listed {
-    fn is_good(&self, account: &Account, now: Timestamp) -> bool {
-        now < self.expires_at && self.life == account.life
+impl AccessTokenList {
+    /// Whether a token works, as far as the list says.
+    fn is_good(&self, listed: &Listed, account: &Account, now: Timestamp) -> bool {
+        let stands = self.makers(listed).all(|maker| maker.is_some());
+        stands && now < listed.expires_at && listed.life == account.life
     }
 
+    /// Whether a token is this one, or was made with it, or with one that was.
+    fn stands_on(&self, listed: &Listed, hash: &[u8]) -> bool {
+        listed.hash == hash || self.makers(listed).flatten().any(|maker| maker.hash == hash)
+    }
+
+    /// The token that this one was made with, and so on; `None` for one that is not listed.
+    fn makers<'a>(&'a self, listed: &'a Listed) -> impl Iterator<Item = Option<&'a Listed>> {
+        let find = |hash: &Vec<u8>| self.tokens.iter().find(|listed| listed.hash == *hash);
+        let first = listed.maker.as_ref().map(find);
+        std::iter::successors(first, move |maker| {
+            maker.and_then(|maker| maker.maker.as_ref().map(find))
+        })
+        .take(MAX_TOKENS)
+    }
+}
+
+impl Listed {
     fn view(&self, last_used: Option<Timestamp>, token: Option<String>) -> AccessTokenView {
         AccessTokenView {
             id: self.id,

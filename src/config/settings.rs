@@ -18,6 +18,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// Who is there.
     pub presence: Presence,
+    /// What people write.
+    pub messages: Messages,
     /// What is logged.
     pub log: Log,
 }
@@ -134,6 +136,21 @@ impl Default for Presence {
             grace_seconds: 10,
             quiet_seconds: 30,
         }
+    }
+}
+
+/// What people write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Messages {
+    /// Whether an edited message keeps what it said before, for its author and for moderators: up to 20 texts and 32 KiB.
+    /// They go with the message. Once this is false, they also go with the next edit.
+    pub keep_edits: bool,
+}
+
+impl Default for Messages {
+    fn default() -> Self {
+        Self { keep_edits: true }
     }
 }
 

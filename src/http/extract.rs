@@ -72,6 +72,18 @@ impl FromRequestParts<Arc<Settings>> for AtTheDoor {
     }
 }
 
+/// A request that says nothing in its query.
+pub(super) struct NoQuery;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Fields::of_query(parts.uri.query().unwrap_or_default())?.finish()?;
+        Ok(Self)
+    }
+}
+
 /// The fields of a JSON body.
 pub(super) struct Body(pub(super) Fields);
 
@@ -87,15 +99,17 @@ impl FromRequest<Arc<Settings>> for Body {
 }
 
 impl Body {
-    /// The fields of a body that may be left out.
-    pub(super) async fn if_any(request: Request, settings: &Arc<Settings>) -> Result<Self, Problem> {
-        if request.headers().contains_key(header::CONTENT_TYPE) {
-            return Self::from_request(request, settings).await;
+    /// The fields of a body that may be left out. Where none is expected, too: what somebody says is never passed over.
+    pub(super) async fn if_any(request: Request) -> Result<Self, Problem> {
+        let is_json = is_json(request.headers());
+        let body = read(request.into_body()).await?;
+        if body.is_empty() {
+            return Ok(Self(Fields::of(None, "body")?));
         }
-        if !read(request.into_body()).await?.is_empty() {
+        if !is_json {
             return Err(not_json().into());
         }
-        Ok(Self(Fields::of(None, "body")?))
+        Self::of(&body)
     }
 
     fn of(bytes: &[u8]) -> Result<Self, Problem> {

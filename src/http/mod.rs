@@ -3,6 +3,7 @@
 
 mod admission;
 mod error;
+mod exports;
 mod extract;
 mod health;
 mod metrics;
@@ -50,6 +51,7 @@ pub fn router(settings: Settings) -> Router {
     let routes = Router::new()
         .merge(health::routes(&settings, &requests))
         .merge(sessions::routes())
+        .merge(exports::routes())
         .merge(openapi::routes())
         .merge(operations::routes())
         .with_state(settings);

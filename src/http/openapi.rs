@@ -76,7 +76,7 @@ fn of_operation(operation: &Operation, generator: &mut SchemaGenerator) -> Value
     described["summary"] = json!(operation.about);
     described["tags"] = json!([operation.noun]);
     described["x-scope"] = json!(Scopes::from(operation.scope).names().next());
-    described["responses"] = responses(operation.answers, generator);
+    described["responses"] = responses(operation.answers, "application/json", generator);
     described
 }
 
@@ -85,6 +85,8 @@ fn of_door(door: &Door, generator: &mut SchemaGenerator) -> Value {
     let placed = |input: &Input| {
         if parts.contains(&&*format!("{{{}}}", input.name)) {
             Place::Path
+        } else if door.method == Method::Get {
+            Place::Query
         } else {
             Place::Body
         }
@@ -92,11 +94,11 @@ fn of_door(door: &Door, generator: &mut SchemaGenerator) -> Value {
     let mut described = request(&door.inputs, placed);
     described["operationId"] = json!(door.name);
     described["summary"] = json!(door.about);
-    described["tags"] = json!(["sessions"]);
-    if door.name != "sign_out" {
+    described["tags"] = json!([door.noun]);
+    if !door.is_guarded {
         described["security"] = json!([]);
     }
-    described["responses"] = responses(door.answers, generator);
+    described["responses"] = responses(door.answers, door.media_type, generator);
     described
 }
 
@@ -166,6 +168,7 @@ fn schema(input: &Input) -> Value {
     let mut schema = match input.kind {
         Kind::Id => id,
         Kind::Text => json!({ "type": "string" }),
+        Kind::Colour => json!({ "type": "string", "pattern": "^#[0-9a-fA-F]{6}$" }),
         Kind::Number => json!({ "type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1 }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Ids(most) => json!({ "type": "array", "items": id, "maxItems": most }),
@@ -182,23 +185,29 @@ fn schema(input: &Input) -> Value {
     schema
 }
 
-fn responses(answers: Answers, generator: &mut SchemaGenerator) -> Value {
+fn responses(answers: Answers, media_type: &str, generator: &mut SchemaGenerator) -> Value {
     let mut usual = json!({ "description": "Done." });
     if let Some(schema_of) = answers.schema {
         let mut schema = schema_of(generator);
         for transform in generator.transforms_mut() {
             transform.transform(&mut schema);
         }
-        usual["content"] = json!({ "application/json": { "schema": schema } });
+        usual["content"] = json!({ media_type: { "schema": schema } });
     }
     let refused = json!({ "$ref": format!("#{DEFINITIONS}/Problem") });
-    json!({
-        answers.status.to_string(): usual,
+    let mut responses = json!({
         "default": {
             "description": "Why not.",
             "content": { "application/problem+json": { "schema": refused } },
         },
-    })
+    });
+    if answers.may_replay {
+        let mut replayed = usual.clone();
+        replayed["description"] = json!("Done by an earlier request.");
+        responses["200"] = replayed;
+    }
+    responses[answers.status.to_string()] = usual;
+    responses
 }
 
 /// RFC 9457, with a stable code and the field that is at fault.

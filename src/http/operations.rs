@@ -53,16 +53,14 @@ async fn answer(
     }
     let own_url = origin::own_url(settings.public_url.as_deref(), &parts.headers);
     let mut fields = query;
-    if let Some(is_needed) = operation.takes_body() {
-        let request = Request::from_parts(parts, body);
-        let Body(body) = if is_needed {
-            Body::from_request(request, &settings).await?
-        } else {
-            Body::if_any(request, &settings).await?
-        };
-        for (name, value) in body {
-            add(&mut fields, &name, value)?;
-        }
+    let request = Request::from_parts(parts, body);
+    let Body(body) = if operation.needs_body() {
+        Body::from_request(request, &settings).await?
+    } else {
+        Body::if_any(request).await?
+    };
+    for (name, value) in body {
+        add(&mut fields, &name, value)?;
     }
     let call = Call {
         chat: settings.chat.clone(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::Settings;
 use super::error::Result;
-use super::extract::{AtTheDoor, Body, Caller, Path};
+use super::extract::{AtTheDoor, Body, Caller, NoQuery, Path};
 use crate::chat::view::UserView;
 use crate::chat::{Credentials, Error, InstanceView, InviteView, SESSION_LIFETIME, SetUp, SignedIn};
 use crate::fields::Fields;
@@ -89,13 +89,14 @@ fn cookie(settings: &Settings, token: &str, max_age: u64) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-async fn instance(State(settings): State<Arc<Settings>>) -> Result<Json<InstanceView>> {
+async fn instance(State(settings): State<Arc<Settings>>, _: NoQuery) -> Result<Json<InstanceView>> {
     Ok(Json(settings.chat.instance().await?))
 }
 
 async fn set_up(
     State(settings): State<Arc<Settings>>,
     AtTheDoor(visitor): AtTheDoor,
+    _: NoQuery,
     Body(mut fields): Body,
 ) -> Result<Response> {
     let request = SetUp {
@@ -113,6 +114,7 @@ async fn set_up(
 async fn sign_up(
     State(settings): State<Arc<Settings>>,
     AtTheDoor(visitor): AtTheDoor,
+    _: NoQuery,
     Body(mut fields): Body,
 ) -> Result<Response> {
     let credentials = credentials(&mut fields)?;
@@ -125,6 +127,7 @@ async fn sign_up(
 async fn sign_in(
     State(settings): State<Arc<Settings>>,
     AtTheDoor(visitor): AtTheDoor,
+    _: NoQuery,
     Body(mut fields): Body,
 ) -> Result<Response> {
     let credentials = credentials(&mut fields)?;
@@ -134,7 +137,7 @@ async fn sign_in(
     Ok(signed_in(&settings, session, transport))
 }
 
-async fn sign_out(State(settings): State<Arc<Settings>>, caller: Caller) -> Result<Response> {
+async fn sign_out(State(settings): State<Arc<Settings>>, caller: Caller, _: NoQuery) -> Result<Response> {
     settings.chat.sign_out(&caller.token).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     response
@@ -143,13 +146,18 @@ async fn sign_out(State(settings): State<Arc<Settings>>, caller: Caller) -> Resu
     Ok(response)
 }
 
-async fn invite(State(settings): State<Arc<Settings>>, Path(code): Path<String>) -> Result<Json<InviteView>> {
+async fn invite(
+    State(settings): State<Arc<Settings>>,
+    Path(code): Path<String>,
+    _: NoQuery,
+) -> Result<Json<InviteView>> {
     Ok(Json(settings.chat.invite(&code).await?))
 }
 
 async fn accept_invite(
     State(settings): State<Arc<Settings>>,
     AtTheDoor(visitor): AtTheDoor,
+    _: NoQuery,
     Path(code): Path<String>,
     Body(mut fields): Body,
 ) -> Result<Response> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use madang_storage::Result;
-use madang_storage::model::{Commit, GuildId, RoomId, StreamId, UserId};
+use madang_storage::model::{Commit, GuildId, RoleId, RoomId, StreamId, UserId};
 
 /// How new what is that an audience is judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,16 @@ pub trait Audience: Send + Sync + 'static {
 
     /// Whether there may be members of its guild who do not hear the stream. What is not known is so.
     fn is_restricted(&self, stream: StreamId) -> bool;
+
+    /// Whether a member has a role of a guild, also one that was deleted; `None` while that is not known.
+    fn has_role(&self, _user: UserId, _guild: GuildId, _role: RoleId) -> Option<bool> {
+        None
+    }
+
+    /// Whether the user saw a room before its event `rev` changed who does; `None` when that is not known any more.
+    fn saw_before(&self, _user: UserId, _room: RoomId, _rev: u64) -> Option<bool> {
+        None
+    }
 
     /// Who is in a DM, a group, or a thread in one; `None` for other rooms, whose events only those hear who open them.
     async fn conversation(&self, room: RoomId) -> Result<Option<Vec<UserId>>>;

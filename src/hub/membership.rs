@@ -105,19 +105,21 @@ impl Hub {
             (StreamId::Guild(guild), Fact::MemberChanged { user, .. }) => {
                 self.reset_guild(guild, |watcher| watcher == *user);
             }
-            (StreamId::Guild(guild), Fact::RoleChanged { .. } | Fact::RoleDeleted { .. }) => {
-                self.reset_guild(guild, |_| true);
+            (StreamId::Guild(guild), Fact::RoleChanged { id, .. } | Fact::RoleDeleted { id }) => {
+                let has_role = |watcher| attached.audience.has_role(watcher, guild, *id);
+                self.reset_guild(guild, |watcher| has_role(watcher) != Some(false));
             }
             (
                 StreamId::Room(room),
                 Fact::RoomAccessChanged { room: now } | Fact::RoomDeleted { room: now },
             ) => {
-                // Those who see it now are told what it is. The others hear no name and no id, only that something
-                // is different.
+                // Those who see it now are told what it is. Those who saw it before hear no name and no id, only that
+                // something is different; and whoever saw nothing of it hears nothing.
                 if let Some(guild) = now.kind.guild() {
-                    let stream = StreamId::Room(room);
+                    let (stream, audience) = (StreamId::Room(room), &attached.audience);
                     self.reset_guild(guild, |watcher| {
-                        attached.audience.may_hear(watcher, stream) != Some(true)
+                        audience.may_hear(watcher, stream) != Some(true)
+                            && audience.saw_before(watcher, room, event.rev()) != Some(false)
                     });
                 }
             }

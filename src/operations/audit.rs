@@ -6,6 +6,7 @@ use super::describe::{Method, Operation, Scope, of_noun};
 use super::input::{Input, id, number, text};
 use super::{Answer, Call};
 use crate::chat::{AuditFilter, AuditPage, Result};
+use crate::fields::Fields;
 
 pub(super) fn operations() -> Vec<Operation> {
     of_noun(
@@ -15,17 +16,20 @@ pub(super) fn operations() -> Vec<Operation> {
                 .about("Who did what in a guild, when and why, the newest first.")
                 .scope(Scope::Manage)
                 .takes_all(filters())
+                .takes_all(place())
                 .answers::<AuditPage>(),
             Operation::new(Method::Get, "instance_audit", "/instance/audit", of_instance)
                 .about("What was done to the instance as a whole, the newest first, for its administrators.")
                 .scope(Scope::Admin)
                 .takes_all(filters())
+                .takes_all(place())
                 .answers::<AuditPage>(),
         ],
     )
 }
 
-fn filters() -> [Input; 7] {
+/// What can be looked for.
+pub(super) fn filters() -> [Input; 5] {
     [
         id("actor", "only what this user did").optional(),
         text("kind", "only this kind, like role.changed").optional(),
@@ -36,9 +40,25 @@ fn filters() -> [Input; 7] {
         .optional(),
         text("from", "not before this time").optional(),
         text("to", "not after this time").optional(),
+    ]
+}
+
+fn place() -> [Input; 2] {
+    [
         text("after", "what the page before has answered as next").optional(),
         number("limit", "how many entries, 1 to 100, else 100").optional(),
     ]
+}
+
+/// Reads what is looked for.
+pub fn filter_of(fields: &mut Fields) -> Result<AuditFilter> {
+    Ok(AuditFilter {
+        actor: fields.optional_id("actor")?,
+        kind: fields.optional_text("kind")?,
+        target: fields.optional_id("target")?,
+        from: fields.optional_text("from")?,
+        to: fields.optional_text("to")?,
+    })
 }
 
 async fn of_guild(mut call: Call) -> Result<Answer> {
@@ -51,13 +71,7 @@ async fn of_instance(call: Call) -> Result<Answer> {
 }
 
 async fn page(mut call: Call, guild: Option<GuildId>) -> Result<Answer> {
-    let filter = AuditFilter {
-        actor: call.optional_id("actor")?,
-        kind: call.optional_text("kind")?,
-        target: call.optional_id("target")?,
-        from: call.optional_text("from")?,
-        to: call.optional_text("to")?,
-    };
+    let filter = filter_of(&mut call.fields)?;
     let (after, limit) = (call.optional_text("after")?, call.optional_number("limit")?);
     let page = call
         .chat

@@ -74,6 +74,8 @@ pub struct Operation {
 pub struct Answers {
     /// The HTTP status.
     pub status: u16,
+    /// Whether the status is 200 where an earlier request has done it already.
+    pub may_replay: bool,
     /// What the body looks like; `None` when there is none.
     pub schema: Option<fn(&mut SchemaGenerator) -> Schema>,
 }
@@ -105,6 +107,7 @@ impl Operation {
             inputs,
             answers: Answers {
                 status: 204,
+                may_replay: false,
                 schema: None,
             },
             run: Box::new(move |call| Box::pin(run(call))),
@@ -144,6 +147,7 @@ impl Operation {
     pub(super) fn answers<T: JsonSchema>(mut self) -> Self {
         self.answers = Answers {
             status: 200,
+            may_replay: false,
             schema: Some(SchemaGenerator::subschema_for::<T>),
         };
         self
@@ -155,6 +159,13 @@ impl Operation {
         let mut operation = self.answers::<T>();
         operation.answers.status = 201;
         operation
+    }
+
+    /// Answers 200 where an earlier request has made it already.
+    #[must_use]
+    pub(super) const fn once(mut self) -> Self {
+        self.answers.may_replay = true;
+        self
     }
 
     /// The names of the variable parts of the path.
@@ -175,15 +186,10 @@ impl Operation {
         }
     }
 
-    /// Whether an HTTP request has a body, and whether it must have one.
-    pub fn takes_body(&self) -> Option<bool> {
-        let mut in_body = self
-            .inputs
-            .iter()
-            .filter(|input| self.place(input) == Place::Body)
-            .peekable();
-        in_body.peek()?;
-        Some(in_body.any(|input| input.is_required))
+    /// Whether an HTTP request must have a body.
+    pub fn needs_body(&self) -> bool {
+        let mut inputs = self.inputs.iter();
+        inputs.any(|input| input.is_required && self.place(input) == Place::Body)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::describe::{Answers, Method};
 use super::input::{Input, text};
 use crate::chat::view::UserView;
-use crate::chat::{InstanceView, InviteView};
+use crate::chat::{AuditEntry, InstanceView, InviteView};
 
 /// A request that is no operation.
 pub struct Door {
@@ -19,10 +19,16 @@ pub struct Door {
     pub path: &'static str,
     /// What it does.
     pub about: &'static str,
-    /// What it takes, in the body where it is not in the path.
+    /// The word for what it is about.
+    pub noun: &'static str,
+    /// Whether whoever asks must be signed in.
+    pub is_guarded: bool,
+    /// What it takes: what is not in the path is in the query of a `GET`, else in the body.
     pub inputs: Vec<Input>,
     /// What it answers.
     pub answers: Answers,
+    /// The media type of the answer.
+    pub media_type: &'static str,
 }
 
 /// What signs somebody in answers this.
@@ -52,13 +58,21 @@ pub fn doors() -> Vec<Door> {
         Door::new(Method::Post, "sign_in", "/sessions")
             .about("Signs in.")
             .signs_in(),
-        Door::new(Method::Delete, "sign_out", "/sessions/current").about("Ends the session that asks."),
+        Door::new(Method::Delete, "sign_out", "/sessions/current")
+            .about("Ends the session that asks.")
+            .guarded(),
         Door::new(Method::Get, "invite", "/invites/{code}")
             .about("What an invite leads to. Open to everybody who has its code.")
             .answers::<InviteView>(),
         Door::new(Method::Post, "accept_invite", "/invites/{code}/accept")
             .about("Makes an account by an invite, and signs in.")
             .signs_in(),
+        Door::new(Method::Get, "export_audit", "/guilds/{guild}/audit.ndjson")
+            .about("All of a guild's audit that fits, the newest first, one entry in each line.")
+            .exports(),
+        Door::new(Method::Get, "export_instance_audit", "/instance/audit.ndjson")
+            .about("All of the instance's audit that fits, the newest first, one entry in each line.")
+            .exports(),
     ]
 }
 
@@ -69,11 +83,15 @@ impl Door {
             method,
             path,
             about: "",
+            noun: "sessions",
+            is_guarded: false,
             inputs: super::describe::parts(path).map(Input::of_path).collect(),
             answers: Answers {
                 status: 204,
+                may_replay: false,
                 schema: None,
             },
+            media_type: "application/json",
         }
     }
 
@@ -90,9 +108,22 @@ impl Door {
     fn answers<T: JsonSchema>(mut self) -> Self {
         self.answers = Answers {
             status: 200,
+            may_replay: false,
             schema: Some(SchemaGenerator::subschema_for::<T>),
         };
         self
+    }
+
+    const fn guarded(mut self) -> Self {
+        self.is_guarded = true;
+        self
+    }
+
+    fn exports(mut self) -> Self {
+        self.inputs.extend(super::audit::filters());
+        self.noun = "audit";
+        self.media_type = "application/x-ndjson";
+        self.guarded().answers::<AuditEntry>()
     }
 
     fn signs_in(self) -> Self {

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::describe::{Method, Operation, Scope, of_noun};
-use super::input::{flag, id, idempotency_key, text};
+use super::input::{flag, id, idempotency_key, page, text};
 use super::{Answer, Call};
 use crate::chat::view::{GuildView, PermissionsView};
-use crate::chat::{GuildChanges, Result};
+use crate::chat::{GuildChanges, OpenGuilds, Result};
 
 pub(super) fn operations() -> Vec<Operation> {
     of_noun(
@@ -16,6 +16,10 @@ pub(super) fn operations() -> Vec<Operation> {
             Operation::new(Method::Get, "guilds", "/guilds", guilds)
                 .about("The guilds of the asking user, in the order of their ids.")
                 .answers::<Guilds>(),
+            Operation::new(Method::Get, "open_guilds", "/guilds/open", open)
+                .about("A page of the guilds that everybody may join, in the order of their ids.")
+                .takes_all(page())
+                .answers::<OpenGuilds>(),
             Operation::new(Method::Post, "create_guild", "/guilds", create)
                 .about("Makes a guild with a first channel. Whoever asks owns it.")
                 .takes(text("name", "up to 64 characters"))
@@ -72,6 +76,12 @@ async fn guild(mut call: Call) -> Result<Answer> {
 async fn guilds(call: Call) -> Result<Answer> {
     let guilds = call.chat.guilds_of(&call.identity).await?;
     Ok(Answer::of(Guilds { guilds }))
+}
+
+async fn open(mut call: Call) -> Result<Answer> {
+    let (after, limit) = (call.optional_id("after")?, call.optional_number("limit")?);
+    let guilds = call.chat.open_guilds(&call.identity, after, limit);
+    Ok(Answer::of(guilds.await?))
 }
 
 async fn create(mut call: Call) -> Result<Answer> {

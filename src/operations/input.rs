@@ -32,6 +32,8 @@ pub enum Kind {
     Text,
     /// A whole number from 0 to 2^53 - 1.
     Number,
+    /// A colour: `#` and six digits of red, green and blue.
+    Colour,
     /// True or false.
     Flag,
     /// Identifiers, at most so many.
@@ -74,6 +76,10 @@ pub(super) const fn text(name: &'static str, about: &'static str) -> Input {
 
 pub(super) const fn number(name: &'static str, about: &'static str) -> Input {
     Input::new(name, Kind::Number, about)
+}
+
+pub(super) const fn colour(name: &'static str) -> Input {
+    Input::new(name, Kind::Colour, "as #rrggbb; null takes it back").or_null()
 }
 
 pub(super) const fn flag(name: &'static str, about: &'static str) -> Input {
@@ -146,7 +152,9 @@ impl Input {
 
     /// The value that a text in a path or query stands for. One that fits nothing stays a text, and is refused as such.
     pub fn of_text(&self, text: String) -> Value {
-        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        // One number has one form: what is at another address is something else.
+        let is_padded = text.len() > 1 && text.starts_with('0');
+        let is_number = !text.is_empty() && !is_padded && text.bytes().all(|byte| byte.is_ascii_digit());
         match (self.kind, text.as_str()) {
             (Kind::Number, digits) if is_number => {
                 digits.parse::<u64>().map_or(Value::String(text), Value::from)
@@ -178,6 +186,7 @@ impl Input {
         match (kind, value) {
             (Kind::Text, Value::String(_)) | (Kind::Flag, Value::Bool(_)) => Ok(()),
             (Kind::Id, Value::String(text)) if is_id(text) => Ok(()),
+            (Kind::Colour, Value::String(text)) if colour_of(text).is_some() => Ok(()),
             (Kind::Number, Value::Number(number)) if is_fitting(number) => Ok(()),
             (Kind::Ids(most) | Kind::Texts(most) | Kind::Numbers(most), Value::Array(entries)) => {
                 if entries.len() > most {
@@ -200,11 +209,12 @@ impl Input {
 }
 
 impl Kind {
-    const fn expected(self) -> &'static str {
+    pub(super) const fn expected(self) -> &'static str {
         match self {
             Self::Id => "expected 26 characters of ULID's alphabet in upper case",
             Self::Text => "expected a text",
             Self::Number => "expected a whole number from 0 to 2^53 - 1",
+            Self::Colour => "expected a colour as #rrggbb",
             Self::Flag => "expected true or false",
             Self::Ids(_) => "expected a list of ids",
             Self::Texts(_) => "expected a list of texts",
@@ -216,6 +226,13 @@ impl Kind {
 /// All identifiers look the same.
 fn is_id(text: &str) -> bool {
     RoomId::from_str(text).is_ok()
+}
+
+/// The 24 bits of a colour.
+pub(super) fn colour_of(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6)?;
+    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
 }
 
 fn is_fitting(number: &serde_json::Number) -> bool {

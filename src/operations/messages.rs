@@ -11,7 +11,7 @@ use super::describe::{Method, Operation, of_noun};
 use super::input::{Input, flag, id, number, page, text};
 use super::{Answer, Call};
 use crate::chat::view::{HeadView, MessageView, Time, UserView};
-use crate::chat::{DEFAULT_PAGE, Error, History, Post, Posted, Result, Seen, list_limit};
+use crate::chat::{DEFAULT_PAGE, Error, History, Post, Posted, Result, Revisions, Seen, list_limit};
 
 pub(super) fn operations() -> Vec<Operation> {
     of_noun(
@@ -30,14 +30,24 @@ pub(super) fn operations() -> Vec<Operation> {
                     "Posts a message. Answers 200 for one that an earlier request with the nonce has posted.",
                 )
                 .takes_all(about_a_post())
-                .makes::<Message<'static>>(),
+                .makes::<Message<'static>>()
+                .once(),
             Operation::new(Method::Patch, "edit", "/rooms/{room}/messages/{seq}", edit)
                 .about("Replaces the text of one's own message.")
                 .takes(text("text", "Markdown source, up to 4,000 characters and 16 KiB"))
                 .answers::<Message<'static>>(),
             Operation::new(Method::Delete, "delete", "/rooms/{room}/messages/{seq}", delete)
                 .about("Deletes a message: one's own, or any for somebody who may. A tombstone stays.")
+                .takes(text("reason", "why somebody else's is deleted, for the audit log").optional())
                 .answers::<Message<'static>>(),
+            Operation::new(
+                Method::Get,
+                "revisions",
+                "/rooms/{room}/messages/{seq}/revisions",
+                revisions,
+            )
+            .about("What a message has said, the oldest text first, for its author and for those who may delete it.")
+            .answers::<Revisions>(),
             Operation::new(
                 Method::Put,
                 "react",
@@ -246,8 +256,14 @@ async fn edit(mut call: Call) -> Result<Answer> {
 
 async fn delete(mut call: Call) -> Result<Answer> {
     let (room, seq) = (call.id("room")?, call.number("seq")?);
-    let deleted = call.chat.delete(&call.identity, room, seq).await?;
+    let reason = call.optional_text("reason")?;
+    let deleted = call.chat.delete(&call.identity, room, seq, reason).await?;
     Ok(shown(room, deleted))
+}
+
+async fn revisions(mut call: Call) -> Result<Answer> {
+    let (room, seq) = (call.id("room")?, call.number("seq")?);
+    Ok(Answer::of(call.chat.revisions(&call.identity, room, seq).await?))
 }
 
 async fn react(mut call: Call) -> Result<Answer> {

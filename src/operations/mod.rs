@@ -33,9 +33,12 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 pub use answer::Answer;
+pub use audit::filter_of as audit_filter;
 pub use describe::{Answers, Method, Operation, Scope};
 pub use doors::{Door, doors};
 pub use input::{Input, Kind, Place};
+
+use serde_json::Value;
 
 use crate::chat::{Chat, Code, Error, Identity, Once, Result};
 use crate::fields::Fields;
@@ -189,8 +192,17 @@ impl Call {
         self.fields.nullable_id(name)
     }
 
-    fn nullable_number(&mut self, name: &'static str) -> Result<Option<Option<u64>>> {
-        self.fields.nullable_number(name)
+    /// `Some(None)` for null, which takes it back.
+    fn nullable_colour(&mut self, name: &'static str) -> Result<Option<Option<u32>>> {
+        match self.fields.take(name) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(value) => {
+                let colour = value.as_str().and_then(input::colour_of);
+                let colour = colour.ok_or_else(|| Error::invalid(name, Kind::Colour.expected()))?;
+                Ok(Some(Some(colour)))
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::describe::{Method, Operation, of_noun};
-use super::input::{ids, number, text};
+use super::input::{colour, ids, text};
 use super::{Answer, Call};
 use crate::chat::view::UserView;
 use crate::chat::{MAX_USERS, Me, Profile, ProfileChanges, Result};
@@ -30,7 +30,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 .about("Changes what the asking person says of itself; what is left out stays.")
                 .takes(text("display_name", "up to 64 characters; an empty one takes it back").optional())
                 .takes(text("bio", "up to 500 characters").optional())
-                .takes(number("colour", "24 bits of red, green and blue").or_null())
+                .takes(colour("colour"))
                 .answers::<Profile>(),
         ],
     )
@@ -63,7 +63,7 @@ async fn change_profile(mut call: Call) -> Result<Answer> {
     let changes = ProfileChanges {
         display_name: call.optional_text("display_name")?,
         bio: call.optional_text("bio")?,
-        colour: call.nullable_number("colour")?,
+        colour: call.nullable_colour("colour")?,
     };
     let changed = call.chat.change_profile(&call.identity, changes);
     Ok(Answer::of(changed.await?))

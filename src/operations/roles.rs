@@ -1,7 +1,7 @@
 //! Roles of a guild, and exceptions from them in its channels.
 
 use super::describe::{Method, Operation, Scope, of_noun};
-use super::input::{Input, flag, idempotency_key, number, text, texts};
+use super::input::{Input, colour, flag, idempotency_key, number, text, texts};
 use super::{Answer, Call};
 use crate::chat::view::RoleView;
 use crate::chat::{Exception, Result, RoleChanges, Roles};
@@ -58,7 +58,7 @@ fn about_a_role() -> [Input; 4] {
     [
         texts("permissions", MAX_PERMISSIONS, "what it allows, by name").optional(),
         number("position", "a higher one stands above a lower one").optional(),
-        number("colour", "24 bits of red, green and blue").or_null(),
+        colour("colour"),
         flag("is_mentionable", "whether every member may mention it").optional(),
     ]
 }
@@ -95,7 +95,7 @@ fn changes(call: &mut Call) -> Result<RoleChanges> {
         name: call.optional_text("name")?,
         permissions: call.optional_texts("permissions")?,
         position: call.optional_number("position")?,
-        colour: call.nullable_number("colour")?,
+        colour: call.nullable_colour("colour")?,
         is_mentionable: call.optional_flag("is_mentionable")?,
     })
 }

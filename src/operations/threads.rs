@@ -19,7 +19,8 @@ pub(super) fn operations() -> Vec<Operation> {
             )
             .about("Posts in the thread on a message, which begins with its first post. The answer names its room.")
             .takes_all(about_a_post())
-            .makes::<Message<'static>>(),
+            .makes::<Message<'static>>()
+            .once(),
             Operation::new(Method::Get, "threads", "/rooms/{room}/threads", threads)
                 .about("A page of the threads on a room's messages, in the order of their ids.")
                 .takes_all(page())

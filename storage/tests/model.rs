@@ -75,6 +75,7 @@ impl World {
             Wish::Edit { which, text } => Fact::MessageEdited {
                 seq: live(*which)?.seq,
                 text: text.clone(),
+                keeps: false,
             },
             Wish::Delete { which, by } => Fact::MessageDeleted {
                 seq: live(*which)?.seq,
@@ -321,6 +322,7 @@ fn misplaced_facts_are_errors() {
     let edit = Fact::MessageEdited {
         seq: 1,
         text: String::new(),
+        keeps: false,
     };
     let joined = Fact::MemberJoined {
         user: UserId::from_u128(1),

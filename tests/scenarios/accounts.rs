@@ -260,3 +260,39 @@ pub(crate) fn accounts_are_closed_to_strangers(form: Form) {
         }
     }
 }
+
+pub(crate) fn guessing_from_many_addresses_locks_nobody_out_at_home(form: Form) {
+    let world = World::with(form, |command| {
+        command.env("MADANG_SERVER__TRUSTED_PROXIES", "127.0.0.1");
+    });
+    let try_from = |world: &World, address: &str, password: &str| {
+        let body = json!({ "name": "minji", "password": password, "transport": "bearer" }).to_string();
+        let request = format!(
+            "POST /api/v1/sessions HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nX-Forwarded-For: {address}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            world.server.address,
+            body.len()
+        );
+        world.server.raw(request.as_bytes()).0
+    };
+    let home = "192.0.2.7";
+    assert_eq!(try_from(&world, home, "correct horse"), 201);
+    let world = world.restart_with(|command| {
+        command.env("MADANG_SERVER__TRUSTED_PROXIES", "127.0.0.1");
+    });
+    let mut guesses = (1..).map(|number| {
+        let address = format!("198.51.{}.{}", 100 + number / 200, 1 + number % 200);
+        try_from(&world, &address, "a wrong guess")
+    });
+    let slowed = guesses.by_ref().take(400).position(|status| status == 429);
+    assert!(slowed.is_some_and(|tries| tries > 50), "{slowed:?}");
+    assert_eq!(
+        try_from(&world, "203.0.113.9", "correct horse"),
+        429,
+        "a stranger's address"
+    );
+    assert_eq!(try_from(&world, home, "correct horse"), 201);
+    // At home guessing is slowed, too.
+    let at_home = (0..30).position(|_| try_from(&world, home, "a wrong guess") == 429);
+    assert!(at_home.is_some_and(|tries| tries > 3), "{at_home:?}");
+}

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::accounts::done;
+use super::conversations::newcomer;
 use super::people::{id_of, owner_does};
 use super::running::{get, invite, owner_gets, text};
 use super::support::{Client, Form, World};
@@ -133,4 +135,253 @@ pub(crate) fn the_audit_says_who_did_what_and_why(form: Form) {
     );
     let page = owner_gets(&world, instance);
     assert_eq!(kinds(&page), ["registration.changed"], "{page}");
+}
+
+/// The lines of an export.
+fn lines(world: &World, path: &str) -> Vec<Value> {
+    let token = &world.owner;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    let answer = world.server.exchange(request.as_bytes());
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(head.contains("content-type: application/x-ndjson"), "{head}");
+    // Between the lines stand the lengths of chunks.
+    let entries = body.lines().filter(|line| line.starts_with('{'));
+    entries.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+pub(crate) fn the_audit_is_exported_whole(form: Form) {
+    let world = World::on(form);
+    let room = format!("/api/v1/rooms/{}", world.room);
+    for number in 0..120 {
+        owner_does(&world, "PATCH", &room, json!({ "topic": number.to_string() }));
+    }
+    let audit = format!("/api/v1/guilds/{}/audit", world.guild);
+    let (mut paged, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = owner_gets(&world, &format!("{audit}?{after}"));
+        paged.extend(page["entries"].as_array().unwrap().clone());
+        match page["next"].as_str() {
+            Some(next) => after = format!("after={next}"),
+            None => break,
+        }
+    }
+    assert!(paged.len() > 120, "more than a page: {}", paged.len());
+    let export = format!("{audit}.ndjson");
+    assert_eq!(lines(&world, &export), paged);
+    let found = lines(&world, &format!("{export}?kind=room.changed"));
+    assert_eq!(found.len(), 120);
+    assert!(lines(&world, &format!("{export}?kind=nothing")).is_empty());
+    let refused = |token: &str, path: &str| {
+        let (status, problem) = get(&world, token, path);
+        (status, problem["field"].clone())
+    };
+    assert_eq!(refused(&world.member, &export).0, 403);
+    assert_eq!(
+        refused(&world.owner, &format!("{export}?limit=1")),
+        (400, json!("limit"))
+    );
+    assert_eq!(
+        refused(&world.owner, &format!("{export}?from=now")),
+        (400, json!("from"))
+    );
+    assert_eq!(refused(&world.member, "/api/v1/instance/audit.ndjson").0, 403);
+    assert!(lines(&world, "/api/v1/instance/audit.ndjson").is_empty());
+}
+
+pub(crate) fn each_deed_leaves_one_entry_and_nothing_else_does(form: Form) {
+    let world = World::on(form);
+    let (minji, jiho) = (id_of(&world, &world.owner), id_of(&world, &world.member));
+    let sora = id_of(&world, &newcomer(&world, "소라"));
+    let guild = format!("/guilds/{}", world.guild);
+    let role = done(
+        &world,
+        &world.owner,
+        "POST",
+        &format!("{guild}/roles"),
+        json!({ "name": "cooks" }),
+    );
+    let role = text(&role["id"]);
+    let room = format!("/rooms/{}", world.room);
+    let post = |token: &str| {
+        let posted = done(
+            &world,
+            token,
+            "POST",
+            &format!("{room}/messages"),
+            json!({ "text": "x" }),
+        );
+        posted["message"]["seq"].as_u64().unwrap()
+    };
+    let (theirs, own) = (post(&world.member), post(&world.owner));
+    let (jihos, soras) = (format!("{guild}/members/{jiho}"), format!("{guild}/bans/{sora}"));
+    let entries = |world: &World, path: &str| {
+        let page = done(world, &world.owner, "GET", path, json!({}));
+        assert_eq!(page["next"], Value::Null, "{page}");
+        page["entries"].as_array().unwrap().clone()
+    };
+    let audit = format!("{guild}/audit");
+    // Each deed, what it leaves behind the first time, about whom, and the same again: then it is so already.
+    let deeds = [
+        (
+            "PATCH",
+            guild.clone(),
+            json!({ "description": "tea" }),
+            Some(("guild.changed", None)),
+            true,
+        ),
+        (
+            "PATCH",
+            room.clone(),
+            json!({ "topic": "tea" }),
+            Some(("room.changed", Some(&world.room))),
+            true,
+        ),
+        (
+            "PATCH",
+            jihos.clone(),
+            json!({ "nickname": "호" }),
+            Some(("member.changed", Some(&jiho))),
+            true,
+        ),
+        (
+            "PUT",
+            format!("{jihos}/roles"),
+            json!({ "roles": [role] }),
+            Some(("member.changed", Some(&jiho))),
+            true,
+        ),
+        (
+            "PATCH",
+            format!("{guild}/roles/{role}"),
+            json!({ "name": "bakers" }),
+            Some(("role.changed", Some(&role))),
+            true,
+        ),
+        (
+            "PUT",
+            format!("{room}/overrides/roles/{role}"),
+            json!({ "deny": ["post"] }),
+            Some(("room_access.changed", Some(&world.room))),
+            true,
+        ),
+        (
+            "POST",
+            format!("{room}/deletions"),
+            json!({ "seqs": [theirs], "reason": "why" }),
+            Some(("message.deleted", Some(&world.room))),
+            true,
+        ),
+        (
+            "POST",
+            format!("{room}/deletions"),
+            json!({ "seqs": [own], "reason": "why" }),
+            None,
+            true,
+        ),
+        (
+            "PUT",
+            soras.clone(),
+            json!({ "reason": "why" }),
+            Some(("member.banned", Some(&sora))),
+            false,
+        ),
+        (
+            "DELETE",
+            soras,
+            json!({}),
+            Some(("ban.lifted", Some(&sora))),
+            true,
+        ),
+        (
+            "DELETE",
+            format!("{jihos}?reason=why"),
+            json!({}),
+            Some(("member.left", Some(&jiho))),
+            false,
+        ),
+        (
+            "DELETE",
+            format!("{guild}/roles/{role}"),
+            json!({}),
+            Some(("role.deleted", Some(&role))),
+            false,
+        ),
+    ];
+    for (method, path, body, left, again) in deeds {
+        let before = entries(&world, &audit);
+        done(&world, &world.owner, method, &path, body.clone());
+        if again {
+            done(&world, &world.owner, method, &path, body.clone());
+        }
+        let after = entries(&world, &audit);
+        let new = &after[..after.len() - before.len()];
+        assert_eq!(new.len(), usize::from(left.is_some()), "{method} {path}: {new:?}");
+        assert_eq!(after[new.len()..], before[..], "what was written stays");
+        let (Some((kind, target)), [entry]) = (left, new) else {
+            continue;
+        };
+        assert_eq!(
+            (&entry["kind"], &entry["actor"]),
+            (&json!(kind), &json!(minji)),
+            "{path}"
+        );
+        assert_eq!(entry["target"], json!(target), "{path}");
+        let has_reason = body["reason"] == "why" || path.ends_with("reason=why");
+        assert_eq!(entry["reason"], if has_reason { "why" } else { "" }, "{path}");
+    }
+    // The same of the instance.
+    let deeds = [
+        (
+            "PUT",
+            format!("/administrators/{jiho}"),
+            json!({}),
+            "administrator.granted",
+        ),
+        (
+            "DELETE",
+            format!("/administrators/{jiho}"),
+            json!({}),
+            "administrator.revoked",
+        ),
+        (
+            "PUT",
+            format!("/accounts/{jiho}/deactivation"),
+            json!({}),
+            "account.deactivated",
+        ),
+        (
+            "DELETE",
+            format!("/accounts/{jiho}/deactivation"),
+            json!({}),
+            "account.reactivated",
+        ),
+        (
+            "PATCH",
+            "/instance/registration".to_owned(),
+            json!({ "registration": "open" }),
+            "registration.changed",
+        ),
+    ];
+    let audit = "/instance/audit";
+    for (method, path, body, kind) in deeds {
+        let before = entries(&world, audit);
+        for _ in 0..2 {
+            done(&world, &world.owner, method, &path, body.clone());
+        }
+        let after = entries(&world, audit);
+        assert_eq!(after.len(), before.len() + 1, "{method} {path}: {after:?}");
+        assert_eq!(
+            (&after[0]["kind"], &after[0]["actor"]),
+            (&json!(kind), &json!(minji))
+        );
+        let target = if path.contains(&jiho) {
+            json!(jiho)
+        } else {
+            Value::Null
+        };
+        assert_eq!(after[0]["target"], target, "{path}");
+    }
 }

@@ -258,6 +258,15 @@ pub(crate) fn wishes_about_notifications_are_kept(form: Form) {
     );
     let wishes = does(&world, &world.member, "GET", "/me/notifications", None);
     assert_eq!(wishes["notifications"].as_array().unwrap().len(), 1);
+    // A mute that has run out is none, and what one sees no more one has no wishes about.
+    let soon = json!({ "level": "default", "muted_seconds": 1 });
+    let until = does(&world, &world.member, "PATCH", &guild, Some(soon))["muted_until"].clone();
+    let until = until.as_str().unwrap().to_owned();
+    let list = || does(&world, &world.member, "GET", "/me/notifications", None)["notifications"].clone();
+    while channel_time(&world) <= until {
+        post(&world, &world.owner, json!({ "text": "time goes by" }));
+    }
+    assert_eq!(list().as_array().unwrap().len(), 1);
     for bad in [
         json!({ "level": "loud" }),
         json!({ "muted_seconds": 31_536_001 }),
@@ -265,6 +274,36 @@ pub(crate) fn wishes_about_notifications_are_kept(form: Form) {
     ] {
         let answer = refused(&world, &world.member, "PATCH", &room, Some(bad.clone()));
         assert_eq!(answer, (400, "invalid_field".to_owned()), "{bad}");
+    }
+    let leave = format!("/guilds/{}/members/me", world.guild);
+    does(&world, &world.member, "DELETE", &leave, None);
+    assert_eq!(list(), json!([]));
+}
+
+/// When the newest event of the world's room was.
+fn channel_time(world: &World) -> String {
+    channel(world, &world.owner)["at"].as_str().unwrap().to_owned()
+}
+
+pub(crate) fn a_deleted_mention_calls_nobody(form: Form) {
+    let world = World::on(form);
+    let jiho = id_of(&world, &world.member);
+    let counts = || {
+        let channel = channel(&world, &world.member);
+        [channel["unread"].clone(), channel["mentions"].clone()]
+    };
+    let by_name = post(
+        &world,
+        &world.owner,
+        json!({ "text": format!("hello <@{jiho}>") }),
+    );
+    let to_all = post(&world, &world.owner, json!({ "text": "@everyone eats" }));
+    post(&world, &world.owner, json!({ "text": format!("<@{jiho}>?") }));
+    assert_eq!(counts(), [json!(3), json!(3)]);
+    for (message, left) in [(by_name, 2), (to_all, 1)] {
+        let path = format!("/rooms/{}/messages/{}", world.room, message["seq"]);
+        does(&world, &world.owner, "DELETE", &path, None);
+        assert_eq!(counts(), [json!(left), json!(left)]);
     }
 }
 

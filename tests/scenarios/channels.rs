@@ -339,3 +339,54 @@ pub(crate) fn who_comes_and_goes_is_told_once(form: Form) {
     );
     assert_eq!(told(&world, &general).len(), 7);
 }
+
+pub(crate) fn a_change_is_told_to_those_whom_it_concerns(form: Form) {
+    let world = World::on(form);
+    let owner = |method: &str, path: &str, body: Value| {
+        super::accounts::done(&world, &world.owner, method, path, body)
+    };
+    let jiho = super::accounts::id_of(&world, &world.member);
+    let guild = format!("/guilds/{}", world.guild);
+    let role = owner("POST", &format!("{guild}/roles"), json!({ "name": "cooks" }));
+    let role = role["id"].as_str().unwrap();
+    let hidden = owner("POST", &format!("{guild}/channels"), json!({ "name": "hidden" }));
+    let hidden = hidden["id"].as_str().unwrap();
+    let everybody = format!("/rooms/{hidden}/overrides/roles/{}", world.guild);
+    owner("PUT", &everybody, json!({ "deny": ["view"] }));
+
+    let (mut member, _) = Client::sign_in(&world.server.address, &world.member, None);
+    let is_reset = |frame: &Value| frame["signal"] == "reset";
+    let cooks = format!("{guild}/roles/{role}");
+    let cooks_in = format!("/rooms/{hidden}/overrides/roles/{role}");
+    // What is hidden before and after, and a role that nobody has.
+    owner("PUT", &cooks_in, json!({ "allow": ["view"] }));
+    owner("PATCH", &cooks, json!({ "permissions": ["kick"] }));
+    owner("PUT", &everybody, json!({ "deny": ["view", "post"] }));
+    // What is told of another channel comes after all that could have been told before.
+    let open = owner("POST", &format!("{guild}/channels"), json!({ "name": "open" }));
+    let of_open = |frame: &Value| frame["signal"] == "room" && frame["data"]["channel"]["id"] == open["id"];
+    member.ask("heartbeat", json!({})).unwrap();
+    let told = std::cell::Cell::new(0);
+    let count = |frame: &Value| told.set(told.get() + usize::from(is_reset(frame)));
+    member.wait(|frame| {
+        count(frame);
+        of_open(frame)
+    });
+    assert_eq!(told.get(), 0, "an outsider hears of what is hidden");
+
+    // Whoever gets the role sees the channel; whoever sees it hears that it is gone.
+    owner(
+        "PUT",
+        &format!("{guild}/members/{jiho}/roles"),
+        json!({ "roles": [role] }),
+    );
+    member.wait(is_reset);
+    owner("PATCH", &cooks, json!({ "permissions": [] }));
+    member.wait(is_reset);
+    owner("PUT", &cooks_in, json!({ "deny": ["view"] }));
+    member.wait(is_reset);
+    owner("PUT", &cooks_in, json!({ "allow": ["view"] }));
+    member.wait(|frame| frame["signal"] == "room" && frame["data"]["channel"]["id"] == json!(hidden));
+    owner("DELETE", &format!("/rooms/{hidden}"), json!({}));
+    member.wait(is_reset);
+}

@@ -222,6 +222,68 @@ pub(crate) fn people_come_into_groups_and_go(form: Form) {
     member.wait(|frame| frame["data"]["text"] == "welcome back");
 }
 
+pub(crate) fn a_group_tells_who_comes_and_goes(form: Form) {
+    let world = World::on(form);
+    let (minji, jiho) = (id_of(&world, &world.owner), id_of(&world, &world.member));
+    let sora = newcomer(&world, "sora");
+    let sora = id_of(&world, &sora);
+    let group = json!({ "users": [jiho], "name": "lunch" });
+    let group = does(&world, &world.owner, "POST", "/groups", Some(group));
+    let group = format!("/groups/{}", group["id"].as_str().unwrap());
+    let member = format!("{group}/members/{sora}");
+    for _ in 0..2 {
+        does(&world, &world.member, "PUT", &member, Some(json!({})));
+    }
+    for name in ["dinner", "dinner", ""] {
+        does(
+            &world,
+            &world.owner,
+            "PATCH",
+            &group,
+            Some(json!({ "name": name })),
+        );
+    }
+    does(&world, &world.owner, "DELETE", &member, None);
+    does(
+        &world,
+        &world.member,
+        "DELETE",
+        &format!("{group}/members/me"),
+        None,
+    );
+    let rooms = group.replace("/groups/", "/rooms/");
+    let world = world.crash();
+    let page = does(&world, &world.owner, "GET", &format!("{rooms}/messages"), None);
+    let told: Vec<(&Value, &Value)> = page["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| (&message["author"], &message["system"]))
+        .collect();
+    let (joined, left) = (json!({ "kind": "joined" }), json!({ "kind": "left" }));
+    let named = |name: &str| json!({ "kind": "renamed", "name": name });
+    assert_eq!(
+        told,
+        [
+            (&json!(sora), &joined),
+            (&json!(minji), &named("dinner")),
+            (&json!(minji), &named("")),
+            (&json!(sora), &left),
+            (&json!(jiho), &left),
+        ]
+    );
+    let list = does(&world, &world.owner, "GET", "/conversations", None);
+    assert_eq!(list["conversations"][0]["unread"], 0);
+    // Nobody is left to tell.
+    does(
+        &world,
+        &world.owner,
+        "DELETE",
+        &format!("{group}/members/me"),
+        None,
+    );
+}
+
 pub(crate) fn a_group_has_limits(form: Form) {
     let world = World::on(form);
     let missing = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -326,6 +388,34 @@ pub(crate) fn what_is_asked_for_twice_with_one_key_is_made_once(form: Form) {
         );
         let (_, problem) = keyed(&world, path, &"k".repeat(129), body);
         assert_eq!(problem["field"], "idempotency_key", "{path}");
+    }
+    // All of what is asked for counts, and not what has become of it since.
+    let jiho = id_of(&world, &world.member);
+    for (path, other) in [
+        (&*channels, json!({ "name": "once", "topic": "another" })),
+        ("/groups", json!({ "users": [jiho], "name": "once" })),
+    ] {
+        let (status, problem) = keyed(&world, path, "try-1", &other);
+        assert_eq!(
+            (status, &problem["code"]),
+            (409, &json!("nonce_conflict")),
+            "{path}"
+        );
+    }
+    for (path, made) in [("/rooms", &made[1]), ("/groups", &made[3])] {
+        let path = format!("{path}/{}", made.as_str().unwrap());
+        does(
+            &world,
+            &world.owner,
+            "PATCH",
+            &path,
+            Some(json!({ "name": "renamed" })),
+        );
+    }
+    for at in [1, 3] {
+        let (path, body) = &requests[at];
+        let (status, again) = keyed(&world, path, "try-1", body);
+        assert_eq!((status, &again["id"]), (201, &made[at]), "{path}: {again}");
     }
     // Over the gateway it is the same request.
     let (mut client, _) = Client::sign_in(&world.server.address, &world.owner, None);

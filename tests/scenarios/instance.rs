@@ -141,6 +141,38 @@ pub(crate) fn of_two_who_want_one_name_one_gets_it_and_floods_are_slowed(form: F
     token_of(&world, "sora", "correct horse");
 }
 
+pub(crate) fn a_name_that_looks_like_another_is_taken(form: Form) {
+    let world = World::on(form);
+    done(
+        &world,
+        &world.owner,
+        "PATCH",
+        "/instance/registration",
+        json!({ "registration": "open" }),
+    );
+    let taken = |name: &str| {
+        let (status, problem) = sign_up(&world, name, "correct horse");
+        (status, problem["code"].clone())
+    };
+    assert_eq!(taken("bob"), (201, Value::Null));
+    assert_eq!(taken("ВОВ"), (409, json!("name_taken")), "in Cyrillic");
+    assert_eq!(taken("НАТА"), (201, Value::Null));
+    assert_eq!(taken("hata"), (409, json!("name_taken")));
+    // Of two who want what looks alike one gets it, and what the other one had claimed is free again.
+    let world = Arc::new(world);
+    let racing = Arc::clone(&world);
+    let statuses = at_once(2, move |index| {
+        sign_up(&racing, ["НОСК", "hock"][index], "correct horse").0
+    });
+    assert_eq!(statuses, [201, 409]);
+    // What is held for its looks only is nobody's name.
+    token_of(&world, "НАТА", "correct horse");
+    assert_eq!(
+        sign_in(&world, "hata", "correct horse").1["code"],
+        "wrong_credentials"
+    );
+}
+
 pub(crate) fn whoever_is_deactivated_is_out_at_once_and_leaves_everything(form: Form) {
     let world = World::on(form);
     let (owner, member) = (&world.owner, &world.member);
@@ -279,6 +311,10 @@ pub(crate) fn the_instance_has_an_administrator_whatever_they_do(form: Form) {
         );
         assert_eq!(rest["more"], false);
         let both = [page["accounts"][0].clone(), rest["accounts"][0].clone()];
+        assert!(
+            both.iter().all(|account| account["last_used"].is_string()),
+            "from the first sign-in on: {both:?}"
+        );
         both.iter()
             .filter(|account| account["is_administrator"] == true)
             .count()

@@ -102,6 +102,27 @@ pub(crate) fn accounts_are_kept_from_the_command_line(form: Form) {
         (&json!(true), &json!(false))
     );
     assert_eq!(of("지호")["is_administrator"], true);
+    let world = world.crash();
+    let jiho = token_of(&world, "지호", &new);
+    let audit = done(&world, &jiho, "GET", "/instance/audit?limit=100", json!({}));
+    let kinds: Vec<&str> = audit["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["actor"].is_null())
+        .filter_map(|entry| entry["kind"].as_str())
+        .collect();
+    for (kind, times) in [
+        ("account.added", 2),
+        ("password.set", 2),
+        ("account.deactivated", 2),
+        ("account.reactivated", 1),
+        ("administrator.granted", 2),
+        ("administrator.revoked", 1),
+    ] {
+        let found = kinds.iter().filter(|found| **found == kind).count();
+        assert_eq!(found, times, "{kind}: {kinds:?}");
+    }
     let lines = must(&data, &["list"], "");
     assert_eq!(lines.lines().count(), 4, "{lines}");
     assert!(

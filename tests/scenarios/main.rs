@@ -15,19 +15,25 @@ mod audit;
 mod calls;
 mod channels;
 mod conversations;
+mod editing;
 mod gateway;
 mod instance;
 mod keeper;
+mod leaving;
 mod operation;
 mod people;
 mod presence;
 mod profiles;
+mod races;
+mod relations;
 mod rest;
+mod rights;
 mod running;
 mod sockets;
 mod threads;
 mod tokens;
 mod walk;
+mod wire;
 
 /// Makes a test of every scenario in every form. One that is not listed is dead code, and does not pass the linter.
 macro_rules! scenarios {
@@ -53,10 +59,12 @@ scenarios! {
         logins_are_listed_and_end_one_by_one_or_all,
         a_login_that_ends_while_it_is_used_is_of_no_use_after,
         accounts_are_closed_to_strangers,
+        guessing_from_many_addresses_locks_nobody_out_at_home,
     }
     instance {
         who_may_sign_up_is_set_while_it_runs,
         of_two_who_want_one_name_one_gets_it_and_floods_are_slowed,
+        a_name_that_looks_like_another_is_taken,
         whoever_is_deactivated_is_out_at_once_and_leaves_everything,
         the_instance_has_an_administrator_whatever_they_do,
     }
@@ -65,6 +73,7 @@ scenarios! {
         a_token_is_shown_once_and_ends_when_it_is_revoked,
         a_token_runs_out_on_open_sockets_too,
         bad_tokens_are_not_made,
+        a_token_ends_with_the_one_that_it_was_made_with,
     }
     profiles {
         a_new_face_is_told_to_those_who_see_it,
@@ -72,27 +81,42 @@ scenarios! {
         people_follow_each_other,
         nobody_finds_out_who_blocked_them,
     }
+    relations {
+        a_block_looks_like_somebody_who_has_left,
+        who_is_blocked_sees_nobody_come_and_go,
+        who_left_learns_nothing_new_of_those_on_the_lists,
+    }
     keeper {
         accounts_are_kept_from_the_command_line,
         what_cannot_be_done_says_why,
         a_crash_between_the_steps_of_a_sign_up_loses_nobody,
+    }
+    leaving {
+        a_guild_whose_owner_is_gone_is_handed_on,
+        invites_end_with_whoever_made_them,
     }
     calls {
         mentions_and_replies_reach_the_inbox,
         many_are_called_only_by_those_who_may,
         what_was_read_can_be_unread_again,
         wishes_about_notifications_are_kept,
+        a_deleted_mention_calls_nobody,
         a_page_is_found_by_its_date,
     }
     conversations {
         a_dm_is_one_room_and_reaches_both_without_being_opened,
         conversations_are_nobody_elses,
         people_come_into_groups_and_go,
+        a_group_tells_who_comes_and_goes,
         a_group_has_limits,
         conversations_come_by_their_newest_message,
         what_is_asked_for_twice_with_one_key_is_made_once,
         who_is_blocked_reaches_nobody_in_any_way,
         nobody_is_drawn_into_conversations_without_end,
+    }
+    editing {
+        what_a_message_said_is_for_its_author_and_moderators,
+        a_moderator_says_why_a_message_goes,
     }
     gateway {
         two_people_talk,
@@ -124,6 +148,7 @@ scenarios! {
         the_last_session_that_ends_makes_offline,
         people_are_seen_as_they_chose,
         what_was_chosen_outlives_a_crash,
+        what_was_chosen_can_be_read_back,
         the_last_room_outlives_a_restart,
         after_a_start_whoever_asks_is_answered_and_nobody_else_is_told,
         a_room_knows_who_looks_and_who_is_on,
@@ -134,6 +159,7 @@ scenarios! {
     channels {
         headings_and_channels_keep_their_order,
         a_name_is_one_channels,
+        a_change_is_told_to_those_whom_it_concerns,
         who_comes_and_goes_is_told_once,
     }
     operation {
@@ -142,6 +168,7 @@ scenarios! {
         data_is_for_its_owner_only,
         a_full_disk_is_said_once_and_from_the_start,
         an_account_that_asks_too_much_is_slowed_and_others_are_not,
+        the_log_tells_what_is_done_about_accounts,
     }
     rest {
         of_two_set_ups_one_wins,
@@ -160,6 +187,21 @@ scenarios! {
     }
     audit {
         the_audit_says_who_did_what_and_why,
+        the_audit_is_exported_whole,
+        each_deed_leaves_one_entry_and_nothing_else_does,
+    }
+    races {
+        a_guild_is_given_away_once,
+        administrators_who_take_each_others_right_leave_one,
+        the_last_use_of_an_invite_is_one_members,
+        whoever_is_banned_while_joining_stays_out,
+        what_is_deleted_while_it_is_edited_stays_deleted,
+        nobody_posts_after_being_sent_away,
+        a_right_that_is_taken_away_works_no_more,
+    }
+    rights {
+        nobody_takes_an_exception_back_that_holds_them,
+        a_deleted_role_is_nobodys,
     }
     running {
         invites_are_listed_and_taken_back,
@@ -178,8 +220,14 @@ scenarios! {
     threads {
         threads_hang_on_messages,
         a_thread_is_as_private_as_its_room,
+        a_thread_keeps_the_rules_of_its_channel,
         pins_are_few_and_told,
         a_pin_and_a_crash_leave_a_server_that_writes,
+    }
+    wire {
+        requests_say_nothing_that_nobody_reads,
+        what_hides_something_is_refused_everywhere,
+        the_description_tells_what_is_answered,
     }
     walk {
         strangers_and_ended_sessions_are_let_in_nowhere,

@@ -183,3 +183,47 @@ pub(crate) fn an_account_that_asks_too_much_is_slowed_and_others_are_not(form: F
     );
     assert!(world.server.text("/healthz").contains("ok"));
 }
+
+pub(crate) fn the_log_tells_what_is_done_about_accounts(form: Form) {
+    let mut world = World::with(form, |command| {
+        command.stderr(Stdio::piped());
+    });
+    let id = |token: &str| super::people::id_of(&world, token);
+    let (minji, jiho) = (id(&world.owner), id(&world.member));
+    for name in ["지호", "my secret password"] {
+        let body = json!({ "name": name, "password": "a wrong guess" });
+        let (status, _) = world.server.call("POST", "/api/v1/sessions", None, Some(body));
+        assert_eq!(status, 401);
+    }
+    for path in [
+        format!("/api/v1/administrators/{jiho}"),
+        format!("/api/v1/accounts/{jiho}/deactivation"),
+    ] {
+        let (status, _) = world
+            .server
+            .call("PUT", &path, Some(&world.owner), Some(json!({})));
+        assert_eq!(status, 204);
+    }
+    let mut log = world.server.log().unwrap();
+    assert!(world.server.stop());
+    let mut text = String::new();
+    log.read_to_string(&mut text).unwrap();
+    let failed: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("a sign-in failed"))
+        .collect();
+    assert_eq!(failed.len(), 2, "{text}");
+    assert!(
+        failed[0].contains(&jiho) && failed[0].contains("127.0.0.1"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("secret"),
+        "what is no name may be a password: {text}"
+    );
+    for kind in ["administrator.granted", "account.deactivated"] {
+        let mut lines = text.lines().filter(|line| line.contains(kind));
+        let line = lines.next().unwrap_or_else(|| panic!("{kind}: {text}"));
+        assert!(line.contains(&jiho) && line.contains(&minji), "{line}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::conversations::does;
 use super::gateway::nonce;
 use super::support::{Client, Form, World};
 
@@ -194,7 +195,7 @@ pub(crate) fn roles_give_what_their_maker_has(form: Form) {
     assert_eq!(status, 403);
     let (status, helper) = make(
         &world.owner,
-        json!({ "name": "helper", "permissions": ["manage_roles", "kick"], "position": 10, "colour": 255 }),
+        json!({ "name": "helper", "permissions": ["manage_roles", "kick"], "position": 10, "colour": "#0000ff" }),
     );
     assert_eq!(status, 201, "{helper}");
     assert_eq!(helper["colour"], "#0000ff");
@@ -307,10 +308,7 @@ pub(crate) fn many_guilds_live_side_by_side(form: Form) {
     let world = World::on(form);
     let (mut member, _) = Client::sign_in(&world.server.address, &world.member, None);
     let body = Some(json!({ "name": "두번째" }));
-    let (status, guild) = world
-        .server
-        .call("POST", "/api/v1/guilds", Some(&world.member), body);
-    assert_eq!(status, 201, "{guild}");
+    let guild = does(&world, &world.member, "POST", "/guilds", body);
     let id = guild["id"].as_str().unwrap().to_owned();
     member.wait(|frame| frame["signal"] == "guild_joined" && frame["data"]["guild"] == json!(id));
     let join = format!("/api/v1/guilds/{id}/join");
@@ -334,10 +332,21 @@ pub(crate) fn many_guilds_live_side_by_side(form: Form) {
     let event =
         member.wait(|frame| frame["kind"] == "guild.changed" && frame["data"]["guild"]["name"] == "세번째");
     assert_eq!(event["data"]["guild"]["is_public"], true);
+    let open_guilds = || does(&world, &world.owner, "GET", "/guilds/open", None);
+    let found = open_guilds();
+    let only = &found["guilds"][0];
+    assert_eq!(
+        (&only["id"], &only["name"], &only["is_member"], &found["more"]),
+        (&json!(id), &json!("세번째"), &json!(false), &json!(false))
+    );
     let (status, joined) = world
         .server
         .call("POST", &join, Some(&world.owner), Some(json!({})));
     assert_eq!((status, &joined["name"]), (200, &json!("세번째")), "{joined}");
+    assert_eq!(open_guilds()["guilds"][0]["is_member"], true);
+    let body = Some(json!({ "is_public": false }));
+    does(&world, &world.member, "PATCH", &format!("/guilds/{id}"), body);
+    assert_eq!(open_guilds()["guilds"], json!([]));
 
     let world = world.crash();
     let (_, ready) = Client::sign_in(&world.server.address, &world.owner, None);

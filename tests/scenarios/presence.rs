@@ -7,14 +7,14 @@ use super::support::{Client, Codec, Form, PATIENCE, World};
 use serde_json::{Value, json};
 
 /// A short grace, and nothing held back after a start.
-fn at_once(command: &mut Command) {
+pub(crate) fn at_once(command: &mut Command) {
     command
         .env("MADANG_PRESENCE__GRACE_SECONDS", "1")
         .env("MADANG_PRESENCE__QUIET_SECONDS", "0");
 }
 
 /// Waits until the client is told that somebody is seen so.
-fn until_seen(client: &mut Client, user: &str, status: &str) -> Value {
+pub(crate) fn until_seen(client: &mut Client, user: &str, status: &str) -> Value {
     let of = |frame: &Value| -> Option<Value> {
         let users = frame["data"]["users"]
             .as_array()
@@ -28,7 +28,7 @@ fn until_seen(client: &mut Client, user: &str, status: &str) -> Value {
     of(&frame).unwrap()
 }
 
-fn status_of(world: &World, user: &str, asker: &str) -> Value {
+pub(crate) fn status_of(world: &World, user: &str, asker: &str) -> Value {
     let path = format!("/api/v1/presence?ids={user}");
     let (status, seen) = world.server.call("GET", &path, Some(asker), None);
     assert_eq!(status, 200, "{seen}");
@@ -155,6 +155,23 @@ pub(crate) fn what_was_chosen_outlives_a_crash(form: Form) {
         .unwrap();
     own.ask("post", json!({ "room": world.room, "text": "hello" }))
         .unwrap();
+}
+
+pub(crate) fn what_was_chosen_can_be_read_back(form: Form) {
+    let world = World::with(form, at_once);
+    let jiho = id_of(&world, &world.member);
+    let own = || does(&world, &world.member, "GET", "/me/presence", None);
+    assert_eq!(own()["chosen"], "online");
+    let hide = json!({ "status": "invisible" });
+    does(&world, &world.member, "PUT", "/me/presence", Some(hide));
+    assert_eq!(own()["chosen"], "invisible", "without a socket, too");
+    let (mut client, _) = Client::sign_in(&world.server.address, &world.member, None);
+    assert_eq!(own()["status"], "invisible");
+    assert_eq!(status_of(&world, &jiho, &world.member), "invisible");
+    let watch = json!({ "guild": world.guild, "users": [jiho] });
+    let seen = client.ask("watch", watch).unwrap();
+    assert_eq!(seen["users"][0]["status"], "invisible", "{seen}");
+    assert_eq!(status_of(&world, &jiho, &world.owner), "offline");
 }
 
 pub(crate) fn the_last_room_outlives_a_restart(form: Form) {

@@ -37,7 +37,7 @@ pub(crate) fn a_new_face_is_told_to_those_who_see_it(form: Form) {
         .map(|token| Client::sign_in(&world.server.address, token, None).0)
         .into();
 
-    let face = json!({ "display_name": "Jiho 🌱", "bio": "tea\r\nand books", "colour": 255 });
+    let face = json!({ "display_name": "Jiho 🌱", "bio": "tea\r\nand books", "colour": "#0000FF" });
     let profile = done(&world, member, "PATCH", "/me", face);
     assert_eq!(profile["display_name"], "Jiho 🌱");
     assert_eq!(
@@ -113,8 +113,10 @@ pub(crate) fn what_people_say_of_themselves_has_limits(form: Form) {
         (json!({ "bio": "가".repeat(501) }), (413, "too_large", "bio")),
         (json!({ "bio": "a\u{0}" }), (400, "invalid_field", "bio")),
         (json!({ "bio": 1 }), (400, "invalid_field", "bio")),
-        (json!({ "colour": 0x0100_0000 }), (400, "invalid_field", "colour")),
+        (json!({ "colour": 255 }), (400, "invalid_field", "colour")),
         (json!({ "colour": "red" }), (400, "invalid_field", "colour")),
+        (json!({ "colour": "#00ff" }), (400, "invalid_field", "colour")),
+        (json!({ "colour": "#+00fff" }), (400, "invalid_field", "colour")),
         (json!({ "name": "other" }), (400, "unknown_field", "name")),
     ];
     for (body, (status, code, field)) in bad {

@@ -204,6 +204,10 @@ pub(crate) fn pins_are_few_and_told(form: Form) {
         Some(json!({})),
     );
     assert_eq!(answer, (409, "too_many".to_owned()));
+    // What is so already is no more, and what does not exist is not at a limit.
+    does(&world, &world.owner, "PUT", &pin(&first["seq"]), Some(json!({})));
+    let answer = refused(&world, &world.owner, "PUT", &pin(&json!(9_999)), Some(json!({})));
+    assert_eq!(answer, (404, "not_found".to_owned()));
     // A deleted message is pinned no more.
     let delete = format!("/rooms/{}/messages/{}", world.room, first["seq"]);
     does(&world, &world.owner, "DELETE", &delete, None);
@@ -227,4 +231,53 @@ pub(crate) fn a_pin_and_a_crash_leave_a_server_that_writes(form: Form) {
     let world = world.crash();
     let after = post(&world, &world.owner, json!({ "text": "still here" }));
     assert_eq!(after["text"], "still here");
+}
+
+pub(crate) fn a_thread_keeps_the_rules_of_its_channel(form: Form) {
+    let world = World::on(form);
+    let room = format!("/rooms/{}", world.room);
+    let parent = post(&world, &world.owner, json!({ "text": "news" }));
+    let begin = format!("{room}/messages/{}/thread", parent["seq"]);
+    let say = |token: &str, path: &str| {
+        let path = format!("/api/v1{path}");
+        world
+            .server
+            .call("POST", &path, Some(token), Some(json!({ "text": "hello" })))
+    };
+    let first = does(
+        &world,
+        &world.owner,
+        "POST",
+        &begin,
+        Some(json!({ "text": "first" })),
+    );
+    let thread = format!("/rooms/{}/messages", first["message"]["room"].as_str().unwrap());
+
+    let slow = json!({ "slow_mode_seconds": 3600 });
+    does(&world, &world.owner, "PATCH", &room, Some(slow));
+    assert_eq!(say(&world.member, &thread).0, 201);
+    // The channel and all of its threads have one pace together.
+    for path in [&thread, &begin, &format!("{room}/messages")] {
+        let (status, problem) = say(&world.member, path);
+        assert_eq!(
+            (status, &problem["code"]),
+            (429, &json!("rate_limited")),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        say(&world.owner, &thread).0,
+        201,
+        "whoever may skip it does not wait"
+    );
+
+    let announce = json!({ "slow_mode_seconds": 0, "is_announcement": true });
+    does(&world, &world.owner, "PATCH", &room, Some(announce));
+    for path in [&thread, &begin, &format!("{room}/messages")] {
+        let (status, problem) = say(&world.member, path);
+        assert_eq!((status, &problem["code"]), (403, &json!("forbidden")), "{path}");
+        let text = problem["detail"].as_str().unwrap();
+        assert!(text.ends_with("the permission announce"), "{path}: {text}");
+        assert_eq!(say(&world.owner, path).0, 201, "{path}");
+    }
 }

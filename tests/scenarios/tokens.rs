@@ -178,3 +178,45 @@ pub(crate) fn bad_tokens_are_not_made(form: Form) {
     );
     make(&world, &world.owner, &["admin"]);
 }
+
+pub(crate) fn a_token_ends_with_the_one_that_it_was_made_with(form: Form) {
+    let world = World::on(form);
+    let ask = |maker: &str, body: Value| done(&world, maker, "POST", "/tokens", body);
+    let text = |made: &Value, field: &str| made[field].as_str().unwrap().to_owned();
+    let scopes = json!(["read", "account"]);
+    let short = json!({ "name": "first", "scopes": scopes, "expires_in_seconds": 3600 });
+    let first = ask(&world.owner, short);
+    // Whoever says nothing gets what is left.
+    let second = ask(
+        &text(&first, "token"),
+        json!({ "name": "second", "scopes": scopes }),
+    );
+    assert_eq!(second["expires_at"], first["expires_at"]);
+    let third = ask(
+        &text(&second, "token"),
+        json!({ "name": "third", "scopes": ["read"] }),
+    );
+    let long = json!({ "name": "long", "scopes": scopes, "expires_in_seconds": 7200 });
+    let problem = (403, "forbidden", json!("expires_in_seconds"));
+    refused(&world, &text(&first, "token"), ("POST", "/tokens", long), problem);
+    let beside = ask(&world.owner, json!({ "name": "beside", "scopes": ["read"] }));
+
+    let (mut socket, _) = Client::sign_in(&world.server.address, &text(&third, "token"), None);
+    let path = format!("/tokens/{}", text(&first, "id"));
+    done(&world, &world.owner, "DELETE", &path, json!({}));
+    assert_eq!(socket.read_until_closed(), 4003);
+    let world = world.crash();
+    for ended in [&first, &second, &third] {
+        let status = call(&world, &text(ended, "token"), "GET", "/me", json!({})).0;
+        assert_eq!(status, 401, "{}", ended["name"]);
+    }
+    done(&world, &text(&beside, "token"), "GET", "/me", json!({}));
+    let list = done(&world, &world.owner, "GET", "/tokens", json!({}));
+    let names: Vec<&Value> = list["tokens"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|token| &token["name"])
+        .collect();
+    assert_eq!(names, [&json!("beside")]);
+}

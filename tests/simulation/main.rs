@@ -10,22 +10,35 @@
 mod broker;
 mod check;
 mod client;
+mod contests;
+mod laws;
 mod nodes;
+mod races;
 mod run;
 
+use std::collections::BTreeMap;
+
+use contests::{administrators, last_uses};
+use races::{Outcome, race};
 use run::{Options, Run, run};
 
 /// How many histories the test runs; more with `MADANG_HISTORIES`.
 const HISTORIES: u64 = 1_000;
+/// How many of them are about administrators: their passwords are hashed.
+const ADMINISTRATIONS: usize = 40;
 
-/// Runs a seed in a world of its own: one thread, and time that only passes when nobody has anything to do.
-fn world_of(options: Options) -> Run {
+/// A world of its own: one thread, and time that only passes when nobody has anything to do.
+fn alone<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
-    runtime.block_on(run(options))
+    runtime.block_on(work)
+}
+
+fn world_of(options: Options) -> Run {
+    alone(run(options))
 }
 
 fn seeds() -> std::ops::Range<u64> {
@@ -79,4 +92,63 @@ fn nodes_that_do_not_look_for_what_nobody_told_are_found_out() {
     };
     let found = (1..=100).any(|seed| !world_of(deaf(seed)).violations.is_empty());
     assert!(found, "no seed of 100 shows the defect");
+}
+
+/// Whoever races with whom: everything that a guild's stream and its channel's say was allowed at that very moment.
+#[test]
+fn whoever_races_does_only_what_is_allowed_then() {
+    let (mut done, mut refused) = (BTreeMap::new(), BTreeMap::new());
+    for seed in seeds() {
+        let outcome = alone(race(seed, 40, false));
+        if !outcome.violations.is_empty() {
+            let Outcome {
+                violations, trace, ..
+            } = alone(race(seed, 40, true));
+            panic!("seed {seed}: {violations:#?}\n{trace}");
+        }
+        for (all, some) in [(&mut done, outcome.done), (&mut refused, outcome.refused)] {
+            for (deed, times) in some {
+                *all.entry(deed).or_insert(0) += times;
+            }
+        }
+    }
+    // A world in which nobody may do anything would keep all rules.
+    for tally in [&done, &refused] {
+        assert_eq!(tally.len(), 15, "done {done:?}, refused {refused:?}");
+        assert!(
+            tally.values().all(|times| *times > 20),
+            "done {done:?}, refused {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn an_invite_lets_in_as_many_as_it_says() {
+    let mut exhausted = 0;
+    for seed in seeds() {
+        let arrivals = alone(last_uses(seed));
+        assert!(arrivals.came <= arrivals.uses, "seed {seed}: {arrivals:?}");
+        // A use may be lost with a node, and never on a good day.
+        assert!(
+            !arrivals.is_quiet || arrivals.came == arrivals.uses,
+            "seed {seed}: {arrivals:?}"
+        );
+        exhausted += u64::from(arrivals.came == arrivals.uses);
+    }
+    assert!(exhausted > seeds().count() as u64 / 4, "{exhausted}");
+}
+
+#[test]
+fn an_instance_keeps_an_administrator_whoever_takes_the_right_from_whom() {
+    let (mut lost, mut alone_at_last) = (0, 0);
+    for seed in seeds().take(ADMINISTRATIONS) {
+        let (left, times) = alone(administrators(seed));
+        assert!(left > 0, "seed {seed}");
+        lost += times;
+        alone_at_last += u64::from(left == 1);
+    }
+    assert!(
+        lost > ADMINISTRATIONS && alone_at_last > 0,
+        "{lost} {alone_at_last}"
+    );
 }

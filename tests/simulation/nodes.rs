@@ -1,13 +1,13 @@
 //! Nodes as the composition root puts them together, over the simulated database.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use madang::app::delivery::{Delivery, Ear, follow};
 use madang::broker::memory::Bus;
-use madang::chat::{Absent, Chat, Missed, Places, Presences};
+use madang::chat::{Absent, Chat, Missed, Places, Presences, Rules};
 use madang::hub::{Encoder, FrameKey, Hub, Signal};
 use madang::presence::memory::Commons;
 use madang_storage::CommitSink;
@@ -22,7 +22,7 @@ use super::client::Line;
 pub(crate) struct Nodes {
     pub(crate) cluster: Cluster,
     pub(crate) random: Random,
-    pub(crate) broker_is_bad: Arc<AtomicBool>,
+    broker_is_bad: Arc<AtomicBool>,
     bus: Bus,
     weather: Weather,
     sinks: Vec<Arc<Switch>>,
@@ -134,6 +134,11 @@ impl Nodes {
         nodes
     }
 
+    /// From now on the broker loses what it is told, or does no more.
+    pub(crate) fn bad_days(&self, on: bool) {
+        self.broker_is_bad.store(on, Ordering::SeqCst);
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.present.len()
     }
@@ -173,7 +178,15 @@ impl Nodes {
         let (store, env) = (self.cluster.store(node), self.cluster.env(node));
         let presence = Commons::new(env.clone(), Duration::ZERO).join();
         let presences = Presences::new(presence, Arc::new(Nobody), Duration::ZERO);
-        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker.clone(), presences);
+        let chat = Chat::new(
+            store.clone(),
+            env,
+            places,
+            hub.clone(),
+            broker.clone(),
+            presences,
+            Rules::default(),
+        );
         hub.attach(store.clone(), Arc::new(chat.clone()));
         let ear = Ear {
             delivery: delivery.clone(),

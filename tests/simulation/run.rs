@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use madang_storage::model::{EventId, Fact, GuildId, Head, RoomId, Rows, StreamId, UserId};
@@ -67,7 +66,7 @@ pub(crate) async fn run(options: Options) -> Run {
     let faults = Faults::random(&random);
     trace.note(|| format!("{options:?} on {count} nodes: {faults:?}"));
     nodes.cluster.set_faults(faults);
-    nodes.broker_is_bad.store(true, Ordering::SeqCst);
+    nodes.bad_days(true);
     // In every second world somebody is removed from the guild; the others go on.
     let victim = clients.last().filter(|_| random.chance(500)).cloned();
     let removed_at = bad_time(&nodes, &clients, victim.clone()).await;
@@ -75,7 +74,7 @@ pub(crate) async fn run(options: Options) -> Run {
     let staying: Vec<Arc<Client>> = clients.iter().filter(stays).cloned().collect();
     let connected = stay(&nodes, &staying).await;
     nodes.cluster.set_faults(Faults::default());
-    nodes.broker_is_bad.store(false, Ordering::SeqCst);
+    nodes.bad_days(false);
     let connected = come_to_rest(&nodes, &staying, connected).await;
     let mut violations = check(&nodes, &staying).await;
     if let Some(victim) = &victim {
@@ -116,7 +115,7 @@ async fn set_up(nodes: &Nodes, rooms: &[RoomId]) {
 }
 
 /// Appends a fact; whether it worked is open on a bad day.
-async fn append(nodes: &Nodes, store: &Store, stream: StreamId, fact: Fact) {
+pub(crate) async fn append(nodes: &Nodes, store: &Store, stream: StreamId, fact: Fact) {
     let command = Command {
         stream,
         event_id: EventId::from_u128(nodes.cluster.env(0).next_id()),
@@ -222,7 +221,7 @@ async fn join_meanwhile(nodes: Arc<Nodes>, count: u64) {
 }
 
 /// Starts dead nodes again after a while, and now and then kills one.
-async fn keep_up(nodes: Arc<Nodes>) {
+pub(crate) async fn keep_up(nodes: Arc<Nodes>) {
     loop {
         tokio::time::sleep(Duration::from_millis(nodes.random.between(20, 800))).await;
         for node in 0..nodes.count() {

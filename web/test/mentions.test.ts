@@ -20,6 +20,7 @@ describe('a text as it is sent', () => {
 
   test('keeps code as it was written', () => {
     expect(encode('`@Ann` @Ann\n```\n@Ann\n```', picked)).toBe(`\`@Ann\` <@${ANN}>\n\`\`\`\n@Ann\n\`\`\``);
+    expect(encode('~~~\n@Ann\n~~~\n@Ann ~~@Ann~~', picked)).toBe(`~~~\n@Ann\n~~~\n<@${ANN}> ~~<@${ANN}>~~`);
   });
 
   test('comes back the same when it is edited', () => {
@@ -55,6 +56,10 @@ describe('mentions in a message', () => {
   test('are parts of their own, outside of code', () => {
     expect(kinds(`hi <@${ANN}>, <@&${BO}> and @everyone`)).toEqual(['text', 'user', 'text', 'role', 'text', 'all']);
     expect(kinds(`\`<@${ANN}>\` a@here @hereby`)).toEqual(['code', 'text']);
+    expect(kinds('\\@here')).not.toContain('all');
+    expect(parse('https://x.example/@here')).toEqual([
+      { kind: 'paragraph', children: [{ kind: 'link', href: 'https://x.example/@here', children: [{ kind: 'text', text: 'https://x.example/@here' }] }] },
+    ]);
   });
 
   test('stand by name in one line of plain text', () => {

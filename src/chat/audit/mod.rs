@@ -4,4 +4,4 @@ pub(super) mod details;
 mod log;
 mod notes;
 
-pub use log::{AuditFilter, AuditPage};
+pub use log::{AuditEntry, AuditFilter, AuditPage};

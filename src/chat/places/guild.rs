@@ -48,6 +48,7 @@ impl Copied for GuildCopy {
         for prefix in lists {
             copy.read_list(&prefix, store).await?;
         }
+        copy.forget_roles();
         Ok(copy)
     }
 
@@ -75,6 +76,7 @@ impl Copied for GuildCopy {
             }
             Fact::RoleDeleted { id } => {
                 self.roles.remove(id);
+                self.forget_roles();
             }
             Fact::CategoryChanged { id, category } => {
                 self.categories.insert(*id, category.clone());
@@ -88,6 +90,14 @@ impl Copied for GuildCopy {
 }
 
 impl GuildCopy {
+    /// Rows of members still name roles that were deleted.
+    fn forget_roles(&mut self) {
+        let Self { roles, members, .. } = self;
+        for member in members.values_mut() {
+            member.roles.retain(|role| roles.contains_key(role));
+        }
+    }
+
     async fn read_list(&mut self, prefix: &RowPrefix, store: &Store) -> Result<()> {
         let mut after = None;
         loop {

@@ -79,7 +79,7 @@ impl<T: Copied> Kept<T> {
                 Some(rev) if rev >= heard => return Ok(()),
                 Some(rev) if heard - rev <= MAX_BEHIND => self.read_events(stream, rev, store).await?,
                 _ => {
-                    let read = T::read(stream, store).await?;
+                    let read = read_whole(stream, store).await?;
                     *self.copy.write().unwrap_or_else(PoisonError::into_inner) = Some(read);
                 }
             }
@@ -110,8 +110,102 @@ impl<T: Copied> Kept<T> {
     }
 }
 
+/// Reads it with everything that it may show already: while its rows are read the stream goes on, and what is judged by
+/// a copy names the copy's `rev`.
+async fn read_whole<T: Copied>(stream: StreamId, store: &Store) -> Result<T> {
+    let mut copy = T::read(stream, store).await?;
+    loop {
+        let page = store.events(stream, copy.rev(), EVENTS_PER_PAGE).await?;
+        if page.commits.is_empty() {
+            return Ok(copy);
+        }
+        page.commits
+            .iter()
+            .for_each(|commit| apply_next(&mut copy, commit));
+    }
+}
+
 fn apply_next(copy: &mut impl Copied, commit: &Commit) {
     if commit.event.rev() == copy.rev() + 1 {
         copy.apply(commit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use madang_storage::embedded::{self, Options};
+    use madang_storage::model::{EventId, Fact, Head, Rows, User, UserId};
+    use madang_storage::{Command, Env};
+
+    use super::*;
+
+    const USER: UserId = UserId::from_u128(1);
+
+    /// A copy whose stream goes on while it is read.
+    struct Overtaken {
+        rev: u64,
+        name: String,
+    }
+
+    async fn append(store: &Store, fact: Fact) {
+        let command = Command {
+            stream: StreamId::User(USER),
+            event_id: EventId::from_u128(Env::system().next_id()),
+            actor: None,
+            access_rev: 0,
+            nonce: None,
+            rows: Vec::new(),
+        };
+        let decide = move |_: &Head, _: &Rows| Ok::<_, ()>(fact.clone().into());
+        store.append(command, decide).await.expect("appended");
+    }
+
+    fn renamed(name: &str) -> Fact {
+        let user = User {
+            display_name: Some(name.to_owned()),
+            ..User::new("user".to_owned(), Env::system().now())
+        };
+        Fact::UserChanged { user }
+    }
+
+    #[async_trait]
+    impl Copied for Overtaken {
+        async fn read(stream: StreamId, store: &Store) -> Result<Self> {
+            let rev = store.head(stream).await?.rev;
+            append(store, renamed("later")).await;
+            let user = store.user(USER).await?.expect("a user");
+            Ok(Self {
+                rev,
+                name: user.display_name.unwrap_or_default(),
+            })
+        }
+
+        fn rev(&self) -> u64 {
+            self.rev
+        }
+
+        fn apply(&mut self, commit: &Commit) {
+            self.rev = commit.event.rev();
+            if let Fact::UserChanged { user } = &commit.event.fact {
+                self.name = user.display_name.clone().unwrap_or_default();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_copy_says_of_everything_that_it_shows_when_that_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = Options {
+            min_free_bytes: 0,
+            ..Options::default()
+        };
+        let store = embedded::open(folder.path(), options).expect("it opens").store();
+        let name = "user".to_owned();
+        append(&store, Fact::UserCreated { name }).await;
+        let kept = Kept::<Overtaken>::default();
+        kept.hear_of(1);
+        kept.read(StreamId::User(USER), &store).await.expect("read");
+        let seen = kept.look(|copy| (copy.rev, copy.name.clone()));
+        assert_eq!(seen, Some((2, "later".to_owned())));
     }
 }

@@ -4,7 +4,7 @@
 //! - In a guild one has the rights of the role of everybody and of all roles that one has.
 //! - In a room exceptions apply in this order, so that what is closer to the person wins: the role of everybody; then all
 //!   other roles of the person together, where what any of them gives wins over what another takes; then the person.
-//! - Whoever does not see a room has no right in it. Where only announcements are made, posting takes that right.
+//! - Whoever does not see a room has no right in it. Where only announcements are made, posting takes that right, in threads, too.
 
 use std::collections::BTreeMap;
 
@@ -78,7 +78,7 @@ pub(super) fn in_room(
         return Permissions::NONE;
     }
     if is_announcement && !held.contains(Permissions::ANNOUNCE) {
-        held = held.without(Permissions::POST);
+        held = held.without(Permissions::POST | Permissions::THREADS);
     }
     held
 }
@@ -148,7 +148,8 @@ mod tests {
         if !held(Permissions::VIEW) {
             return false;
         }
-        if right == Permissions::POST && is_announcement && !held(Permissions::ANNOUNCE) {
+        let posts = right == Permissions::POST || right == Permissions::THREADS;
+        if posts && is_announcement && !held(Permissions::ANNOUNCE) {
             return false;
         }
         held(right)

@@ -17,6 +17,8 @@ pub(crate) struct RoomCopy {
     room: Room,
     /// Who is in a DM or group; nobody for other rooms.
     members: BTreeSet<UserId>,
+    /// The event that changed last who sees the room, and the room before it.
+    before: Option<(u64, Box<Room>)>,
 }
 
 #[async_trait]
@@ -36,6 +38,7 @@ impl Copied for RoomCopy {
             meta_rev: head.meta_rev,
             room,
             members,
+            before: None,
         })
     }
 
@@ -48,8 +51,15 @@ impl Copied for RoomCopy {
         self.rev = event.rev();
         self.meta_rev = event.head.meta_rev;
         match &event.fact {
-            Fact::RoomChanged { room } | Fact::RoomAccessChanged { room } => self.room = room.clone(),
-            Fact::RoomDeleted { .. } => self.room.deleted_at = Some(event.at()),
+            Fact::RoomChanged { room } => self.room = room.clone(),
+            Fact::RoomAccessChanged { room } => {
+                let before = std::mem::replace(&mut self.room, room.clone());
+                self.before = Some((self.rev, Box::new(before)));
+            }
+            Fact::RoomDeleted { .. } => {
+                self.before = Some((self.rev, Box::new(self.room.clone())));
+                self.room.deleted_at = Some(event.at());
+            }
             Fact::RoomMemberChanged { user, on: true } => {
                 self.members.insert(*user);
             }
@@ -82,6 +92,12 @@ impl RoomCopy {
     /// The room, unless it was deleted.
     pub(crate) fn room(&self) -> Option<&Room> {
         Some(&self.room).filter(|room| room.deleted_at.is_none())
+    }
+
+    /// The room as it was before this event, if that is the one that changed last who sees it.
+    pub(crate) fn before(&self, rev: u64) -> Option<&Room> {
+        let (changed, room) = self.before.as_ref()?;
+        Some(&**room).filter(|_| *changed == rev)
     }
 
     /// What kind of room it is, or was. Never changes.

@@ -58,6 +58,11 @@ impl Copied for UserCopy {
 }
 
 impl UserCopy {
+    /// All of whom the user wants nothing.
+    pub(crate) fn blocked(&self) -> &BTreeSet<UserId> {
+        &self.blocked
+    }
+
     /// Whether the user wants nothing of somebody.
     pub(crate) fn has_blocked(&self, user: UserId) -> bool {
         self.blocked.contains(&user)

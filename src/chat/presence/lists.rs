@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use madang_storage::model::{GuildId, RoomId, RoomKind, StreamId, Timestamp, UserId};
+use madang_storage::MAX_ROWS_PER_PAGE;
+use madang_storage::model::{GuildId, RoomId, RoomKind, RowKey, StreamId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::MAX_WATCHED;
 use super::known::check_count;
+use super::said::name_of_choice;
 use super::windows::Window;
 use crate::chat::view::{PresenceView, RoomPresenceView, Time};
 use crate::chat::{Chat, Identity, Result};
@@ -20,6 +22,8 @@ pub struct OwnPresence {
     /// As others would see it, or `invisible`.
     #[serde(flatten)]
     pub seen: PresenceView,
+    /// What was chosen, whether a session is there or not.
+    pub chosen: &'static str,
     /// Where a session was last that looks at nothing now.
     pub last: Option<LastView>,
 }
@@ -46,6 +50,7 @@ impl Chat {
     /// How somebody is seen, told to itself.
     pub async fn own_presence(&self, identity: &Identity) -> Result<OwnPresence> {
         let said = self.said_by(identity.user).await?;
+        let chosen = said.as_ref().map(|said| said.choice).unwrap_or_default();
         let states = self.presences().backend.states(&[identity.user]).await;
         let known = states.ok().and_then(|mut states| states.pop());
         let state = known.map(|state| State {
@@ -55,6 +60,7 @@ impl Chat {
         let left = self.left_by(identity.user).await?;
         Ok(OwnPresence {
             seen: own_view(identity.user, state.as_ref(), self.env().now()).into(),
+            chosen: name_of_choice(chosen),
             last: left.map(|left| LastView {
                 room: left.room,
                 at: Time(left.at),
@@ -69,12 +75,8 @@ impl Chat {
         let known = self.known_to(identity.user, users).await?;
         let known = users.iter().zip(known).filter(|(_, known)| *known);
         let known: Vec<UserId> = known.map(|(user, _)| *user).collect();
-        Ok(self
-            .seen_now(&known)
-            .await
-            .into_iter()
-            .map(PresenceView::from)
-            .collect())
+        let seen = self.appearing_to(identity.user, &known).await?;
+        Ok(seen.into_iter().map(PresenceView::from).collect())
     }
 
     /// Watches members of a guild from now on, and no others; answers how they are seen. Those who are no members are left
@@ -105,7 +107,7 @@ impl Chat {
             answered: None,
         };
         self.presences().lock_windows().open(window);
-        let seen = self.seen_now(&users).await;
+        let seen = self.appearing_to(identity.user, &users).await?;
         self.presences()
             .lock_windows()
             .answer(listener.number(), &users, seen.clone());
@@ -138,43 +140,68 @@ impl Chat {
                 (members, Some(count))
             }
             None => {
-                // Whoever was sent away may still say that it looks.
+                // Whoever was sent away may still say that it looks, and some may not want to be seen by the asker.
                 let stream = StreamId::Room(room);
-                let may_see = |user: &&UserId| self.may_hear(**user, stream) == Some(true);
-                let users: Vec<UserId> = looking.iter().filter(may_see).copied().collect();
+                let may_see = |user: &UserId| self.may_hear(*user, stream) == Some(true);
+                let hidden = self.hidden_from(identity.user, &looking).await?;
+                let users = looking.iter().zip(hidden);
+                let users = users.filter(|(user, hidden)| !hidden && may_see(user));
+                let users: Vec<UserId> = users.map(|(user, _)| *user).collect();
                 let gone = looking.len() - users.len();
                 (users, lookers.map(|lookers| lookers.count - gone))
             }
         };
-        let seen = self.seen_now(&users).await;
-        let users = seen.into_iter().map(|seen| RoomPresenceView {
-            on: !self.is_off(seen.user, room),
-            looks: looking.contains(&seen.user),
-            seen: seen.into(),
-        });
+        let seen = self.appearing_to(identity.user, &users).await?;
+        let hidden = self.hidden_from(identity.user, &users).await?;
+        let users = seen
+            .into_iter()
+            .zip(hidden)
+            .map(|(seen, hidden)| RoomPresenceView {
+                on: !self.is_off(seen.user, room),
+                looks: looking.contains(&seen.user) && !hidden,
+                seen: seen.into(),
+            });
         Ok(RoomPresence {
             users: users.collect(),
             count,
         })
     }
 
-    /// How some people are seen by others; as unknown while nobody knows.
-    pub(super) async fn seen_now(&self, users: &[UserId]) -> Vec<Seen> {
+    /// How some people are seen by one person, who alone sees itself as it is; as unknown while nobody knows. Whoever has
+    /// blocked the person is away, and nothing tells that from being so.
+    pub(super) async fn appearing_to(&self, asker: UserId, users: &[UserId]) -> Result<Vec<Seen>> {
         let now = self.env().now();
         let mut seen = Vec::with_capacity(users.len());
         for users in users.chunks(MAX_WATCHED) {
-            match self.presences().backend.states(users).await {
-                Ok(states) => {
-                    let states = users.iter().zip(&states);
-                    seen.extend(states.map(|(user, state)| view(*user, Some(state), now)));
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "people are seen as unknown");
-                    seen.extend(users.iter().map(|user| view(*user, None, now)));
-                }
+            let hidden = self.hidden_from(asker, users).await?;
+            let states = self.presences().backend.states(users).await;
+            let states = states.inspect_err(|error| tracing::debug!(%error, "people are seen as unknown"));
+            let states = states.ok();
+            for (place, (user, is_hidden)) in users.iter().zip(hidden).enumerate() {
+                let state = states.as_ref().and_then(|states| states.get(place));
+                seen.push(match state {
+                    _ if *user == asker => own_view(*user, state, now),
+                    Some(_) if is_hidden => view(*user, Some(&State::default()), now),
+                    state => view(*user, state, now),
+                });
             }
         }
-        seen
+        Ok(seen)
+    }
+
+    /// Which of some people want nothing of somebody.
+    async fn hidden_from(&self, asker: UserId, users: &[UserId]) -> Result<Vec<bool>> {
+        let block = |user: &UserId| RowKey::Block {
+            user: *user,
+            blocked: asker,
+        };
+        let mut hidden = Vec::with_capacity(users.len());
+        for users in users.chunks(MAX_ROWS_PER_PAGE) {
+            let keys: Vec<RowKey> = users.iter().map(block).collect();
+            let rows = self.store().rows(&keys).await?;
+            hidden.extend(rows.iter().map(Option::is_some));
+        }
+        Ok(hidden)
     }
 }
 

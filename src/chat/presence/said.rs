@@ -156,6 +156,16 @@ fn choice_named(status: &str) -> Result<Choice> {
     }
 }
 
+/// What clients call it.
+pub(super) const fn name_of_choice(choice: Choice) -> &'static str {
+    match choice {
+        Choice::Online => "online",
+        Choice::Idle => "idle",
+        Choice::DoNotDisturb => "do_not_disturb",
+        Choice::Invisible => "invisible",
+    }
+}
+
 /// Stored: never change or reuse one.
 const fn number_of(choice: Choice) -> u8 {
     match choice {

@@ -4,7 +4,7 @@
 //! and all who have the user's room open, while these are few. What it costs depends on how many watch, never on how many
 //! members there are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -71,6 +71,8 @@ type Groups = HashMap<Vec<usize>, Vec<Arc<Listener>>>;
 struct Round {
     seen: Vec<Seen>,
     receivers: HashMap<u64, (Arc<Listener>, Vec<usize>)>,
+    /// Of whom the user that was added last wants nothing: these are not told.
+    unwanted: BTreeSet<UserId>,
 }
 
 impl Round {
@@ -79,7 +81,7 @@ impl Round {
         let Some(place) = self.seen.len().checked_sub(1) else {
             return;
         };
-        if listener.user() == self.seen[place].user {
+        if listener.user() == self.seen[place].user || self.unwanted.contains(&listener.user()) {
             return;
         }
         let receiver = self.receivers.entry(listener.number());
@@ -143,7 +145,7 @@ impl Chat {
                 continue;
             }
             round.seen.push(seen);
-            if let Err(error) = self.find_watchers(user, &sum.rooms, &mut round).await {
+            if let Err(error) = self.find_wanted_watchers(user, &sum.rooms, &mut round).await {
                 // What is not told now is asked for again by whoever wants to know.
                 tracing::warn!(%user, %error, "not everybody was told who is there");
                 self.doubt_presence();
@@ -154,6 +156,34 @@ impl Chat {
             let seen: Vec<Seen> = places.iter().map(|place| seen[*place].clone()).collect();
             self.tell_seen(&listeners, &seen);
         }
+    }
+
+    /// Somebody wants nothing of another one from now on, or does again: to the other one that is as if the person had gone,
+    /// or come. Nothing is told that would not be told of somebody who did.
+    pub(in crate::chat) async fn tell_of_block(&self, user: UserId, other: UserId) -> Result<()> {
+        let states = self.presences().backend.states(&[user]).await;
+        let Some(state) = states.ok().and_then(|mut states| states.pop()) else {
+            return Ok(());
+        };
+        if view(user, Some(&state), self.env().now()) == view(user, Some(&State::default()), self.env().now())
+        {
+            return Ok(());
+        }
+        let mut round = Round {
+            seen: self.appearing_to(other, &[user]).await?,
+            ..Round::default()
+        };
+        self.find_watchers(user, &[], &mut round).await?;
+        let watchers = round.receivers.into_values().map(|(listener, _)| listener);
+        let watchers: Vec<_> = watchers.filter(|listener| listener.user() == other).collect();
+        self.tell_seen(&watchers, &round.seen);
+        Ok(())
+    }
+
+    /// Who is told of a user, but for those of whom the user wants nothing.
+    async fn find_wanted_watchers(&self, user: UserId, rooms: &[RoomId], round: &mut Round) -> Result<()> {
+        round.unwanted = self.look_at_user(user, |copy| copy.blocked().clone()).await?;
+        self.find_watchers(user, rooms, round).await
     }
 
     /// Who is told of a user. What somebody could see before, and may not any more, is nobody's business.
@@ -208,7 +238,11 @@ impl Chat {
     /// Tells a connection who of its window is seen in another way than it was answered; everybody where it was answered
     /// longer ago.
     async fn tell_window(&self, window: &Window) {
-        let mut seen = self.seen_now(&window.users).await;
+        let Ok(mut seen) = self.appearing_to(window.listener.user(), &window.users).await else {
+            // What cannot be read now is told with the next round.
+            self.doubt_presence();
+            return;
+        };
         if let Some(answered) = &window.answered {
             seen.retain(|seen| !answered.contains(seen));
         }

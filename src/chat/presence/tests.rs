@@ -158,6 +158,10 @@ async fn many_who_come_and_go_at_once_are_one_batch() {
     let (_, watcher) = world.connect(ANA).await;
     let users: Vec<UserId> = (0..150).map(|number| UserId::from_u128(1_000 + number)).collect();
     for user in &users {
+        let name = user.to_string();
+        world
+            .append(StreamId::User(*user), Fact::UserCreated { name })
+            .await;
         world.join(*user).await;
     }
     world.tick(Duration::ZERO).await;

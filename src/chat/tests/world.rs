@@ -16,7 +16,9 @@ use tokio::sync::Notify;
 use super::super::accounts::{Account, Visitor};
 use crate::broker::memory::Bus;
 use crate::broker::{self, Broker, Receiver};
-use crate::chat::{Absent, Chat, Credentials, Identity, Missed, Places, Presences, Scopes, SetUp, SignedIn};
+use crate::chat::{
+    Absent, Chat, Credentials, Identity, Missed, Places, Presences, Rules, Scopes, SetUp, SignedIn,
+};
 use crate::hub::{CloseReason, Encoder, FrameKey, Hub, Outlet, Signal};
 use crate::presence::memory::Commons;
 
@@ -52,6 +54,7 @@ fn begin(store: &Store, broker: Broker, env: Env) -> Chat {
         hub.clone(),
         broker,
         presences,
+        Rules::default(),
     );
     hub.attach(store.clone(), Arc::new(chat.clone()));
     chat

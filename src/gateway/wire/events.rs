@@ -235,7 +235,11 @@ mod tests {
             Fact::RoomDeleted { room },
             Fact::RoomMemberChanged { user, on: true },
             Fact::posted(user, text.clone()),
-            Fact::MessageEdited { seq: 1, text },
+            Fact::MessageEdited {
+                seq: 1,
+                text,
+                keeps: false,
+            },
             Fact::MessageDeleted { seq: 1, by: user },
             Fact::ReactionChanged {
                 seq: 1,
@@ -282,6 +286,7 @@ mod tests {
                 system: None,
                 pinned_at: None,
                 has_thread: false,
+                earlier: Vec::new(),
                 reply_to_author: None,
             })
         });

@@ -298,6 +298,7 @@ pub async fn append_refuses_changes_of_a_missing_message(fixture: &mut Fixture) 
         Fact::MessageEdited {
             seq: 1,
             text: "nothing".to_owned(),
+            keeps: false,
         },
         Fact::MessageDeleted { seq: 1, by: user(1) },
         Fact::ReactionChanged {
@@ -310,6 +311,7 @@ pub async fn append_refuses_changes_of_a_missing_message(fixture: &mut Fixture) 
         Fact::MessageEdited {
             seq: 0,
             text: "nothing".to_owned(),
+            keeps: false,
         },
         Fact::MessageDeleted {
             seq: u64::MAX,

@@ -24,6 +24,7 @@ pub async fn decision_sees_rows_at_exactly_the_head(fixture: &mut Fixture) {
                     Ok(Fact::MessageEdited {
                         seq: 1,
                         text: (head.rev - 1).to_string(),
+                        keeps: false,
                     }
                     .into())
                 };
@@ -97,6 +98,7 @@ pub async fn decision_need_not_name_what_its_fact_changes(fixture: &mut Fixture)
     let edit = Fact::MessageEdited {
         seq: 1,
         text: "after".to_owned(),
+        keeps: false,
     };
     fixture
         .writer()

@@ -326,6 +326,7 @@ fn list_of(key: &RowKey) -> Option<RowPrefix> {
         RowKey::Follow { user, .. } => Some(RowPrefix::FollowedBy(*user)),
         RowKey::Follower { user, .. } => Some(RowPrefix::FollowersOf(*user)),
         RowKey::Block { user, .. } => Some(RowPrefix::BlockedBy(*user)),
+        RowKey::PublicGuild(_) => Some(RowPrefix::PublicGuilds),
         RowKey::Audit { guild, .. } => Some(RowPrefix::AuditOf(*guild)),
         RowKey::Instance | RowKey::Guild(_) | RowKey::User(_) | RowKey::Room(_) | RowKey::Message { .. } => {
             None

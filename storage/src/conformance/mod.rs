@@ -21,9 +21,11 @@ pub mod append;
 pub mod audit;
 pub mod changes;
 pub mod decisions;
+pub mod earlier;
 pub mod events;
 mod fixture;
 pub mod fold;
+pub mod guilds;
 pub mod history;
 pub mod lifecycle;
 pub mod markers;
@@ -106,6 +108,13 @@ macro_rules! store_conformance {
                 rows_follow_what_people_want,
                 inboxes_hold_what_calls_by_name,
                 pins_and_threads_are_told_by_their_messages,
+            }
+            guilds {
+                open_guilds_are_found,
+            }
+            earlier {
+                earlier_texts_stay_until_the_message_goes,
+                earlier_texts_go_with_an_edit_that_keeps_none,
             }
             audit {
                 sealed_events_are_found_by_their_guild,

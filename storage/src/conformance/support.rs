@@ -92,6 +92,7 @@ pub fn edit_live(
         Ok(Fact::MessageEdited {
             seq,
             text: text.clone(),
+            keeps: false,
         }
         .into())
     }

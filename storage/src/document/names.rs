@@ -66,6 +66,7 @@ pub(super) fn row(key: &RowKey) -> String {
         RowKey::Follow { user, followed } => format!("follow/{user}/{followed}"),
         RowKey::Follower { user, follower } => format!("follower/{user}/{follower}"),
         RowKey::Block { user, blocked } => format!("block/{user}/{blocked}"),
+        RowKey::PublicGuild(guild) => format!("public_guild/{guild}"),
         RowKey::Audit {
             guild,
             at,
@@ -99,6 +100,7 @@ pub(super) fn row_prefix(prefix: &RowPrefix) -> String {
         RowPrefix::FollowedBy(user) => format!("follow/{user}/"),
         RowPrefix::FollowersOf(user) => format!("follower/{user}/"),
         RowPrefix::BlockedBy(user) => format!("block/{user}/"),
+        RowPrefix::PublicGuilds => "public_guild/".to_owned(),
         RowPrefix::AuditOf(guild) => format!("audit/{guild}/"),
     }
 }

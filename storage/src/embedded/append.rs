@@ -318,6 +318,7 @@ mod tests {
             Fact::MessageEdited {
                 seq: 1,
                 text: "other".to_owned(),
+                keeps: false,
             },
         ]
     }

@@ -69,5 +69,6 @@ fn blank_message(seq: u64) -> MessageRecord {
         system: None,
         pinned_at: None,
         has_thread: false,
+        earlier: Vec::new(),
     }
 }

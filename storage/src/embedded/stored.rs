@@ -262,6 +262,7 @@ pub(crate) fn encode_row(row: &Row) -> Result<Vec<u8>> {
         Row::WideMention(row) => frame::encode(row),
         Row::Inbox(row) => frame::encode(row),
         Row::Relation(row) => frame::encode(row),
+        Row::PublicGuild => frame::encode(&()),
         Row::Audit(row) => frame::encode(row),
     }
 }
@@ -288,6 +289,7 @@ pub(crate) fn decode_row(row: &RowKey, key: &[u8], content: &[u8]) -> Result<Row
         RowKey::Follow { .. } | RowKey::Follower { .. } | RowKey::Block { .. } => {
             Row::Relation(frame::decode(key, content)?)
         }
+        RowKey::PublicGuild(_) => frame::decode::<()>(key, content).map(|()| Row::PublicGuild)?,
         RowKey::Audit { .. } => Row::Audit(frame::decode(key, content)?),
     })
 }

@@ -162,8 +162,11 @@ pub enum Fact {
     MessageEdited {
         /// Which message.
         seq: u64,
-        /// The new Markdown source. Empty in a stored event once it is projected: no replaced text stays behind.
+        /// The new Markdown source. Empty in a stored event once it is projected: no event holds a text that was replaced.
         text: String,
+        /// Whether the replaced text is kept among [`super::MessageRecord::earlier`]. If not, none of those stays.
+        #[serde(default)]
+        keeps: bool,
     },
     /// A message's content was removed; a tombstone stays. Stream `room:`.
     MessageDeleted {

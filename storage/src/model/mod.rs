@@ -3,6 +3,7 @@
 //! Nothing in here does I/O. `advance` and `project` are pure functions used by every store and by every
 //! store's overlay, so that all of them agree on what an event does.
 
+mod earlier;
 mod event;
 mod head;
 mod ids;
@@ -14,6 +15,7 @@ mod state;
 mod stream;
 mod time;
 
+pub use earlier::EarlierText;
 pub use event::{Commit, Draft, Event, Fact, Sealed};
 pub use head::{Head, advance};
 pub use ids::{

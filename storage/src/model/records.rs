@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CategoryId, GuildId, Override, Permissions, RoleId, RoomId, TargetId, Timestamp, UserId};
+use super::{
+    CategoryId, EarlierText, GuildId, Override, Permissions, RoleId, RoomId, TargetId, Timestamp, UserId,
+};
 
 /// One message as it is now. Addressed by its room and `seq`; it has no other id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,9 @@ pub struct MessageRecord {
     /// Whether a thread hangs on it.
     #[serde(default)]
     pub has_thread: bool,
+    /// The texts that it had before, the oldest first, as [`EarlierText::keep`] bounds them. They go when it is deleted.
+    #[serde(default)]
+    pub earlier: Vec<EarlierText>,
 }
 
 impl MessageRecord {
@@ -176,6 +181,11 @@ impl Guild {
             welcome_room: None,
             deleted_at: None,
         }
+    }
+
+    /// Whether everybody may join it.
+    pub const fn is_open(&self) -> bool {
+        self.is_public && self.deleted_at.is_none()
     }
 }
 

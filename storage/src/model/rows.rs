@@ -148,6 +148,8 @@ pub enum RowKey {
         /// Whom.
         blocked: UserId,
     },
+    /// A guild that everybody may join.
+    PublicGuild(GuildId),
     /// An event with a sealed part, found by the guild that it concerns.
     Audit {
         /// Which guild.
@@ -168,6 +170,7 @@ impl RowKey {
             Self::Instance => StreamId::Instance,
             Self::Audit { stream, .. } => *stream,
             Self::Guild(guild)
+            | Self::PublicGuild(guild)
             | Self::Member { guild, .. }
             | Self::GuildOf { guild, .. }
             | Self::Role { guild, .. }
@@ -228,6 +231,8 @@ pub enum Row {
     Inbox(Called),
     /// Following, under either key, and blocking.
     Relation(Relation),
+    /// Says only that everybody may join the guild.
+    PublicGuild,
     /// What the audit finds an event by.
     Audit(Audited),
 }
@@ -274,6 +279,8 @@ pub enum RowPrefix {
     FollowersOf(UserId),
     /// Of whom a user wants nothing, by user.
     BlockedBy(UserId),
+    /// The guilds that everybody may join, by guild.
+    PublicGuilds,
     /// The events with a sealed part that concern a guild, the newest first.
     AuditOf(GuildId),
 }
@@ -306,6 +313,7 @@ impl RowPrefix {
             (Self::FollowedBy(of), RowKey::Follow { user, .. }) => of == user,
             (Self::FollowersOf(of), RowKey::Follower { user, .. }) => of == user,
             (Self::BlockedBy(of), RowKey::Block { user, .. }) => of == user,
+            (Self::PublicGuilds, RowKey::PublicGuild(_)) => true,
             (Self::AuditOf(of), RowKey::Audit { guild, .. }) => of == guild,
             _ => false,
         }

@@ -236,6 +236,7 @@ impl Client {
     async fn edit(&self) {
         let (room, seq) = (self.some_room(), self.world.random.between(1, 5));
         let text = self.world.unique_text();
+        let keeps = self.world.random.between(0, 3) > 0;
         let decide = move |_: &Head, rows: &Rows| {
             let record = rows
                 .message(room, seq)
@@ -244,6 +245,7 @@ impl Client {
             Ok(Fact::MessageEdited {
                 seq: record.seq,
                 text: text.clone(),
+                keeps,
             }
             .into())
         };

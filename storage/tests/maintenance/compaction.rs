@@ -69,9 +69,10 @@ async fn compaction_moves_to_the_other_engine(engine: EngineKind) {
 }
 
 async fn compaction_erases_replaced_text(engine: EngineKind) {
-    const MARKERS: [&str; 3] = [
+    const MARKERS: [&str; 4] = [
         "replaced-text-vanishes",
         "deleted-text-vanishes",
+        "earlier-text-vanishes",
         "replaced-part-vanishes",
     ];
     let temporary = tempfile::tempdir().unwrap();
@@ -84,10 +85,13 @@ async fn compaction_erases_replaced_text(engine: EngineKind) {
         &store.store(),
         ROOM,
         ALICE,
-        &format!("{} {}", "x".repeat(12_000), MARKERS[2]),
+        &format!("{} {}", "x".repeat(12_000), MARKERS[3]),
     )
     .await;
+    let with_earlier = post(&store.store(), ROOM, ALICE, MARKERS[2]).await;
     let kept = post(&store.store(), ROOM, ALICE, "kept-text-stays").await;
+    edit_with(&store.store(), ROOM, with_earlier, "harmless", true).await;
+    delete(&store.store(), ROOM, with_earlier).await;
     edit(&store.store(), ROOM, edited, "harmless").await;
     edit(&store.store(), ROOM, long, "harmless").await;
     delete(&store.store(), ROOM, deleted).await;

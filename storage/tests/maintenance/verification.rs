@@ -34,7 +34,7 @@ fn every_table_is_declared() {
         [Table::Heads, Table::Events, Table::Messages]
     );
     assert_eq!(class(TableClass::State).collect::<Vec<_>>(), [Table::State]);
-    assert_eq!(class(TableClass::Derived).count(), 23);
+    assert_eq!(class(TableClass::Derived).count(), 24);
     assert_eq!(class(TableClass::Node).count(), 4);
 }
 
@@ -106,18 +106,18 @@ async fn each_kind_of_damage_is_found(engine: EngineKind) {
     let temporary = tempfile::tempdir().unwrap();
     let whole = temporary.path().join("whole");
     filled(&whole, engine).await;
-    let damages: [(&str, &str, Plant); 30] = [
+    let damages: [(&str, &str, Plant); 32] = [
         ("a lost head", "event 1 of instance", |rows| {
             without(rows, Table::Heads, 0)
         }),
         ("a lost event between posts", "event 12 of room:", |rows| {
-            without(rows, Table::Events, 11)
+            without(rows, Table::Events, 12)
         }),
         ("a lost event behind posts", "event 17 of room:", |rows| {
-            without(rows, Table::Events, 15)
+            without(rows, Table::Events, 16)
         }),
         ("a lost first event", "event 1 of room:", |rows| {
-            without(rows, Table::Events, 10)
+            without(rows, Table::Events, 11)
         }),
         ("a lost newest event", "of user:", |rows| {
             let last = rows_of(rows, Table::Events).len() - 1;
@@ -152,6 +152,9 @@ async fn each_kind_of_damage_is_found(engine: EngineKind) {
         ("a lost room", "room:", |rows| without(rows, Table::Rooms, 0)),
         ("a lost channel", "as a channel of guild:", |rows| {
             without(rows, Table::Channels, 0)
+        }),
+        ("a lost open guild", "as one that everybody may join", |rows| {
+            without(rows, Table::PublicGuilds, 0)
         }),
         ("a lost state row", "the expiry of row", |rows| {
             without(rows, Table::State, 4)
@@ -194,6 +197,9 @@ async fn each_kind_of_damage_is_found(engine: EngineKind) {
         }),
         ("a member who never joined", "as a member of", |rows| {
             stray(rows, Table::Members)
+        }),
+        ("an open guild of nowhere", "as one that everybody", |rows| {
+            stray(rows, Table::PublicGuilds)
         }),
         ("a channel of nowhere", "as a channel of", |rows| {
             stray(rows, Table::Channels)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use madang_storage::embedded::{self, Embedded, Options, Table};
 use madang_storage::engine::{self, Engine, EngineKind, EngineOptions, Entry, Pair, Previous};
 use madang_storage::model::{
-    Category, CategoryId, Draft, EventId, Fact, GuildId, Mentions, Nonce, Permissions, Role, RoleId, Room,
-    RoomId, RoomKind, RowKey, Sealed, StateKey, StateOutcome, StateTable, StateWrite, StateWriteKind,
+    Category, CategoryId, Draft, EventId, Fact, Guild, GuildId, Mentions, Nonce, Permissions, Role, RoleId,
+    Room, RoomId, RoomKind, RowKey, Sealed, StateKey, StateOutcome, StateTable, StateWrite, StateWriteKind,
     StreamId, Timestamp, UserId,
 };
 use madang_storage::{AppendError, Appended, Backend, Command, Env, NonceUse, Store};
@@ -76,8 +76,14 @@ pub(crate) async fn post(store: &Store, room: RoomId, author: UserId, text: &str
 }
 
 pub(crate) async fn edit(store: &Store, room: RoomId, seq: u64, text: &str) {
+    edit_with(store, room, seq, text, false).await;
+}
+
+/// Replaces a text; `keeps` says whether the one before stays with the message.
+pub(crate) async fn edit_with(store: &Store, room: RoomId, seq: u64, text: &str, keeps: bool) {
     let text = text.to_owned();
-    append(store, StreamId::Room(room), Fact::MessageEdited { seq, text }).await;
+    let fact = Fact::MessageEdited { seq, text, keeps };
+    append(store, StreamId::Room(room), fact).await;
 }
 
 pub(crate) async fn delete(store: &Store, room: RoomId, seq: u64) {
@@ -198,7 +204,7 @@ pub(crate) async fn fill(embedded: &Embedded) {
         for number in 0..10 {
             post(&store, room, ALICE, &format!("message {number}")).await;
         }
-        edit(&store, room, 2, &"long ".repeat(3_277)).await;
+        edit_with(&store, room, 2, &"long ".repeat(3_277), true).await;
         post(&store, room, BOB, &"x".repeat(16 * 1024)).await;
         for user in [ALICE, BOB] {
             react(&store, room, 3, user, true).await;
@@ -267,7 +273,12 @@ async fn fill_places(store: &Store) {
     };
     let (first, second) = (RoleId::from_u128(1), RoleId::from_u128(2));
     let banned = UserId::from_u128(66);
+    let opened = Guild {
+        is_public: true,
+        ..Guild::new("guild".to_owned(), ALICE, Timestamp::default())
+    };
     for fact in [
+        Fact::GuildChanged { guild: opened },
         Fact::RoleChanged {
             id: first,
             role: role.clone(),

@@ -142,6 +142,7 @@ fn an_event_that_changes() {
     commits(&mut history)[3].event.fact = Fact::MessageEdited {
         seq: 2,
         text: String::new(),
+        keeps: false,
     };
     breaks(&history, Rule::EventsAreFixed);
 }
@@ -208,6 +209,7 @@ fn a_text_that_stays_behind() {
     history.end.stored[3].event.fact = Fact::MessageEdited {
         seq: 1,
         text: "uno".to_owned(),
+        keeps: false,
     };
     breaks(&history, Rule::NoTextBehind);
 }

@@ -204,6 +204,7 @@ pub(super) fn maker() -> Maker {
         Fact::MessageEdited {
             seq: 1,
             text: "uno".to_owned(),
+            keeps: true,
         },
         None,
     );

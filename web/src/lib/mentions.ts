@@ -3,7 +3,7 @@ import type { NameOf } from './timeline/markdown';
 /** What somebody picked while writing, as it stands in the field, and what it stands for in the message. */
 export type Picked = ReadonlyMap<string, string>;
 
-const CODE = /(`+)(?:(?!\1)[\s\S])*?\1/g;
+const CODE = /(`+)(?:(?!\1)[\s\S])*?\1|^ {0,3}(~{3,})[\s\S]*?(?:^ {0,3}\2~*[ \t]*$|(?![\s\S]))/gm;
 const NAMED = /<@(&?)([0-9A-HJKMNP-TV-Z]{26})>/g;
 
 /** A text as it is sent: what was picked by name becomes what the server understands, but not within code. */

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::super::*;
 use crate::broker::memory::Bus;
-use crate::chat::{Missed, Places, Post, Scopes};
+use crate::chat::{Missed, Places, Post, Rules, Scopes};
 use crate::hub::{CloseReason, Encoder, FrameKey, Hub, Outlet, Signal};
 use crate::presence::memory::Commons;
 use crate::presence::{Change, Left, Receiver};
@@ -165,7 +165,15 @@ impl World {
         let presences = Presences::new(backend.clone(), Arc::clone(&absent) as Arc<dyn Absent>, quiet);
         let broker = Bus::new().join();
         let Sink { places, hub } = sink;
-        let chat = Chat::new(store.clone(), env, places, hub.clone(), broker, presences);
+        let chat = Chat::new(
+            store.clone(),
+            env,
+            places,
+            hub.clone(),
+            broker,
+            presences,
+            Rules::default(),
+        );
         hub.attach(store, Arc::new(chat.clone()));
         backend.start(Arc::new(Ear(chat.clone()))).await.unwrap();
         chat.load_switches().await.unwrap();

@@ -88,11 +88,13 @@ pub enum Table {
     Blocks = 30,
     /// Guild, time backwards, stream and rev backwards -> what the audit finds the event by.
     Audit = 31,
+    /// Guilds that everybody may join -> nothing.
+    PublicGuilds = 32,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Meta,
         Self::Heads,
         Self::Events,
@@ -124,6 +126,7 @@ impl Table {
         Self::Followers,
         Self::Blocks,
         Self::Audit,
+        Self::PublicGuilds,
     ];
 
     /// The stored number, the first byte of every key.
@@ -167,7 +170,8 @@ impl Table {
             | Self::Follows
             | Self::Followers
             | Self::Blocks
-            | Self::Audit => TableClass::Derived,
+            | Self::Audit
+            | Self::PublicGuilds => TableClass::Derived,
             Self::Meta | Self::Changes | Self::Consumers | Self::Parts => TableClass::Node,
         }
     }

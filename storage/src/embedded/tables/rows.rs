@@ -56,6 +56,7 @@ pub(crate) fn row(row: &RowKey) -> Vec<u8> {
             key(Table::Followers, &[&user.to_bytes(), &follower.to_bytes()])
         }
         RowKey::Block { user, blocked } => key(Table::Blocks, &[&user.to_bytes(), &blocked.to_bytes()]),
+        RowKey::PublicGuild(guild) => key(Table::PublicGuilds, &[&guild.to_bytes()]),
         RowKey::Audit {
             guild,
             at,
@@ -114,6 +115,7 @@ pub(crate) fn list(prefix: &RowPrefix) -> Vec<u8> {
         RowPrefix::FollowedBy(user) => key(Table::Follows, &[&user.to_bytes()]),
         RowPrefix::FollowersOf(user) => key(Table::Followers, &[&user.to_bytes()]),
         RowPrefix::BlockedBy(user) => key(Table::Blocks, &[&user.to_bytes()]),
+        RowPrefix::PublicGuilds => key(Table::PublicGuilds, &[]),
         RowPrefix::AuditOf(guild) => key(Table::Audit, &[&guild.to_bytes()]),
     }
 }
@@ -142,6 +144,7 @@ pub(crate) fn row_key(key: &[u8]) -> Result<Option<RowKey>> {
             RowKey::Instance
         }
         Table::Guilds => RowKey::Guild(GuildId::from_bytes(only_id(key)?)),
+        Table::PublicGuilds => RowKey::PublicGuild(GuildId::from_bytes(only_id(key)?)),
         Table::Users => RowKey::User(UserId::from_bytes(only_id(key)?)),
         Table::Rooms => RowKey::Room(RoomId::from_bytes(only_id(key)?)),
         Table::Messages | Table::Pins | Table::WideMentions => numbered(table, key)?,
@@ -283,6 +286,7 @@ mod tests {
         let rows = [
             RowKey::Instance,
             RowKey::Guild(guild),
+            RowKey::PublicGuild(guild),
             RowKey::User(user),
             RowKey::Room(room),
             RowKey::Member { guild, user },

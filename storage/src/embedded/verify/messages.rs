@@ -115,6 +115,8 @@ impl Messages {
         match change {
             RowChange::Put(_, Row::Message(mut record)) => {
                 record.text.clear();
+                // They cannot be told from events, which hold no replaced text.
+                record.earlier.clear();
                 if matches!(event.fact, Fact::MessagePosted { .. }) && stored.rev == record.rev {
                     self.same(checker, stored, &record);
                 } else {
@@ -188,6 +190,10 @@ impl Messages {
             "its deletion is not what its events say"
         } else if stored.deleted.is_some() && !stored.text.is_empty() {
             "it is deleted and still has its text"
+        } else if stored.deleted.is_some() && !stored.earlier.is_empty() {
+            "it is deleted and still has an earlier text"
+        } else if stored.edited_at.is_none() && !stored.earlier.is_empty() {
+            "it has an earlier text and was never edited"
         } else if stored.edited_at != made.edited_at {
             "its editing is not what its events say"
         } else if stored.reactions != made.reactions {
@@ -217,6 +223,7 @@ fn untouched(record: &MessageRecord, rev: u64) -> MessageRecord {
         edited_at: None,
         deleted: None,
         reactions: Vec::new(),
+        earlier: Vec::new(),
         ..record.clone()
     }
 }

@@ -9,7 +9,7 @@ use crate::embedded::stored::{StoredEvent, StoredMessage, StoredNonces, StoredSt
 use crate::embedded::tables::{self, Table};
 use crate::embedded::{frame, reads};
 use crate::error::Error;
-use crate::model::{Event, Head, RoomId, RoomKind, Row, RowKey, StateKey, StateRow, StreamId};
+use crate::model::{Event, GuildId, Head, RoomId, RoomKind, Row, RowKey, StateKey, StateRow, StreamId};
 
 impl Checker<'_> {
     pub(super) fn rows(&mut self) -> Result<()> {
@@ -104,7 +104,8 @@ impl Checker<'_> {
             | Table::Follows
             | Table::Followers
             | Table::Blocks
-            | Table::Audit => self.projected(key, content),
+            | Table::Audit
+            | Table::PublicGuilds => self.projected(key, content),
             Table::Nonces => self.nonces(key, content),
             Table::State => self.state(key, content),
             Table::Expiries => self.expiry(key, content),
@@ -180,6 +181,7 @@ impl Checker<'_> {
             | RowKey::Inbox { room, seq, .. } => {
                 return self.belongs_to(&tables::message(room, seq));
             }
+            RowKey::PublicGuild(guild) => return self.is_open(guild),
             _ => return Ok(()),
         };
         if reads::row(&*self.engine, &other)? == Some(value) {
@@ -192,6 +194,13 @@ impl Checker<'_> {
         match reads::row(&*self.engine, &RowKey::Room(room))? {
             Some(Row::Room(room)) if fits(&room.kind) => Ok(()),
             _ => damaged("the room belongs elsewhere"),
+        }
+    }
+
+    fn is_open(&self, guild: GuildId) -> Result<()> {
+        match reads::row(&*self.engine, &RowKey::Guild(guild))? {
+            Some(Row::Guild(guild)) if guild.is_open() => Ok(()),
+            _ => damaged("not everybody may join the guild"),
         }
     }
 

@@ -53,6 +53,7 @@ fn name(table: Table, key: &[u8]) -> Option<String> {
         Table::Follows => format!("{} as followed by {}", user(rest.get(16..)?)?, user(rest)?),
         Table::Followers => format!("{} as a follower of {}", user(rest.get(16..)?)?, user(rest)?),
         Table::Blocks => format!("{} as blocked by {}", user(rest.get(16..)?)?, user(rest)?),
+        Table::PublicGuilds => format!("{} as one that everybody may join", guild(rest)?),
         Table::Audit => format!(
             "an entry in the audit of {}: {}",
             guild(rest)?,

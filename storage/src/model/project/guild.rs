@@ -15,13 +15,13 @@ pub(super) fn project(guild: GuildId, fact: &Fact, at: Timestamp) -> Option<Vec<
             changes.extend(put_member(guild, *owner, &Member::new(at)));
             changes
         }
-        Fact::GuildChanged { guild: row } => vec![put(RowKey::Guild(guild), Row::Guild(row.clone()))],
+        Fact::GuildChanged { guild: row } => put_guild(guild, row.clone()),
         Fact::GuildDeleted { guild: row } => {
             let row = Guild {
                 deleted_at: Some(at),
                 ..row.clone()
             };
-            vec![put(RowKey::Guild(guild), Row::Guild(row))]
+            put_guild(guild, row)
         }
         Fact::MemberJoined { user } => put_member(guild, *user, &Member::new(at)),
         Fact::MemberChanged { user, member } => put_member(guild, *user, member),
@@ -44,6 +44,17 @@ pub(super) fn project(guild: GuildId, fact: &Fact, at: Timestamp) -> Option<Vec<
         Fact::CategoryDeleted { id } => vec![RowChange::Delete(RowKey::Category { guild, category: *id })],
         _ => return None,
     })
+}
+
+/// The guild, and whether it is found among those that everybody may join.
+fn put_guild(guild: GuildId, row: Guild) -> Vec<RowChange> {
+    let found = RowKey::PublicGuild(guild);
+    let found = if row.is_open() {
+        put(found, Row::PublicGuild)
+    } else {
+        RowChange::Delete(found)
+    };
+    vec![found, put(RowKey::Guild(guild), Row::Guild(row))]
 }
 
 fn put_member(guild: GuildId, user: UserId, member: &Member) -> Vec<RowChange> {

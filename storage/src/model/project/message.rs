@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use super::{ProjectError, RowChange, put, wrong_stream};
 use crate::model::{
-    Called, Deletion, Event, Fact, Marker, Mentions, MessageRecord, Pin, Reaction, ReactionCount, RoomId,
-    Row, RowKey, Rows, UserId,
+    Called, Deletion, EarlierText, Event, Fact, Marker, Mentions, MessageRecord, Pin, Reaction,
+    ReactionCount, RoomId, Row, RowKey, Rows, UserId,
 };
 
 /// The changes of a fact about a message, given the message as it was before.
@@ -68,6 +68,7 @@ fn posted(event: &Event, room: RoomId, seq: u64) -> Vec<RowChange> {
         system: system.clone(),
         pinned_at: None,
         has_thread: false,
+        earlier: Vec::new(),
     };
     let mut changes = vec![put(RowKey::Message { room, seq }, Row::Message(record))];
     // What the server tells in somebody's name does not mean that the person has read up to there.
@@ -113,8 +114,16 @@ fn changed(event: &Event, room: RoomId, record: &mut MessageRecord) -> Result<Ve
     let (seq, at) = (record.seq, event.at());
     let mut changes = Vec::new();
     match &event.fact {
-        Fact::MessageEdited { text, .. } => {
-            record.text.clone_from(text);
+        Fact::MessageEdited { text, keeps, .. } => {
+            let replaced = EarlierText {
+                at: record.edited_at.unwrap_or(record.at),
+                text: std::mem::replace(&mut record.text, text.clone()),
+            };
+            if *keeps {
+                EarlierText::keep(&mut record.earlier, replaced);
+            } else {
+                record.earlier = Vec::new();
+            }
             record.edited_at = Some(at);
         }
         Fact::MessageDeleted { by, .. } => {
@@ -123,6 +132,7 @@ fn changed(event: &Event, room: RoomId, record: &mut MessageRecord) -> Result<Ve
             changes.push(RowChange::Delete(RowKey::WideMention { room, seq }));
             record.pinned_at = None;
             record.text = String::new();
+            record.earlier = Vec::new();
             record.reactions = Vec::new();
             record.deleted = Some(Deletion { at, by: *by });
         }

@@ -48,6 +48,7 @@ impl Worker {
         let fact = Fact::MessageEdited {
             seq,
             text: text_for(id),
+            keeps: true,
         };
         let rows = vec![RowKey::Message { room, seq }];
         append(&self.run, self.user, room, id, rows, move |_head, rows| {

@@ -115,6 +115,10 @@ function inline(token: Token, depth: number): Inline[] {
       const link = token as Tokens.Link;
       const href = safeHref(link.href);
       if (href === undefined) return textLines(token.raw);
+      // An address as it was typed names nobody.
+      if (token.raw === link.text || token.raw === `<${link.text}>`) {
+        return [{ kind: 'link', href, children: [{ kind: 'text', text: link.text }] }];
+      }
       return [{ kind: 'link', href, children: inlines(link.tokens, depth + 1) }];
     }
     default:
