@@ -44,7 +44,10 @@ test('it is left, made public, and joined by its link', async () => {
   await ann.page.getByRole('link', { name: 'Guild settings' }).click();
   await ann.page.getByRole('button', { name: 'Make public' }).click();
   await expect(ann.page.getByText('Everybody with the link may join now.')).toBeVisible();
-  await bo.page.getByRole('button', { name: 'Join', exact: true }).click();
+  await bo.page.goto(server.url);
+  await bo.page.getByRole('button', { name: 'Make or join a guild' }).click();
+  await bo.page.getByRole('link', { name: 'Public guilds' }).click();
+  await bo.page.getByRole('button', { name: 'Join: Walkers' }).click();
   await expect(bo.page.getByRole('button', { name: /^Walkers/ })).toBeVisible();
 });
 

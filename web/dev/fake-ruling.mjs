@@ -116,9 +116,8 @@ export function ruling({ users, guilds, rooms, links, invites, newId, signal, ch
       tell(guild, 'role.changed', { role });
       return role;
     },
-    change_role: ({ args: { guild, role, colour, ...changes } }) => {
-      const painted = colour === undefined ? {} : { colour: colour === null ? null : `#${colour.toString(16).padStart(6, '0')}` };
-      const one = Object.assign(rolesOf(guild).find(({ id }) => id === role), changes, painted);
+    change_role: ({ args: { guild, role, ...changes } }) => {
+      const one = Object.assign(rolesOf(guild).find(({ id }) => id === role), changes);
       tell(guild, 'role.changed', { role: one });
       return one;
     },

@@ -14,6 +14,7 @@ export type Route =
   | { page: 'guild-settings'; guild: string; section: string }
   | { page: 'room-settings'; guild: string; room: string; section: string }
   | { page: 'administration'; section: string }
+  | { page: 'guilds' }
   | { page: 'welcome' }
   | { page: 'sign-in' }
   | { page: 'invite'; code: string };
@@ -29,6 +30,7 @@ export function parseRoute(path: string, search: string, hash: string): Route {
   }
   if (first === 'settings') return { page: 'settings', section: second ?? 'profile' };
   if (first === 'administration') return { page: 'administration', section: second ?? 'people' };
+  if (first === 'guilds') return { page: 'guilds' };
   if (first === 'welcome') return { page: 'welcome' };
   if (first === 'inbox') return { page: 'inbox' };
   if (first === 'sign-in') return { page: 'sign-in' };

@@ -53,7 +53,7 @@ test.beforeAll(async ({ browser }) => {
     if (name === '디자인') closed = id;
   }
   const roles: string[] = [];
-  for (const [name, colour] of [['길잡이', 0x2f7d4f], ['디자이너', 0xb0447a]] as const) roles.push((await ask(page, 'POST', `/guilds/${guild}/roles`, { name, colour, permissions: ['pin', 'kick'] }))['id'] ?? '');
+  for (const [name, colour] of [['길잡이', '#2f7d4f'], ['디자이너', '#b0447a']] as const) roles.push((await ask(page, 'POST', `/guilds/${guild}/roles`, { name, colour, permissions: ['pin', 'kick'] }))['id'] ?? '');
   for (const [at, user] of ids.entries()) if (at % 3 > 0 && user !== '') await ask(page, 'PUT', `/guilds/${guild}/members/${user}/roles`, { roles: [roles[at % 2]] });
   await ask(page, 'PUT', `/rooms/${closed}/overrides/roles/${guild}`, { deny: ['view'] });
   await ask(page, 'PUT', `/rooms/${closed}/overrides/roles/${roles[1] ?? ''}`, { allow: ['view', 'pin'], deny: ['react'] });

@@ -171,6 +171,7 @@ export const en = {
   levels: { default: 'As usual', all: 'Everything', mentions: 'Only mentions', nothing: 'Nothing' },
   addGuild: 'Make or join a guild',
   makeGuild: 'Make a guild',
+  browseGuilds: 'Public guilds',
   joinGuild: 'Join a guild',
   guildNameOf: 'Name of the guild',
   joinHint: 'An invite, or the link of a public guild.',

@@ -174,6 +174,7 @@ export const ko: Messages = {
   levels: { default: '기본값', all: '모든 메시지', mentions: '나를 부를 때만', nothing: '알리지 않기' },
   addGuild: '길드 만들기 또는 들어가기',
   makeGuild: '길드 만들기',
+  browseGuilds: '공개 길드 보기',
   joinGuild: '길드에 들어가기',
   guildNameOf: '길드 이름',
   joinHint: '초대 링크나 공개 길드의 링크를 넣어 주세요.',

@@ -154,7 +154,7 @@ export const en = {
   clearFilter: 'Show all again',
   everyKind: 'Everything',
   exportCsv: 'Save as table',
-  exportJson: 'Save as JSON',
+  exportJson: 'Save all as JSON',
   exporting: (count: number) => plural('en', count, { one: '# entry', other: '# entries' }),
   exportedPart: (count: number) => `The newest ${count} entries were saved. Choose a shorter time for older ones.`,
   noAudit: 'Nothing of the kind has been done.',
@@ -281,4 +281,9 @@ export const en = {
 
   doIt: 'do it',
   goThere: 'go there',
+  openGuilds: 'Public guilds',
+  openGuildsLead: 'Everybody on this server may join these.',
+  findGuild: 'Find a guild',
+  noOpenGuilds: 'There is no public guild yet. Who runs one can make it public in its settings.',
+  closesOut: 'Only administrators of the guild can close it: whoever is none would not see it any more either.',
 };

@@ -155,7 +155,7 @@ export const ko: RulingMessages = {
   clearFilter: '다시 모두 보기',
   everyKind: '모든 일',
   exportCsv: '표로 저장하기',
-  exportJson: 'JSON으로 저장하기',
+  exportJson: '모두 JSON으로 저장하기',
   exporting: (count) => `${number(count)}개`,
   exportedPart: (count) => `최근 기록 ${number(count)}개를 저장했어요. 더 오래된 기록은 기간을 좁혀서 저장해 주세요.`,
   noAudit: '그런 기록이 없어요.',
@@ -282,4 +282,9 @@ export const ko: RulingMessages = {
 
   doIt: '바로 하기',
   goThere: '바로 가기',
+  openGuilds: '공개 길드',
+  openGuildsLead: '이 서버의 누구나 들어갈 수 있는 길드예요.',
+  findGuild: '길드 찾기',
+  noOpenGuilds: '아직 공개 길드가 없어요. 길드 설정에서 공개할 수 있어요.',
+  closesOut: '길드 관리자만 비공개로 바꿀 수 있어요. 관리자가 아니면 바꾼 사람에게도 보이지 않게 돼요.',
 };

@@ -353,3 +353,10 @@ export interface ListedAccount {
   is_administrator: boolean;
   is_deactivated: boolean;
 }
+
+export interface OpenGuild {
+  id: string;
+  name: string;
+  description: string;
+  is_member: boolean;
+}
