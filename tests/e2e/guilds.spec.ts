@@ -47,7 +47,7 @@ test('it is left, made public, and joined by its link', async () => {
   await bo.page.goto(server.url);
   await bo.page.getByRole('button', { name: 'Make or join a guild' }).click();
   await bo.page.getByRole('link', { name: 'Public guilds' }).click();
-  await bo.page.getByRole('button', { name: 'Join: Walkers' }).click();
+  await bo.page.getByRole('button', { name: /^Join ?: Walkers/ }).click();
   await expect(bo.page.getByRole('button', { name: /^Walkers/ })).toBeVisible();
 });
 

@@ -13,7 +13,8 @@ interface PageOfMembers {
   more: boolean;
 }
 
-type Listed = Omit<Member, 'roles' | 'nickname'> & Partial<Pick<Member, 'roles' | 'nickname'>>;
+/** An event of somebody who came says no more than who. */
+type Listed = Pick<Member, 'user'> & Partial<Member>;
 
 export interface Membership {
   all: ReadonlyMap<string, Member>;
@@ -74,7 +75,7 @@ class Members {
     }
     const all = new Map(now.all);
     if (kind === 'member.left' || kind === 'member.banned') all.delete(user);
-    else all.set(user, whole({ ...all.get(user), ...data, user: people.get(user) ?? { id: user, name: '' } } as Listed));
+    else all.set(user, whole({ ...all.get(user), ...data, user: people.get(user) ?? { id: user, name: '' } }));
     this.known.set(guild, { ...now, all });
     if (kind !== 'member.left') people.want(user);
   }
@@ -90,7 +91,7 @@ class Members {
 }
 
 function whole(member: Listed): Member {
-  return { ...member, joined_at: member.joined_at, roles: member.roles ?? [], nickname: member.nickname ?? null };
+  return { ...member, joined_at: member.joined_at ?? '', roles: member.roles ?? [], nickname: member.nickname ?? null };
 }
 
 export const members = new Members();
