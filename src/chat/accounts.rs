@@ -170,7 +170,7 @@ impl Chat {
 
     /// Step 1: holds a name for a user who is to be, and everything that looks like it.
     pub(super) async fn claim_name(&self, name: &Name, user: UserId) -> Result<()> {
-        for form in forms(&name.shown, &name.folded)? {
+        for form in forms(&name.shown, &name.folded) {
             if let Err(error) = self.claim_form(&form, user).await {
                 self.release_name(name, user).await?;
                 return Err(error);
@@ -214,7 +214,7 @@ impl Chat {
 
     /// Takes claims back that led to nothing.
     pub(super) async fn release_name(&self, name: &Name, user: UserId) -> Result<()> {
-        for form in forms(&name.shown, &name.folded)? {
+        for form in forms(&name.shown, &name.folded) {
             let key = claim_key(&form);
             let claim = self.store().state::<NameClaim>(&key).await?;
             if let Some(claim) = claim.filter(|claim| claim.record.user == user && !claim.record.confirmed) {
@@ -226,7 +226,7 @@ impl Chat {
 
     /// Holds what an account's name looks like where nobody does: accounts of earlier versions have claimed less.
     pub(super) async fn hold_alike(&self, account: &Account) -> Result<()> {
-        for form in names::alike(&account.name, &account.folded)? {
+        for form in names::alike(&account.name, &account.folded) {
             let claim = NameClaim {
                 user: account.user,
                 at: account.created_at,
@@ -304,7 +304,7 @@ impl Chat {
     }
 
     async fn confirm_claims(&self, account: &Account) -> Result<bool> {
-        for form in forms(&account.name, &account.folded)? {
+        for form in forms(&account.name, &account.folded) {
             if !self.confirm_claim(account, &form).await? {
                 return Ok(false);
             }
@@ -405,11 +405,11 @@ pub(super) fn account_key(user: UserId) -> StateKey {
 }
 
 /// Everything that a name claims, always in the same order: of two whose names look alike in several ways one gets all.
-fn forms(shown: &str, folded: &str) -> Result<Vec<String>> {
-    let mut forms = names::alike(shown, folded)?;
+fn forms(shown: &str, folded: &str) -> Vec<String> {
+    let mut forms = names::alike(shown, folded);
     forms.push(folded.to_owned());
     forms.sort_unstable();
-    Ok(forms)
+    forms
 }
 
 pub(super) fn claim_key(folded: &str) -> StateKey {

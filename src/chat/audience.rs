@@ -5,7 +5,7 @@ use madang_storage::model::{GuildId, Member, Permissions, RoleId, Room, RoomId, 
 
 use super::places::{GuildCopy, RoomCopy};
 use super::{Chat, Code};
-use crate::hub::{Audience, Standing};
+use crate::hub::{Audience, MAX_FOLLOWERS_TOLD, Standing};
 
 /// What decides who may hear a stream.
 enum Judge {
@@ -131,6 +131,11 @@ impl Audience for Chat {
             }
             RoomKind::Channel { .. } | RoomKind::Thread { guild: Some(_), .. } => Ok(None),
         }
+    }
+
+    async fn followers(&self, thread: RoomId) -> madang_storage::Result<Vec<UserId>> {
+        let followers = self.followers_of_thread(thread, MAX_FOLLOWERS_TOLD);
+        followers.await.map_err(storage_error)
     }
 
     fn guild_of(&self, stream: StreamId) -> Option<GuildId> {

@@ -10,7 +10,7 @@ use madang_storage::{Anchor, AppendError, Command, MAX_MESSAGES_PER_PAGE};
 
 use super::audit::details;
 use super::changes::{Why, check_reason};
-use super::jobs::{Job, Purge, Step};
+use super::jobs::{HELD_MS, Job, Purge, Step};
 use super::messages::present;
 use super::places::GuildCopy;
 use super::{Chat, Code, Error, Identity, Result};
@@ -112,8 +112,12 @@ impl Chat {
         if !self.was_banned(purge.guild, purge.user, begun).await? {
             return Ok(Step::Wait);
         }
+        let is_too_early = purge.again && self.env().now() < begun.plus_millis(HELD_MS);
+        if is_too_early && purge.channel.is_none() {
+            return Ok(Step::Wait);
+        }
         let (Some(channel), true) = (purge.channel, purge.before != Some(0)) else {
-            return self.purge_next_room(purge).await;
+            return self.purge_next_room(purge, begun).await;
         };
         let room = purge.thread.unwrap_or(channel);
         let anchor = purge.before.map_or(Anchor::Latest, Anchor::Before);
@@ -154,8 +158,9 @@ impl Chat {
         Ok(matches!(row, Some(Row::Ban(ban)) if ban.at >= begun))
     }
 
-    /// Goes on with the next thread of the channel, or with the next channel.
-    async fn purge_next_room(&self, purge: &Purge) -> Result<Step> {
+    /// Goes on with the next thread of the channel, or with the next channel. After the last one all are looked at once
+    /// more, a minute later: a post that was being carried out during the ban has come by then, or never will.
+    async fn purge_next_room(&self, purge: &Purge, begun: Timestamp) -> Result<Step> {
         let at = |channel, thread| {
             Ok(Step::More(Job::Purge(Purge {
                 channel: Some(channel),
@@ -181,7 +186,15 @@ impl Chat {
         let page = self.store().list_rows(&prefix, after.as_ref(), 1).await?;
         match page.rows.first() {
             Some((RowKey::Channel { room, .. }, _)) => at(*room, None),
-            _ => Ok(Step::Done),
+            _ if purge.again => Ok(Step::Done),
+            _ => Ok(Step::More(Job::Purge(Purge {
+                since: begun,
+                channel: None,
+                thread: None,
+                before: None,
+                again: true,
+                ..purge.clone()
+            }))),
         }
     }
 }

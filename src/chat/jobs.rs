@@ -54,6 +54,9 @@ pub(super) struct Purge {
     pub(super) thread: Option<RoomId>,
     /// Only messages before this one are left in that room; `None` before the first page, 0 for none.
     pub(super) before: Option<u64>,
+    /// Whether all rooms were worked on once. A post that was let in before the ban may come after that.
+    #[serde(default)]
+    pub(super) again: bool,
 }
 
 /// A channel that gets another name.

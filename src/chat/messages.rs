@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use madang_storage::model::{
-    Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, Row, RowKey, Rows, StreamId,
-    Timestamp,
+    Draft, EventId, Fact, Head, MessageRecord, Nonce, Permissions, RoomId, RoomKind, Row, RowKey, Rows,
+    StreamId, Timestamp,
 };
 use madang_storage::{Anchor, AppendError, Appended, Command, NonceUse};
 use sha2::{Digest, Sha256};
@@ -124,10 +124,12 @@ impl Chat {
         if let Some(posted) = outcome.as_ref().ok().filter(|posted| !posted.replayed) {
             self.look_for_absent(&access, &posted.record);
         }
-        if let Ok(posted) = &outcome
-            && posted.record.seq <= TOLD_TO_PARENT
-        {
-            self.tell_of_thread(&access).await?;
+        if let (Ok(posted), RoomKind::Thread { .. }) = (&outcome, access.room.kind) {
+            if posted.record.seq <= TOLD_TO_PARENT {
+                self.tell_of_thread(&access).await?;
+            }
+            // The post has made the marker. Should the server stop before this, the person's next post in the thread does it.
+            self.align_following(author, room).await?;
         }
         outcome
     }

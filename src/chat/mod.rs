@@ -58,6 +58,7 @@ mod signals;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thread_follows;
 mod threads;
 mod tokens;
 mod typing;
@@ -101,6 +102,7 @@ pub use rooms::{Exception, RoomChanges};
 pub use scopes::Scopes;
 pub use sessions::{LIFETIME as SESSION_LIFETIME, Proof, SessionList, SessionView, SignedIn};
 pub use setup::{InstanceView, SetUp};
+pub use thread_follows::FollowedThreads;
 pub use threads::Threads;
 pub use tokens::{AccessTokenView, AccessTokens, NewAccessToken};
 

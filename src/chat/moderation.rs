@@ -147,6 +147,7 @@ impl Chat {
             channel: None,
             thread: None,
             before: None,
+            again: false,
         }))
         .await
     }

@@ -77,7 +77,7 @@ pub struct SessionView {
     pub device: String,
     /// When it began.
     pub created_at: Time,
-    /// When it was last used, to the minute.
+    /// When it was last used, to the minute; over a socket to the hour.
     pub last_used: Time,
     /// Whether it is the one that asks.
     pub is_current: bool,
@@ -204,6 +204,21 @@ impl Chat {
             identity,
             lives_for: None,
         })
+    }
+
+    /// Notes that a login is used by a socket that is open all the while, which lengthens it. A token has its fixed end, and
+    /// what has ended stays so.
+    pub async fn note_session_use(&self, identity: &Identity) -> Result<()> {
+        let entry_key = entry_key(identity.user, identity.session);
+        let Some(entry) = self.store().state::<Entry>(&entry_key).await? else {
+            return Ok(());
+        };
+        let key = StateKey::new(StateTable::Sessions, &[&entry.record.hash]);
+        let now = self.env().now();
+        match self.store().state::<Session>(&key).await? {
+            Some(found) if found.expires_at.is_none_or(|at| now < at) => self.note_use(key, found, now).await,
+            _ => Ok(()),
+        }
     }
 
     async fn note_use(&self, key: StateKey, found: Versioned<Session>, now: Timestamp) -> Result<()> {

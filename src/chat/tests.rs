@@ -1,6 +1,7 @@
 //! The logic over a real store, in states that are hard to reach from outside: cut off between two writes, and by count
 //! instead of by clock.
 
+mod limits;
 mod world;
 
 use std::sync::Arc;
@@ -90,6 +91,27 @@ async fn whoever_changes_the_password_first_ends_the_login_that_was_being_made()
         .expect("a session");
     assert!(world.chat.prove(&late.token).await.is_err());
     world.chat.prove(&jiho.token).await.expect("the one that asked");
+}
+
+#[tokio::test]
+async fn one_long_socket_keeps_its_login() {
+    const DAY: u64 = 24 * 60 * 60;
+    let world = World::new().await;
+    let jiho = world.add("jiho").await;
+    let asks = identity(&jiho);
+    for _ in 0..4 {
+        world.pass(20 * DAY).await;
+        world.chat.note_session_use(&asks).await.expect("noted");
+    }
+    world.chat.prove(&jiho.token).await.expect("it goes on");
+    assert_eq!(
+        world.chat.sessions(&asks).await.expect("a list").sessions.len(),
+        1
+    );
+    // What has ended is not begun again.
+    world.chat.sign_out(&jiho.token).await.expect("signed out");
+    world.chat.note_session_use(&asks).await.expect("nothing");
+    assert!(world.chat.prove(&jiho.token).await.is_err());
 }
 
 #[tokio::test]

@@ -1,15 +1,11 @@
 //! Threads: rooms that hang on a message. Who sees the room of the message sees them, always.
 
-use madang_storage::model::{
-    Fact, Head, Marker, Room, RoomId, RoomKind, RowKey, RowPrefix, Rows, StateKey, StateOutcome, StreamId,
-    UserId,
-};
+use madang_storage::model::{Fact, Head, Room, RoomId, RoomKind, RowKey, RowPrefix, Rows, StreamId, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::access::RoomAccess;
-use super::accounts::MAX_TRIES;
 use super::conversations::room_of;
 use super::messages::Post;
 use super::view::{ThreadView, Time};
@@ -36,12 +32,18 @@ impl Chat {
         let access = self.room_access(identity, parent).await?;
         access.require_to_post_in_threads()?;
         let thread = thread_on(parent, seq);
-        if !self.store().head(StreamId::Room(thread)).await?.exists() {
-            self.check_can_begin(&access, seq).await?;
-        }
+        let head = self.store().head(StreamId::Room(thread)).await?;
+        let asked = if head.exists() {
+            None
+        } else {
+            Some(self.check_can_begin(&access, seq).await?)
+        };
         let (chat, identity, access) = (self.clone(), *identity, access.clone());
         self.to_the_end(async move {
             chat.begin_thread(&identity, &access, seq).await?;
+            if let Some(author) = asked.filter(|author| *author != identity.user) {
+                chat.follow_from_the_start(author, thread).await?;
+            }
             // A post in a thread sees to it that the parent says so.
             let posted = chat.post(&identity, thread, post).await?;
             Ok((thread, posted))
@@ -79,7 +81,7 @@ impl Chat {
                 .await?;
             if let Some(RoomKind::Thread { seq, .. }) = kind {
                 let following = self.following(identity.user, room, &head).await?;
-                threads.push(view(room, seq, &head, following));
+                threads.push(view(parent, room, seq, &head, following));
             }
         }
         Ok(Threads {
@@ -91,41 +93,12 @@ impl Chat {
     /// One thread, for somebody who may see the room that it hangs in.
     pub async fn thread(&self, identity: &Identity, thread: RoomId) -> Result<ThreadView> {
         let access = self.room_access(identity, thread).await?;
-        let RoomKind::Thread { seq, .. } = access.room.kind else {
+        let RoomKind::Thread { parent, seq, .. } = access.room.kind else {
             return Err(Error::not_found());
         };
         let head = self.store().head(StreamId::Room(thread)).await?;
         let following = self.following(identity.user, thread, &head).await?;
-        Ok(view(thread, seq, &head, following))
-    }
-
-    /// Follows a thread, or does so no more. Whoever posts in one follows it.
-    pub async fn follow_thread(&self, identity: &Identity, thread: RoomId, on: bool) -> Result<()> {
-        let access = self.room_access(identity, thread).await?;
-        if !matches!(access.room.kind, RoomKind::Thread { .. }) {
-            return Err(Error::not_found());
-        }
-        let head = self.store().head(StreamId::Room(thread)).await?;
-        let key = StateKey::marker(identity.user, thread);
-        for _ in 0..MAX_TRIES {
-            // Somebody follows who has a marker there.
-            let present = self.store().state::<Marker>(&key).await?;
-            let outcome = match (present, on) {
-                (Some(_), true) | (None, false) => return Ok(()),
-                (None, true) => {
-                    let marker = Marker {
-                        seq: head.seq,
-                        n: head.n,
-                    };
-                    self.store().state_insert(key.clone(), &marker, None).await?
-                }
-                (Some(marker), false) => self.store().state_delete(key.clone(), marker.version).await?,
-            };
-            if let StateOutcome::Written { .. } = outcome {
-                return Ok(());
-            }
-        }
-        Err(Error::new(Code::Conflict, "the marker kept moving; try again"))
+        Ok(view(parent, thread, seq, &head, following))
     }
 
     /// What is told of threads beside their messages, for those of these messages that have one.
@@ -135,7 +108,7 @@ impl Chat {
         let heads = self.store().heads(&streams).await?;
         let views = threads.into_iter().zip(seqs).zip(heads);
         Ok(views
-            .map(|((thread, seq), head)| view(thread, *seq, &head, None))
+            .map(|((thread, seq), head)| view(room, thread, *seq, &head, None))
             .collect())
     }
 
@@ -158,7 +131,8 @@ impl Chat {
             .await
     }
 
-    async fn check_can_begin(&self, access: &RoomAccess, seq: u64) -> Result<()> {
+    /// Refuses a message that can have no thread; answers its author.
+    async fn check_can_begin(&self, access: &RoomAccess, seq: u64) -> Result<UserId> {
         if let RoomKind::Thread { .. } = access.room.kind {
             return Err(Error::new(Code::Forbidden, "a thread has no threads"));
         }
@@ -173,7 +147,7 @@ impl Chat {
                 "what the server tells has no threads",
             ));
         }
-        Ok(())
+        Ok(message.author)
     }
 
     /// Starts the thread's stream, unless it has begun.
@@ -193,16 +167,6 @@ impl Chat {
         self.append_command_unless(command, fact, |head, _| head.exists())
             .await
     }
-
-    /// How many messages of a thread a follower has not read; `None` for whoever does not follow it.
-    async fn following(&self, user: UserId, thread: RoomId, head: &Head) -> Result<Option<u64>> {
-        let key = StateKey::marker(user, thread);
-        let Some(stored) = self.store().state::<Marker>(&key).await? else {
-            return Ok(None);
-        };
-        let marker = self.newest_marker(user, thread, stored.record);
-        Ok(Some(self.read_of(thread, head, marker).await?.unread))
-    }
 }
 
 /// The thread on a message: there is one at most, so its id is made of theirs.
@@ -214,9 +178,10 @@ pub(super) fn thread_on(room: RoomId, seq: u64) -> RoomId {
     room_of(hasher)
 }
 
-fn view(id: RoomId, seq: u64, head: &Head, unread: Option<u64>) -> ThreadView {
+fn view(parent: RoomId, id: RoomId, seq: u64, head: &Head, unread: Option<u64>) -> ThreadView {
     ThreadView {
         id,
+        parent,
         parent_seq: seq,
         at: Time(head.at),
         rev: head.rev,

@@ -1,10 +1,11 @@
 //! `madang backup`: everything that cannot be made anew, in one file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use madang_storage::embedded::{self, BackupReport};
 
+use super::folder::Folder;
 use super::{Failure, report};
 use crate::app::control::{self, Answer, Ask};
 
@@ -15,18 +16,18 @@ use crate::app::control::{self, Answer, Ask};
 pub(super) struct Arguments {
     /// The file to write; an existing one is never overwritten.
     file: PathBuf,
-    /// The folder with the data.
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    folder: Folder,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let made = match ask_server(arguments)? {
+    let data = arguments.folder.find()?;
+    let made = match ask_server(arguments, &data)? {
         Some(report) => report,
-        None => embedded::backup(&arguments.data, &arguments.file)?,
+        None => embedded::backup(&data, &arguments.file)?,
     };
     report::print(arguments.json, &made, || {
         let mut text = format!(
@@ -50,14 +51,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// A running server has the data to itself: it is asked for the backup. `None` when none runs.
-fn ask_server(arguments: &Arguments) -> Result<Option<BackupReport>, Failure> {
+fn ask_server(arguments: &Arguments, data: &Path) -> Result<Option<BackupReport>, Failure> {
     let to = std::path::absolute(&arguments.file).map_err(|error| {
         Failure(format!(
             "cannot tell where {} is: {error}",
             arguments.file.display()
         ))
     })?;
-    let answer = control::ask(&arguments.data, &Ask::Backup { to })
+    let answer = control::ask(data, &Ask::Backup { to })
         .map_err(|error| Failure(format!("cannot ask the running server: {error}")))?;
     match answer {
         None => Ok(None),

@@ -1,11 +1,10 @@
 //! `madang compact`: the same data in new files.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use madang_storage::embedded;
 use madang_storage::engine::EngineKind;
 
+use super::folder::Folder;
 use super::{Failure, report};
 
 /// Writes the data anew: gives space back, and erases what was edited or deleted from the disk.
@@ -13,9 +12,8 @@ use super::{Failure, report};
 /// The server must not be running. The old files go only after the new ones have proved whole.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder with the data.
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    folder: Folder,
     /// Move the data to this engine: sled or redb.
     #[arg(long)]
     engine: Option<EngineKind>,
@@ -25,7 +23,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let done = embedded::compact(&arguments.data, arguments.engine)?;
+    let done = embedded::compact(&arguments.folder.find()?, arguments.engine)?;
     report::print(arguments.json, &done, || {
         format!(
             "{}: {} rows, {} bytes with {} before, {} bytes with {} now\n",

@@ -28,11 +28,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure(format!("cannot print the example: {error}"))),
         What::Check(arguments) => {
             let config = arguments.load()?;
-            let text = format!(
+            let mut text: String = serve::unknown_variables()
+                .iter()
+                .map(|variable| format!("{variable} is no setting: nothing reads it\n"))
+                .collect();
+            text.push_str(&format!(
                 "the configuration is good: it listens on {} and keeps its data in {}\n",
                 config.server.listen,
                 config.storage.folder.display()
-            );
+            ));
             output::write(Stream::Out, &text)
                 .map_err(|error| Failure(format!("cannot print the answer: {error}")))
         }

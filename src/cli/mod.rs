@@ -6,6 +6,7 @@
 mod backup;
 mod compact;
 mod config;
+mod folder;
 mod log;
 mod output;
 mod report;

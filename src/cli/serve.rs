@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::folder::variables;
 use super::output::{self, Stream};
 use super::{Failure, log};
 use crate::app::App;
@@ -33,10 +34,7 @@ pub(super) struct Arguments {
 impl Arguments {
     /// What holds, from the file, the environment and the arguments.
     pub(super) fn load(&self) -> Result<Config, Failure> {
-        // A variable that is no text is nobody's setting; reading it as one would panic.
-        let mut variables: Vec<(String, String)> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let mut variables = variables();
         let overrides = [
             (
                 "MADANG_SERVER__LISTEN",
@@ -61,11 +59,19 @@ impl Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = arguments.load()?;
     log::start(&config);
+    for variable in unknown_variables() {
+        tracing::warn!(%variable, "this variable is no setting");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(failure)?;
     runtime.block_on(serve(config))
+}
+
+/// What looks like a setting in the environment, and is none.
+pub(super) fn unknown_variables() -> Vec<String> {
+    config::unknown_variables(variables().into_iter().map(|(name, _)| name))
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

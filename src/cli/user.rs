@@ -1,10 +1,11 @@
 //! `madang user`: accounts, for whoever keeps the server.
 
 use std::io::{BufRead as _, IsTerminal as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 
+use super::folder::Folder;
 use super::output::{self, Stream};
 use super::{Failure, report};
 use crate::app::accounts::{self, AccountAnswer, AccountAsk, AccountLine};
@@ -17,9 +18,8 @@ use crate::app::control::{self, Answer, Ask};
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// The folder with the data.
-    #[arg(long, value_name = "DIR", default_value = "data", global = true)]
-    data: PathBuf,
+    #[command(flatten)]
+    folder: Folder,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,7 +80,7 @@ struct Which {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let data = &arguments.data;
+    let data = &arguments.folder.find()?;
     match &arguments.command {
         Command::Add {
             name,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use madang_storage::embedded;
 
+use super::folder::Folder;
 use super::{Failure, report};
 
 /// Reads all data and checks it: checksums, holes, and whether everything that follows from events does.
@@ -12,9 +13,8 @@ use super::{Failure, report};
 /// The server must not be running. Ends with 1 when something is wrong.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder with the data.
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    folder: Folder,
     /// A backup: nothing that it has may be missing.
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let found = embedded::verify(&arguments.data, arguments.against.as_deref())?;
+    let found = embedded::verify(&arguments.folder.find()?, arguments.against.as_deref())?;
     report::print(arguments.json, &found, || {
         let mut text = format!("{} rows of {} streams checked", found.rows, found.streams);
         if arguments.against.is_some() {

@@ -8,60 +8,63 @@ const MAX_CACHE_MIB: u64 = 1024 * 1024;
 /// Longer than anybody waits to hear who is there: an hour.
 const MAX_PRESENCE_SECONDS: u64 = 60 * 60;
 
-/// Refuses what cannot work.
-pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
-    check_server(&config.server)?;
-    check_storage(&config.storage)?;
-    check_gateway(&config.gateway)?;
-    check_presence(&config.presence)
+/// Everything that cannot work.
+pub(super) fn check(config: &Config) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    errors.extend(check_server(&config.server));
+    errors.extend(check_storage(&config.storage));
+    errors.extend(check_gateway(&config.gateway));
+    errors.extend(check_presence(&config.presence));
+    errors
 }
 
-fn check_server(server: &Server) -> Result<(), ConfigError> {
-    if !server.public_url.is_empty() {
-        check_origin("server.public_url", &server.public_url)?;
-    }
-    for origin in &server.allowed_origins {
-        check_origin("server.allowed_origins", origin)?;
-    }
-    at_least("server.max_connections", server.max_connections as u64, 10)
+fn check_server(server: &Server) -> Vec<ConfigError> {
+    let public_url = Some(&server.public_url).filter(|url| !url.is_empty());
+    let public_url = public_url.and_then(|url| check_origin("server.public_url", url).err());
+    let origins = server.allowed_origins.iter();
+    let origins = origins.filter_map(|origin| check_origin("server.allowed_origins", origin).err());
+    let most = at_least("server.max_connections", server.max_connections as u64, 10);
+    public_url.into_iter().chain(origins).chain(most.err()).collect()
 }
 
-fn check_storage(storage: &Storage) -> Result<(), ConfigError> {
-    if storage.folder.as_os_str().is_empty() {
-        return Err(wrong("storage.folder", "a folder is needed"));
-    }
-    at_least("storage.cache_mib", storage.cache_mib, 1)?;
-    at_most("storage.cache_mib", storage.cache_mib, MAX_CACHE_MIB)
+fn check_storage(storage: &Storage) -> Vec<ConfigError> {
+    let is_named = !storage.folder.as_os_str().is_empty();
+    let folder = is_named
+        .then_some(())
+        .ok_or_else(|| wrong("storage.folder", "a folder is needed"));
+    wrong_ones([
+        folder,
+        at_least("storage.cache_mib", storage.cache_mib, 1),
+        at_most("storage.cache_mib", storage.cache_mib, MAX_CACHE_MIB),
+    ])
 }
 
-fn check_presence(presence: &Presence) -> Result<(), ConfigError> {
-    at_most(
-        "presence.grace_seconds",
-        presence.grace_seconds,
-        MAX_PRESENCE_SECONDS,
-    )?;
-    at_most(
-        "presence.quiet_seconds",
-        presence.quiet_seconds,
-        MAX_PRESENCE_SECONDS,
-    )
+fn check_presence(presence: &Presence) -> Vec<ConfigError> {
+    let Presence {
+        grace_seconds,
+        quiet_seconds,
+    } = *presence;
+    wrong_ones([
+        at_most("presence.grace_seconds", grace_seconds, MAX_PRESENCE_SECONDS),
+        at_most("presence.quiet_seconds", quiet_seconds, MAX_PRESENCE_SECONDS),
+    ])
 }
 
-fn check_gateway(gateway: &Gateway) -> Result<(), ConfigError> {
-    at_least("gateway.max_connections", gateway.max_connections as u64, 1)?;
-    at_least(
-        "gateway.max_unauthenticated",
-        gateway.max_unauthenticated as u64,
-        1,
-    )?;
-    // Two of the largest messages with their frames.
-    at_least("gateway.max_queue_kib", gateway.max_queue_kib as u64, 64)?;
-    at_least("gateway.heartbeat_seconds", gateway.heartbeat_seconds, 1)?;
-    at_least(
-        "gateway.requests_per_second",
-        u64::from(gateway.requests_per_second),
-        1,
-    )
+fn check_gateway(gateway: &Gateway) -> Vec<ConfigError> {
+    let unauthenticated = gateway.max_unauthenticated as u64;
+    let requests = u64::from(gateway.requests_per_second);
+    wrong_ones([
+        at_least("gateway.max_connections", gateway.max_connections as u64, 1),
+        at_least("gateway.max_unauthenticated", unauthenticated, 1),
+        // Two of the largest messages with their frames.
+        at_least("gateway.max_queue_kib", gateway.max_queue_kib as u64, 64),
+        at_least("gateway.heartbeat_seconds", gateway.heartbeat_seconds, 1),
+        at_least("gateway.requests_per_second", requests, 1),
+    ])
+}
+
+fn wrong_ones<const COUNT: usize>(checked: [Result<(), ConfigError>; COUNT]) -> Vec<ConfigError> {
+    checked.into_iter().filter_map(Result::err).collect()
 }
 
 fn check_origin(key: &'static str, url: &str) -> Result<(), ConfigError> {
@@ -69,6 +72,8 @@ fn check_origin(key: &'static str, url: &str) -> Result<(), ConfigError> {
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"));
     match host {
+        // It stands in links that everybody reads.
+        Some(host) if host.contains('@') => Err(wrong(key, "a name or password does not belong here")),
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', ' ']) => Ok(()),
         _ => Err(wrong(
             key,

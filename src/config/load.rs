@@ -1,5 +1,6 @@
 //! Reads settings: defaults, then the file, then the environment. What is wrong is told with its place, key and reason.
 
+use std::fmt;
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -8,8 +9,17 @@ use super::Config;
 
 /// What stands before each variable's name.
 const PREFIX: &str = "MADANG_";
-/// Variables with the prefix that are no settings: the build and the tests read them.
-const NOT_SETTINGS: &[&str] = &["MADANG_CONFIG", "MADANG_WEB_DIST"];
+/// How variables with the prefix begin that are no settings: the command line, the build and the tests read them.
+const NOT_SETTINGS: &[&str] = &[
+    "MADANG_BIN",
+    "MADANG_CONFIG",
+    "MADANG_FAULT_",
+    "MADANG_HISTORIES",
+    "MADANG_SEED",
+    "MADANG_SIM_",
+    "MADANG_TEST_",
+    "MADANG_WEB_DIST",
+];
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -50,50 +60,133 @@ pub enum ConfigError {
     },
 }
 
+/// Everything that is wrong, as far as it can be found at once.
+#[derive(Debug)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl std::error::Error for ConfigErrors {}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            let line = if index == 0 { "" } else { "\n" };
+            write!(f, "{line}{}", error.to_string().trim_end())?;
+        }
+        Ok(())
+    }
+}
+
 /// Reads the file, if one is given, and the environment's variables over it.
 pub fn load(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<Config, ConfigError> {
+) -> Result<Config, ConfigErrors> {
+    let mut errors = Vec::new();
     let mut table = match file {
-        Some(path) => read_file(path)?,
+        Some(path) => read_file(path, &mut errors).map_err(|error| ConfigErrors(vec![error]))?,
         None => Table::new(),
     };
     let mut variables: Vec<(String, String)> = variables
         .into_iter()
         .filter(|(name, _)| name.starts_with(PREFIX) && name.contains("__"))
-        .filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str()))
         .collect();
-    // Which of several wrong ones is told must not depend on the environment's order.
+    // The order in which wrong ones are told must not depend on the environment's.
     variables.sort();
     for (variable, text) in variables {
-        set(&mut table, &variable, &text)?;
+        errors.extend(set(&mut table, &variable, &text).err());
     }
-    let config: Config = Value::Table(table)
-        .try_into()
-        .map_err(|error| ConfigError::Setting {
+    // What is wrong was left out of the table.
+    let config: Result<Config, _> = Value::Table(table).try_into();
+    match config {
+        Ok(config) => {
+            errors.extend(super::check::check(&config));
+            if errors.is_empty() {
+                return Ok(config);
+            }
+        }
+        Err(error) => errors.push(ConfigError::Setting {
             key: "configuration",
             reason: first_line(&error.to_string()),
-        })?;
-    super::check::check(&config)?;
-    Ok(config)
+        }),
+    }
+    Err(ConfigErrors(errors))
 }
 
-fn read_file(path: &Path) -> Result<Table, ConfigError> {
+/// Variables that look like settings and are none: a slip of the keyboard is told, and keeps nothing from starting.
+pub fn unknown_variables(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let is_unknown = |name: &String| {
+        let is_other = NOT_SETTINGS.iter().any(|other| name.starts_with(other));
+        name.starts_with(PREFIX) && !name.contains("__") && !is_other
+    };
+    let mut unknown: Vec<String> = names.into_iter().filter(is_unknown).collect();
+    unknown.sort();
+    unknown
+}
+
+/// The file's settings that are understood. Of those that are not the first is told with its line.
+fn read_file(path: &Path, errors: &mut Vec<ConfigError>) -> Result<Table, ConfigError> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
         path: shown.clone(),
         reason: error.to_string(),
     })?;
-    // Read as settings first: this error knows line and key.
-    toml::from_str::<Config>(&text).map_err(|error| ConfigError::File {
+    let wrong = |reason: String| ConfigError::File {
         path: shown.clone(),
-        reason: error.to_string(),
-    })?;
-    text.parse().map_err(|error: toml::de::Error| ConfigError::File {
-        path: shown,
-        reason: error.to_string(),
-    })
+        reason,
+    };
+    let mut table: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+    let Err(first) = toml::from_str::<Config>(&text) else {
+        return Ok(table);
+    };
+    let first = first.to_string();
+    let others = drop_wrong(&mut table);
+    // The same mistake is told once, in the words that know its line.
+    let is_other =
+        |reason: &&String| !first.contains(reason.split_once(": ").map_or("", |(_, reason)| reason));
+    let others: Vec<ConfigError> = others.iter().filter(is_other).cloned().map(wrong).collect();
+    errors.push(wrong(first));
+    errors.extend(others);
+    Ok(table)
+}
+
+/// Takes out what is not understood; answers why, key by key.
+fn drop_wrong(table: &mut Table) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for (section, entries) in std::mem::take(table) {
+        let Value::Table(entries) = entries else {
+            reasons.extend(
+                alone(&section, entries)
+                    .err()
+                    .map(|reason| format!("{section}: {reason}")),
+            );
+            continue;
+        };
+        let mut kept = Table::new();
+        if let Err(reason) = alone(&section, Value::Table(Table::new())) {
+            reasons.push(format!("{section}: {reason}"));
+            continue;
+        }
+        for (name, value) in entries {
+            let inner = Table::from_iter([(name.clone(), value.clone())]);
+            match alone(&section, Value::Table(inner)) {
+                Ok(()) => drop(kept.insert(name, value)),
+                Err(reason) => reasons.push(format!("{section}.{name}: {reason}")),
+            }
+        }
+        table.insert(section, Value::Table(kept));
+    }
+    reasons
+}
+
+/// Whether a section is understood when nothing else is said.
+fn alone(section: &str, entries: Value) -> Result<(), String> {
+    let alone = Table::from_iter([(section.to_owned(), entries)]);
+    let understood: Result<Config, _> = Value::Table(alone).try_into();
+    understood
+        .map(|_| ())
+        .map_err(|error| first_line(&error.to_string()))
 }
 
 /// Puts a variable's value into the table, and sees at once whether it is understood there.
@@ -124,11 +217,9 @@ fn set(table: &mut Table, variable: &str, text: &str) -> Result<(), ConfigError>
     ];
     let mut reason = String::new();
     for value in candidates.into_iter().flatten() {
-        let mut alone = Table::new();
         let inner = Table::from_iter([(name.to_owned(), value.clone())]);
-        alone.insert(section.to_owned(), Value::Table(inner));
-        match Value::Table(alone).try_into::<Config>() {
-            Ok(_) => {
+        match alone(section, Value::Table(inner)) {
+            Ok(()) => {
                 let entry = table
                     .entry(section.to_owned())
                     .or_insert_with(|| Value::Table(Table::new()));
@@ -137,7 +228,7 @@ fn set(table: &mut Table, variable: &str, text: &str) -> Result<(), ConfigError>
                 }
                 return Ok(());
             }
-            Err(error) if reason.is_empty() => reason = first_line(&error.to_string()),
+            Err(error) if reason.is_empty() => reason = error,
             Err(_) => {}
         }
     }

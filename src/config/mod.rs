@@ -8,5 +8,5 @@ mod settings;
 mod tests;
 
 pub use example::example;
-pub use load::{ConfigError, load};
+pub use load::{ConfigError, ConfigErrors, load, unknown_variables};
 pub use settings::{Config, Gateway, Log, LogFormat, LogLevel, Presence, Server, Storage};

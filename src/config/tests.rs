@@ -4,13 +4,13 @@ use std::io::Write as _;
 
 use super::*;
 
-fn from_file(text: &str) -> Result<Config, ConfigError> {
+fn from_file(text: &str) -> Result<Config, ConfigErrors> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     load(Some(file.path()), [])
 }
 
-fn from_variables(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+fn from_variables(variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     load(
         None,
         variables
@@ -113,6 +113,49 @@ fn bad_settings_name_file_key_and_reason() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("server.public_url"), "{error}");
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let text = "[server]\nlisten = \"nowhere\"\npublic_url = \"https://me:secret@chat.example\"\nmax_connections = \"x\"\n\
+                [gateway]\nmax_queue_kib = 1\nheartbeat_seconds = 0\n[nothing]\nat = 1\n";
+    file.write_all(text.as_bytes()).unwrap();
+    let variables = [
+        ("MADANG_STORAGE__CACHE_MIB", "many"),
+        ("MADANG_LOG__LEVEL", "loud"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let error = load(Some(file.path()), variables).unwrap_err().to_string();
+    for named in [
+        "listen",
+        "server.public_url",
+        "max_connections",
+        "gateway.max_queue_kib",
+        "gateway.heartbeat_seconds",
+        "nothing",
+        "MADANG_STORAGE__CACHE_MIB",
+        "MADANG_LOG__LEVEL",
+    ] {
+        assert!(error.contains(named), "{named}: {error}");
+    }
+    assert!(!error.contains("secret"), "{error}");
+    for once in ["invalid socket address", "unknown field `nothing`"] {
+        assert_eq!(error.matches(once).count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn variables_that_are_no_settings_are_told() {
+    let names = [
+        "MADANG_FOO",
+        "MADANG_CONFIG",
+        "MADANG_LOG__LEVEL",
+        "PATH",
+        "MADANG_SERVER_LISTEN",
+    ];
+    let unknown = unknown_variables(names.map(str::to_owned));
+    assert_eq!(unknown, ["MADANG_FOO", "MADANG_SERVER_LISTEN"]);
 }
 
 #[test]

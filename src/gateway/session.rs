@@ -1,7 +1,7 @@
 //! The native protocol on one connection: hello, authenticate, then requests with one answer each.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use madang_storage::model::{GuildId, RoomId};
@@ -18,6 +18,8 @@ use crate::chat::{Code, Error, Identity, Result, Scopes};
 use crate::fields::Fields;
 use crate::hub::{CloseReason, Listener, MAX_OPEN_ROOMS, Outlet};
 
+/// How often a connection notes that its login is used.
+const NOTE_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How many guilds a client may name when it resumes.
 const MAX_RESUMED_GUILDS: usize = 100;
 
@@ -31,6 +33,8 @@ pub(super) struct Session {
     /// The token that came with the upgrade, in a cookie or a header.
     token: Option<String>,
     signed_in: Option<SignedIn>,
+    /// When it was noted last that the login is used.
+    noted: Instant,
     budget: Budget,
 }
 
@@ -87,6 +91,7 @@ impl Session {
             own_url,
             token,
             signed_in: None,
+            noted: Instant::now(),
             budget,
         }
     }
@@ -174,6 +179,7 @@ impl Session {
         let op = request.text("op")?;
         let args = Fields::of(request.value("args"), "args")?;
         request.finish()?;
+        self.note_use().await;
         if op == "authenticate" {
             return self.authenticate(id, args).await;
         }
@@ -184,6 +190,21 @@ impl Session {
         }
         let signed_in = self.signed_in.clone().ok_or_else(Error::unauthenticated)?;
         requests::handle(self, &signed_in, id, &op, args).await
+    }
+
+    /// A login that is only used by one socket must not end under it.
+    async fn note_use(&mut self) {
+        let Some(signed_in) = self
+            .signed_in
+            .as_ref()
+            .filter(|_| self.noted.elapsed() >= NOTE_EVERY)
+        else {
+            return;
+        };
+        self.noted = Instant::now();
+        if let Err(error) = self.gateway.chat().note_session_use(&signed_in.identity).await {
+            tracing::warn!(%error, "cannot note that a session is used");
+        }
     }
 
     async fn authenticate(&mut self, id: u64, mut args: Fields) -> Result<()> {

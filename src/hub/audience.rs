@@ -4,6 +4,9 @@ use async_trait::async_trait;
 use madang_storage::Result;
 use madang_storage::model::{Commit, GuildId, RoleId, RoomId, StreamId, UserId};
 
+/// How many followers of a thread hear of its head. Who comes after them learns of it by asking.
+pub const MAX_FOLLOWERS_TOLD: usize = 1_000;
+
 /// How new what is that an audience is judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
@@ -68,6 +71,9 @@ pub trait Audience: Send + Sync + 'static {
 
     /// Who is in a DM, a group, or a thread in one; `None` for other rooms, whose events only those hear who open them.
     async fn conversation(&self, room: RoomId) -> Result<Option<Vec<UserId>>>;
+
+    /// Who follows a thread without having its room open: at most [`MAX_FOLLOWERS_TOLD`].
+    async fn followers(&self, thread: RoomId) -> Result<Vec<UserId>>;
 
     /// The guild that the stream belongs to, as far as this node knows.
     fn guild_of(&self, stream: StreamId) -> Option<GuildId>;

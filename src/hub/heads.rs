@@ -119,6 +119,7 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
             Watchers::Lookers(parent) => {
                 hub.inner.heads.remember(room, audience, head.rev);
                 hub.tell_lookers(parent, room, &Signal::Head { room, head });
+                tell_followers(hub, attached, parent, room, head).await;
                 continue;
             }
         };
@@ -153,6 +154,30 @@ pub(super) async fn tell(hub: &Hub, attached: &Attached) {
             tell_guild(hub, &*attached.audience, guild, &watchers, &told).await;
         }
     }
+}
+
+/// Tells a thread's head to those who follow it and have neither it nor its parent open.
+async fn tell_followers(hub: &Hub, attached: &Attached, parent: RoomId, thread: RoomId, head: Head) {
+    let (audience, stream) = (&attached.audience, StreamId::Room(thread));
+    let any = Standing { guild: 0, room: 0 };
+    let followers = match audience.reach(stream, any).await {
+        Ok(_) => audience.followers(thread).await,
+        Err(error) => Err(error),
+    };
+    let followers = match followers {
+        Ok(followers) => followers,
+        Err(error) => {
+            // A head is a hint; the next post brings it again.
+            tracing::warn!(%thread, %error, "the followers of a thread were not told");
+            return;
+        }
+    };
+    let allowed = followers
+        .into_iter()
+        .filter(|user| audience.may_hear(*user, stream) == Some(true));
+    let mut listeners: Vec<Arc<Listener>> = allowed.flat_map(|user| hub.connections_of(user)).collect();
+    listeners.retain(|listener| !listener.has_open(thread) && !listener.has_open(parent));
+    hub.signal_all(&listeners, &Signal::Head { room: thread, head });
 }
 
 /// What is told of a room.

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use madang_storage::model::{Commit, GuildId, Head, RoomId, SessionId, StreamId, UserId};
 use madang_storage::{Result, Store};
 
-pub use audience::{Audience, Standing};
+pub use audience::{Audience, MAX_FOLLOWERS_TOLD, Standing};
 use frames::EventFrames;
 pub use frames::{Encoder, FrameKey};
 use heads::Heads;

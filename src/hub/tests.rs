@@ -159,6 +159,10 @@ impl Audience for Gate {
         Ok(None)
     }
 
+    async fn followers(&self, _: RoomId) -> madang_storage::Result<Vec<UserId>> {
+        Ok(Vec::new())
+    }
+
     fn guild_of(&self, _stream: StreamId) -> Option<GuildId> {
         Some(GuildId::from_u128(1))
     }

@@ -1,11 +1,11 @@
 //! Threads on messages.
 
 use super::describe::{Method, Operation, of_noun};
-use super::input::{flag, page};
+use super::input::{flag, id, number, page};
 use super::messages::{Message, about_a_post, just_posted, post_of};
 use super::{Answer, Call};
 use crate::chat::view::ThreadView;
-use crate::chat::{Result, Threads};
+use crate::chat::{FollowedThreads, Result, Threads};
 
 pub(super) fn operations() -> Vec<Operation> {
     of_noun(
@@ -28,6 +28,11 @@ pub(super) fn operations() -> Vec<Operation> {
             Operation::new(Method::Get, "thread", "/threads/{room}", thread)
                 .about("A thread, by its room.")
                 .answers::<ThreadView>(),
+            Operation::new(Method::Get, "followed_threads", "/me/threads", followed)
+                .about("A page of the threads that one follows, in the order of their ids.")
+                .takes(id("after", "what the page before has answered as next").optional())
+                .takes(number("limit", "how many to look at, 1 to 100, else 50").optional())
+                .answers::<FollowedThreads>(),
             Operation::new(Method::Put, "follow_thread", "/threads/{room}/following", follow)
                 .about("Follows a thread, or does so no more. Whoever posts in one follows it.")
                 .takes(flag("on", "false for no more").optional()),
@@ -52,6 +57,12 @@ async fn threads(mut call: Call) -> Result<Answer> {
 async fn thread(mut call: Call) -> Result<Answer> {
     let room = call.id("room")?;
     Ok(Answer::of(call.chat.thread(&call.identity, room).await?))
+}
+
+async fn followed(mut call: Call) -> Result<Answer> {
+    let (after, limit) = (call.optional_id("after")?, call.optional_number("limit")?);
+    let threads = call.chat.followed_threads(&call.identity, after, limit);
+    Ok(Answer::of(threads.await?))
 }
 
 async fn follow(mut call: Call) -> Result<Answer> {

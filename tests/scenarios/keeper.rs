@@ -226,3 +226,50 @@ pub(crate) fn a_crash_between_the_steps_of_a_sign_up_loses_nobody(form: Form) {
         }
     }
 }
+
+pub(crate) fn the_command_line_finds_the_data_where_the_server_does(form: Form) {
+    let mut world = World::on(form);
+    let data = world.folder.path().to_owned();
+    assert!(world.server.stop());
+    let beside = tempfile::tempdir().unwrap();
+    let config = beside.path().join("madang.toml");
+    let text = format!("[storage]\nfolder = {:?}\n", data.display().to_string());
+    std::fs::write(&config, text).unwrap();
+    let run = |arguments: &[&str], variable: &str, value: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_madang"))
+            .args(arguments)
+            .env(variable, value)
+            .current_dir(beside.path())
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), format!("{output:?}"))
+    };
+    for (variable, value) in [("MADANG_STORAGE__FOLDER", &data), ("MADANG_CONFIG", &config)] {
+        let backup = beside.path().join(variable);
+        let backup = backup.to_str().unwrap();
+        for arguments in [
+            &["user", "list"][..],
+            &["verify"],
+            &["compact"],
+            &["backup", backup],
+        ] {
+            let (code, output) = run(arguments, variable, value);
+            assert_eq!(code, 0, "{variable} {arguments:?}: {output}");
+        }
+    }
+    // What is said outright comes first, and nothing is made where nothing was.
+    let (code, _) = run(
+        &["user", "list", "--data", "elsewhere"],
+        "MADANG_STORAGE__FOLDER",
+        &data,
+    );
+    assert_eq!(code, 1);
+    let (code, output) = run(&["config", "check"], "MADANG_FOO", &data);
+    assert!(code == 0 && output.contains("MADANG_FOO"), "{output}");
+    let (code, output) = run(
+        &["config", "check"],
+        "MADANG_SERVER__PUBLIC_URL",
+        Path::new("https://a:b@c.example"),
+    );
+    assert!(code == 1 && output.contains("server.public_url"), "{output}");
+}

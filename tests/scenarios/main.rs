@@ -20,6 +20,7 @@ mod gateway;
 mod instance;
 mod keeper;
 mod leaving;
+mod limits;
 mod operation;
 mod people;
 mod presence;
@@ -89,6 +90,7 @@ scenarios! {
     keeper {
         accounts_are_kept_from_the_command_line,
         what_cannot_be_done_says_why,
+        the_command_line_finds_the_data_where_the_server_does,
         a_crash_between_the_steps_of_a_sign_up_loses_nobody,
     }
     leaving {
@@ -190,6 +192,11 @@ scenarios! {
         the_audit_is_exported_whole,
         each_deed_leaves_one_entry_and_nothing_else_does,
     }
+    limits {
+        lists_of_a_guild_are_full_at_their_limit,
+        a_group_is_full_at_twenty,
+        pages_and_texts_have_their_limits,
+    }
     races {
         a_guild_is_given_away_once,
         administrators_who_take_each_others_right_leave_one,
@@ -208,6 +215,7 @@ scenarios! {
         moderators_delete_many_messages_at_once,
         a_ban_takes_back_what_was_written,
         a_deleted_guild_is_as_if_it_had_never_been,
+        what_was_begun_ends_after_a_crash,
     }
     sockets {
         silent_connections_lock_nobody_out,
@@ -219,6 +227,7 @@ scenarios! {
     }
     threads {
         threads_hang_on_messages,
+        followers_hear_of_a_thread_wherever_they_are,
         a_thread_is_as_private_as_its_room,
         a_thread_keeps_the_rules_of_its_channel,
         pins_are_few_and_told,

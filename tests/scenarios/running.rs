@@ -408,3 +408,72 @@ pub(crate) fn a_deleted_guild_is_as_if_it_had_never_been(form: Form) {
     let (_, ready) = Client::sign_in(&world.server.address, &world.member, None);
     assert_eq!(ready["guilds"].as_array().unwrap().len(), 1);
 }
+
+pub(crate) fn what_was_begun_ends_after_a_crash(form: Form) {
+    let mut world = World::on(form);
+    let jiho = id_of(&world, &world.member);
+    let posts = format!("/rooms/{}/messages", world.room);
+    let audit = format!(
+        "/api/v1/guilds/{}/audit?kind=message.deleted&limit=100",
+        world.guild
+    );
+    let mut audited = 0;
+    for round in 0..4_u64 {
+        // Killed a little later each time: before, in the middle of and after what was asked for.
+        let wait = |world: &World| (0..round * 8).for_each(|_| drop(world.server.text("/healthz")));
+        let (mut theirs, mut others) = (Vec::new(), Vec::new());
+        for _ in 0..30 {
+            for (token, seqs) in [(&world.member, &mut theirs), (&world.owner, &mut others)] {
+                let posted = super::accounts::done(&world, token, "POST", &posts, json!({ "text": "spam" }));
+                seqs.push(posted["message"]["seq"].as_u64().unwrap());
+            }
+        }
+        let body = json!({ "seqs": theirs[..20], "reason": "spam" }).to_string();
+        let request = format!(
+            "POST /api/v1/rooms/{}/deletions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            world.room,
+            world.owner,
+            body.len()
+        );
+        let mut stream = std::net::TcpStream::connect(&world.server.address).unwrap();
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        wait(&world);
+        world = world.crash();
+        // Asked again it is done, and each deletion is accounted for once.
+        let again = json!({ "seqs": theirs[..20], "reason": "spam" });
+        let path = format!("/rooms/{}/deletions", world.room);
+        super::accounts::done(&world, &world.owner, "POST", &path, again);
+        audited += 20;
+        let entries = owner_gets(&world, &audit)["entries"].as_array().unwrap().len();
+        assert_eq!(entries, audited, "round {round}");
+
+        let ban = format!("/api/v1/guilds/{}/bans/{jiho}", world.guild);
+        owner_does(&world, "PUT", &ban, json!({ "purge_hours": 1 }));
+        wait(&world);
+        world = world.crash();
+        let (mut owner, _) = Client::sign_in(&world.server.address, &world.owner, None);
+        owner.ask("open", json!({ "room": world.room })).unwrap();
+        let page = |seqs: &[u64]| {
+            let page = owner_gets(&world, &format!("/api/v1{posts}?limit=200"));
+            let messages = page["messages"].as_array().unwrap().clone();
+            let is_left = |message: &&Value| {
+                let is_wanted = seqs.contains(&message["seq"].as_u64().unwrap());
+                is_wanted && message["deleted"].is_null()
+            };
+            messages.iter().filter(is_left).count()
+        };
+        while page(&theirs) > 0 {
+            owner.wait(|frame| frame["kind"] == "message.deleted");
+        }
+        assert_eq!(page(&others), 30, "round {round}");
+        owner_does(&world, "DELETE", &ban, json!({}));
+        let (code, _) = invite(&world, json!({}));
+        let join = format!("/api/v1/invites/{code}/join");
+        let joined = world
+            .server
+            .call("POST", &join, Some(&world.member), Some(json!({})));
+        assert_eq!(joined.0, 200);
+        super::accounts::done(&world, &world.owner, "POST", &path, json!({ "seqs": others }));
+    }
+}

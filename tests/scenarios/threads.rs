@@ -35,7 +35,7 @@ pub(crate) fn threads_hang_on_messages(form: Form) {
     );
     assert_eq!(page["messages"][0]["thread"]["n"], 1);
     assert_eq!(page["messages"][0]["thread"]["id"], json!(thread));
-    // Whoever posts in it follows it; others may.
+    // Whoever posts in it or is answered follows it; others may.
     does(
         &world,
         &world.owner,
@@ -62,7 +62,7 @@ pub(crate) fn threads_hang_on_messages(form: Form) {
     );
     let world = world.crash();
     let view = does(&world, &world.owner, "GET", &format!("/threads/{thread}"), None);
-    assert_eq!((&view["unread"], &view["n"]), (&json!(1), &json!(2)));
+    assert_eq!((&view["unread"], &view["n"]), (&json!(2), &json!(2)));
     does(
         &world,
         &world.owner,
@@ -279,5 +279,76 @@ pub(crate) fn a_thread_keeps_the_rules_of_its_channel(form: Form) {
         let text = problem["detail"].as_str().unwrap();
         assert!(text.ends_with("the permission announce"), "{path}: {text}");
         assert_eq!(say(&world.owner, path).0, 201, "{path}");
+    }
+}
+
+pub(crate) fn followers_hear_of_a_thread_wherever_they_are(form: Form) {
+    let world = World::on(form);
+    let parent = post(&world, &world.member, json!({ "text": "who comes along?" }));
+    let path = format!("/rooms/{}/messages/{}/thread", world.room, parent["seq"]);
+    let say = |world: &World, token: &str| {
+        let posted = does(world, token, "POST", &path, Some(json!({ "text": "me" })));
+        posted["message"]["room"].as_str().unwrap().to_owned()
+    };
+    let list = |world: &World, token: &str| {
+        let answer = does(world, token, "GET", "/me/threads", None);
+        answer["threads"].as_array().unwrap().clone()
+    };
+    // Nobody has the room open, and the thread does not exist yet.
+    let (mut asker, _) = Client::sign_in(&world.server.address, &world.member, None);
+    let thread = say(&world, &world.owner);
+    let head = asker.wait(|frame| frame["signal"] == "head" && frame["data"]["room"] == json!(thread));
+    assert_eq!(head["data"]["seq"], 1);
+    assert_eq!(
+        list(&world, &world.owner)[0]["unread"],
+        0,
+        "whoever posts follows"
+    );
+    let followed = &list(&world, &world.member)[0];
+    assert_eq!(
+        (
+            &followed["id"],
+            &followed["parent"],
+            &followed["parent_seq"],
+            &followed["unread"]
+        ),
+        (&json!(thread), &json!(world.room), &parent["seq"], &json!(1)),
+        "whoever is answered follows"
+    );
+    let following = format!("/threads/{thread}/following");
+    does(
+        &world,
+        &world.member,
+        "PUT",
+        &following,
+        Some(json!({ "on": false })),
+    );
+    assert!(list(&world, &world.member).is_empty());
+    let world = world.crash();
+    assert!(list(&world, &world.member).is_empty());
+    let (mut owner, _) = Client::sign_in(&world.server.address, &world.owner, None);
+    let (mut asker, _) = Client::sign_in(&world.server.address, &world.member, None);
+    say(&world, &world.owner);
+    // The head of the room comes in the same second to whoever watches the guild; that of the thread to nobody.
+    post(&world, &world.owner, json!({ "text": "and now?" }));
+    asker.wait(|frame| frame["signal"] == "head" && frame["data"]["room"] == json!(world.room));
+    say(&world, &world.member);
+    owner.wait(|frame| frame["signal"] == "head" && frame["data"]["room"] == json!(thread));
+    assert!(!asker.has_pushed(|frame| frame["data"]["room"] == json!(thread)));
+    assert_eq!(
+        list(&world, &world.member).len(),
+        1,
+        "whoever posts follows again"
+    );
+    let leave = format!("/guilds/{}/members/me", world.guild);
+    does(&world, &world.member, "DELETE", &leave, None);
+    assert!(
+        list(&world, &world.member).is_empty(),
+        "what cannot be seen is not there"
+    );
+    for (query, field) in [("limit=0", "limit"), ("after=x", "after")] {
+        let path = format!("/api/v1/me/threads?{query}");
+        let (status, problem) = world.server.call("GET", &path, Some(&world.owner), None);
+        assert_eq!((status, &problem["field"]), (400, &json!(field)));
     }
 }

@@ -11,16 +11,19 @@ mod broker;
 mod check;
 mod client;
 mod contests;
+mod jobs;
 mod laws;
 mod nodes;
 mod races;
 mod run;
+mod volume;
 
 use std::collections::BTreeMap;
 
 use contests::{administrators, last_uses};
 use races::{Outcome, race};
 use run::{Options, Run, run};
+use volume::writes_of_posts;
 
 /// How many histories the test runs; more with `MADANG_HISTORIES`.
 const HISTORIES: u64 = 1_000;
@@ -151,4 +154,31 @@ fn an_instance_keeps_an_administrator_whoever_takes_the_right_from_whom() {
         lost > ADMINISTRATIONS && alone_at_last > 0,
         "{lost} {alone_at_last}"
     );
+}
+
+#[test]
+fn what_was_begun_ends_whoever_dies_in_between() {
+    let (mut purged, mut deleted) = (0, 0);
+    for seed in seeds() {
+        let outcome = alone(jobs::jobs(seed, false));
+        if !outcome.violations.is_empty() {
+            let story = alone(jobs::jobs(seed, true));
+            panic!("seed {seed}: {:#?}\n{}", outcome.violations, story.trace);
+        }
+        purged += outcome.purged;
+        deleted += usize::from(outcome.is_deleted);
+    }
+    let count = seeds().count();
+    assert!(purged > 4 * count && deleted > count / 4, "{purged} {deleted}");
+}
+
+#[test]
+fn a_post_writes_as_much_whoever_is_called_and_however_many_they_are() {
+    let texts = ["tea", "@everyone tea", "@here tea"];
+    let few = alone(writes_of_posts(10, texts));
+    let [plain, everyone, here] = few;
+    assert!(plain > 2, "{few:?}");
+    // One row says that all are called.
+    assert_eq!([everyone, here], [plain + 1; 2]);
+    assert_eq!(alone(writes_of_posts(10_000, texts)), few);
 }

@@ -373,7 +373,9 @@ impl ChannelView {
 pub struct ThreadView {
     /// The room.
     pub id: RoomId,
-    /// The message that it hangs on.
+    /// The room of the message that it hangs on,
+    pub parent: RoomId,
+    /// and its number there.
     pub parent_seq: u64,
     /// When something happened in it last.
     pub at: Time,

@@ -42,11 +42,13 @@ pub enum StateTable {
     Presence = 20,
     /// Of what people want to be told, by user and room or guild.
     Notifications = 21,
+    /// Who follows which thread, by user and by thread.
+    ThreadFollows = 22,
 }
 
 impl StateTable {
     /// Every table.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Accounts,
         Self::AccountNames,
         Self::Sessions,
@@ -65,6 +67,7 @@ impl StateTable {
         Self::AccountUses,
         Self::Presence,
         Self::Notifications,
+        Self::ThreadFollows,
     ];
 
     /// The stored number.
@@ -98,6 +101,7 @@ impl StateTable {
             Self::AccountUses => "account_uses",
             Self::Presence => "presence",
             Self::Notifications => "notifications",
+            Self::ThreadFollows => "thread_follows",
         }
     }
 }

@@ -178,8 +178,13 @@ impl NodeDocuments {
         if shared.random.chance(faults.fail_over) {
             shared.fail_over();
         }
-        replicate(shared).await;
-        let kept = shared.database().commit(place);
+        // The database does this, whatever becomes of the node that asked: it may die meanwhile.
+        let database = Arc::clone(shared);
+        let replicated = tokio::spawn(async move {
+            replicate(&database).await;
+            database.database().commit(place)
+        });
+        let kept = replicated.await.unwrap_or(false);
         self.step().await;
         if !kept || shared.random.chance(faults.unclear) {
             self.note(|| format!("{text}: no clear answer"));

@@ -204,6 +204,7 @@ export interface Mentions {
 
 export interface Thread {
   id: string;
+  parent: string;
   parent_seq: number;
   at: string;
   rev: number;
