@@ -81,6 +81,9 @@ export interface RoomDetails {
   is_announcement: boolean;
   overrides: Override[];
   owner?: string;
+  /** Where a thread hangs. */
+  parent?: string;
+  parent_seq?: number;
 }
 
 export interface RoomWithRights extends RoomDetails {

@@ -15,20 +15,25 @@ import type {
   StreamEvent,
   User,
 } from '../api/types';
+import type { Spot } from '../../router.svelte';
 import { isTooBig } from '../graphemes';
 import { calls } from '../timeline/calls';
 import type { Row } from '../timeline/window';
 import { Calls } from './calls';
 import { guilds } from './guilds.svelte';
 import { HOME } from './home';
+import { altered, changed } from './altered';
 import { readChannels, readConversation, readConversations, untilAnswered } from './listing';
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
+import { pace } from './pace.svelte';
 import { people } from './people.svelte';
+import { permissions } from './permissions.svelte';
 import { presence } from './presence.svelte';
 import { roles } from './roles.svelte';
-import { rooms, type Room } from './rooms.svelte';
+import { rooms } from './rooms.svelte';
 import { switches } from './switches.svelte';
+import type { KeptRoom, Shell } from './keeping';
 import type { Timeline } from './timeline.svelte';
 import { typing } from './typing.svelte';
 import { Visits } from './visits.svelte';
@@ -45,11 +50,18 @@ class Client {
   wasReady = $state(false);
   /** The server said that it goes down, and it was not asked in vain since. */
   isDraining = $state(false);
+  /** What is here is what this browser had kept: it is read, and nothing else, until there is a connection. */
+  isShell = $state(false);
   me = $state.raw<User>({ id: '', name: '' });
   /** Called when the server ended the session. */
   onEnded: () => void = () => undefined;
   /** Called when a connection failed before it was ready; the session may have ended. */
   onUnreached: () => void = () => undefined;
+
+  /** Called when somebody has posted something that is told whole; `calls` says whether it calls this user. */
+  onPosted: (message: Message, calls: boolean) => void = () => undefined;
+  /** Called when a room of which only the head is told has something new. */
+  onNews: (room: string) => void = () => undefined;
 
   readonly outbox = new Outbox({
     post: (item) => this.post(item.room, item.text, item.reply_to, item.nonce),
@@ -65,14 +77,19 @@ class Client {
     me: () => this.me.id,
   });
   private gateway: Gateway | undefined;
-  private epoch = '';
+  epoch = '';
   private guildRevs = new Map<string, number>();
   private hasTriedAgain = false;
   private readonly markers = new Markers((room, seq) => this.tellMarker(room, seq));
 
   /** Roles that this user was given, as far as it was told. */
   private readonly ownRoles = new Map<string, readonly string[]>();
-  private readonly calls = new Calls((op, args) => this.ask(op, args));
+  private readonly calls = new Calls(
+    (op, args) => this.ask(op, args),
+    (message) => {
+      this.onPosted(message, true);
+    },
+  );
 
   start(): void {
     this.gateway ??= new Gateway(
@@ -107,6 +124,7 @@ class Client {
     this.calls.forget();
     this.epoch = '';
     this.wasReady = false;
+    this.isShell = false;
     this.guildRevs.clear();
     this.visits.forget();
     if (keepOutbox) this.outbox.pause();
@@ -114,10 +132,27 @@ class Client {
     rooms.forget();
     people.forget();
     roles.forget();
+    permissions.forget();
+    pace.forget();
     presence.forget();
     guilds.forget();
     switches.forget();
     this.ownRoles.clear();
+  }
+
+  /** Shows what this browser has kept, until there is a connection. */
+  openShell(kept: Shell, room: (id: string) => Promise<KeptRoom | undefined>): void {
+    this.isShell = true;
+    this.me = kept.user;
+    this.epoch = kept.epoch;
+    for (const user of kept.people) people.know(user);
+    rooms.take(kept.guilds, kept.conversations, false, () => true);
+    this.visits.kept = room;
+  }
+
+  /** The rooms that were on the screen, the last one last. */
+  get seenRooms(): readonly Timeline[] {
+    return this.visits.all.filter((timeline) => timeline.status === 'ready');
   }
 
   hurry(): void {
@@ -133,8 +168,8 @@ class Client {
   }
 
   /** Goes to a room: to one of its messages if it is named, else to what is new, else to the present. */
-  enter(room: string, seq?: number): Promise<void> {
-    return this.visits.enter(room, seq);
+  enter(room: string, seq?: number, back?: Spot): Promise<void> {
+    return this.visits.enter(room, seq, back);
   }
 
   /** The room is no longer on the screen. */
@@ -199,7 +234,7 @@ class Client {
     this.visits.get(room)?.put(message);
     rooms.head(room, { rev, seq, n });
     // The server takes whoever posts as having read up to there; what it tells itself is nobody's post.
-    if (message.system === undefined) this.wrote(room, { seq, n });
+    if (message.system === undefined) this.wrote(room, { seq, n }, Date.now());
   }
 
   private resume(): Resume | undefined {
@@ -219,11 +254,15 @@ class Client {
     if (isOther) this.startOver();
     this.epoch = ready.epoch;
     presence.renew();
+    permissions.changed();
     if (!ready.resumed) {
       for (const timeline of this.visits.all) timeline.isOpen = false;
       guilds.renew();
     }
-    for (const [room, seq] of rooms.take(ready.guilds, ready.conversations, ready.more_conversations)) this.markers.move(room, seq);
+    const isOnTheWay = (room: string) => this.markers.has(room);
+    const back = rooms.take(ready.guilds, ready.conversations, ready.more_conversations, isOnTheWay);
+    // Made unread elsewhere: what is in sight does not read it again.
+    for (const { id, marker } of back) this.visits.hold(id, marker.seq);
     for (const guild of ready.guilds) {
       this.guildRevs.set(guild.id, guild.rev);
       if (guild.more_channels) void untilAnswered(() => this.readChannels(guild.id));
@@ -247,6 +286,7 @@ class Client {
     this.link = state;
     if (state === 'ready') {
       this.wasReady = true;
+      this.isShell = false;
       this.isDraining = false;
       this.outbox.online();
       this.markers.flush();
@@ -265,6 +305,7 @@ class Client {
     if (kind === 'guild') {
       this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, event.rev));
       if (event.kind.startsWith('role.')) roles.changed(id);
+      if (event.kind.startsWith('role.') || event.kind === 'guild.changed') permissions.changed();
       if (event.kind === 'member.changed') this.memberChanged(id, event.data as { user: string; roles: string[] });
       guilds.heard(id, event);
       if (event.kind === 'guild.changed') this.guildChanged(id, event.data as { guild: Guild });
@@ -273,13 +314,16 @@ class Client {
     this.visits.get(id)?.apply(event);
     const known = rooms.get(id);
     if (known?.guild === HOME) rooms.alter(id, { at: event.at });
+    if (event.kind === 'room_access.changed') permissions.changed(id);
     if (event.kind.startsWith('room')) this.applyToRoom(id, event);
     if (event.kind === 'message.posted') {
       const { seq, n, author, system } = event.data as Message;
       typing.done(id, author);
       rooms.head(id, { rev: event.rev, seq, n });
-      if (seq > (known?.seq ?? 0) && this.callsMe(id, event.data as Message)) rooms.calledOnce(id, seq);
-      if (author === this.me.id && system === undefined) this.wrote(id, { seq, n });
+      const callsMe = this.callsMe(id, event.data as Message);
+      if (seq > (known?.seq ?? 0) && callsMe) rooms.calledOnce(id, seq);
+      if (seq > (known?.seq ?? 0)) this.onPosted(event.data as Message, callsMe);
+      if (author === this.me.id && system === undefined) this.wrote(id, { seq, n }, Date.parse(event.at));
     } else if (known !== undefined) {
       if (event.kind === 'message.deleted' && event.rev > known.rev) rooms.deleted(id, (event.data as Message).seq);
       rooms.head(id, { rev: event.rev, seq: known.seq, n: known.n });
@@ -287,7 +331,9 @@ class Client {
   }
 
   /** Whoever writes has read up to there, and follows the thread that it is in. */
-  private wrote(room: string, marker: Marker): void {
+  private wrote(room: string, marker: Marker, at: number): void {
+    // The clock here may be behind the server's, and nobody can have written later than now.
+    pace.posted(room, Math.min(at, Date.now()));
     rooms.read(room, marker);
     if (rooms.get(room)?.kind === 'thread') rooms.follow(room, true);
   }
@@ -300,7 +346,9 @@ class Client {
   }
 
   private memberChanged(guild: string, { user, roles: given }: { user: string; roles: string[] }): void {
-    if (user === this.me.id) this.ownRoles.set(guild, given);
+    if (user !== this.me.id) return;
+    this.ownRoles.set(guild, given);
+    permissions.changed();
   }
 
   private guildChanged(id: string, { guild }: { guild: Guild }): void {
@@ -334,8 +382,10 @@ class Client {
     switch (signal) {
       case 'head': {
         const head = data as Head & { room: string };
-        if ((rooms.get(head.room)?.n ?? 0) < head.n) this.calls.want();
+        const isNew = (rooms.get(head.room)?.n ?? 0) < head.n;
         rooms.head(head.room, head);
+        if (isNew) this.calls.want();
+        if (isNew) this.onNews(head.room);
         break;
       }
       case 'advance':
@@ -438,16 +488,6 @@ class Client {
   private async readChannels(guild: string): Promise<void> {
     for (const room of await readChannels(guild)) this.visits.close(room);
   }
-}
-
-/** What an event tells of a room, as the list of rooms has it. */
-function altered({ name, topic, category, position, slow_mode_seconds, is_announcement, owner }: RoomDetails): Partial<Room> {
-  return { name, topic, category: category ?? null, position, slow_mode_seconds, is_announcement, ...(owner === undefined ? {} : { owner }) };
-}
-
-function changed(users: readonly string[], user: string, on: boolean): string[] {
-  const others = users.filter((one) => one !== user);
-  return on ? [...others, user] : others;
 }
 
 /** The server closes a connection over a frame that is too long, and would do so each time that it is sent again. */
