@@ -328,6 +328,7 @@ describe('after a break', () => {
     expect(client.isDraining).toBe(true);
     await cut(4006);
     expect(client.isDraining).toBe(true);
+    vi.setSystemTime(Date.now() + 5_000);
     socket().onclose?.({ code: 1006 });
     expect([client.isDraining, client.link]).toEqual([false, 'waiting']);
   });

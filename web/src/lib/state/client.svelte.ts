@@ -43,12 +43,15 @@ function gatewayUrl(): string {
   return `${scheme}//${location.host}/gateway`;
 }
 
+/** A server that restarts is seldom back at the first try; for so long that is no news. */
+const RESTART_MS = 5_000;
+
 /** What one signed-in user has of the server: the connection, and everything that it feeds. */
 class Client {
   link = $state<LinkState>('connecting');
   /** Not before the first connection: a page that just opened has nothing to apologise for. */
   wasReady = $state(false);
-  /** The server said that it goes down, and it was not asked in vain since. */
+  /** The server said that it goes down, and it was not asked in vain for longer than that takes. */
   isDraining = $state(false);
   /** What is here is what this browser had kept: it is read, and nothing else, until there is a connection. */
   isShell = $state(false);
@@ -80,6 +83,7 @@ class Client {
   epoch = '';
   private guildRevs = new Map<string, number>();
   private hasTriedAgain = false;
+  private drainedAt = 0;
   private readonly markers = new Markers((room, seq) => this.tellMarker(room, seq));
 
   /** Roles that this user was given, as far as it was told. */
@@ -295,7 +299,7 @@ class Client {
       this.outbox.offline();
     }
     if (state === 'connecting') this.hasTriedAgain = true;
-    if (state === 'waiting' && this.hasTriedAgain) this.isDraining = false;
+    if (state === 'waiting' && this.hasTriedAgain && Date.now() - this.drainedAt > RESTART_MS) this.isDraining = false;
     if (state === 'ended') this.onEnded();
   }
 
@@ -430,6 +434,7 @@ class Client {
       case 'draining':
         this.isDraining = true;
         this.hasTriedAgain = false;
+        this.drainedAt = Date.now();
         break;
     }
   }
