@@ -1,6 +1,7 @@
 import type { Conversation, Guild, InboxPage, Member, Message, Page, Profile, Thread, User } from '../api/types';
 import { HOME } from './home';
-import { client, mustFit } from './client.svelte';
+import { client } from './client.svelte';
+import { mustFit } from './fitting';
 import { people } from './people.svelte';
 import { rooms } from './rooms.svelte';
 

@@ -1,4 +1,3 @@
-import { ApiError } from '../api/errors';
 import { http } from '../api/http';
 import { Gateway, type LinkState } from '../api/socket';
 import type {
@@ -16,11 +15,11 @@ import type {
   User,
 } from '../api/types';
 import type { Spot } from '../../router.svelte';
-import { isTooBig } from '../graphemes';
 import { calls } from '../timeline/calls';
 import type { Row } from '../timeline/window';
 import { Calls } from './calls';
 import { guilds } from './guilds.svelte';
+import { mustFit } from './fitting';
 import { HOME } from './home';
 import { altered, changed } from './altered';
 import { readChannels, readConversation, readConversations, untilAnswered } from './listing';
@@ -493,11 +492,6 @@ class Client {
   private async readChannels(guild: string): Promise<void> {
     for (const room of await readChannels(guild)) this.visits.close(room);
   }
-}
-
-/** The server closes a connection over a frame that is too long, and would do so each time that it is sent again. */
-export function mustFit(text: string): void {
-  if (isTooBig(text)) throw new ApiError({ code: 'too_large', message: 'too many bytes' });
 }
 
 export const client = new Client();
