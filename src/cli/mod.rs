@@ -7,6 +7,7 @@ mod backup;
 mod compact;
 mod config;
 mod folder;
+mod greeting;
 mod log;
 mod output;
 mod report;

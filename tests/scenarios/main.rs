@@ -32,7 +32,9 @@ mod rights;
 mod running;
 mod sockets;
 mod threads;
+mod tls;
 mod tokens;
+mod trust;
 mod walk;
 mod wire;
 
@@ -232,6 +234,13 @@ scenarios! {
         a_thread_keeps_the_rules_of_its_channel,
         pins_are_few_and_told,
         a_pin_and_a_crash_leave_a_server_that_writes,
+    }
+    tls {
+        all_is_said_over_tls,
+        a_websocket_over_tls_loses_nothing,
+        a_changed_certificate_needs_no_restart,
+        what_is_no_certificate_is_refused_at_the_start,
+        handshakes_that_never_end_lock_nobody_out,
     }
     wire {
         requests_say_nothing_that_nobody_reads,
