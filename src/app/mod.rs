@@ -162,6 +162,7 @@ impl App {
         let control = tokio::spawn(control::serve(
             self.control,
             self.embedded.clone(),
+            self.store.clone(),
             self.chat.clone(),
         ));
         let hub = self.delivery.hub.clone();

@@ -60,23 +60,11 @@ impl Greeting {
     /// What whoever has started it may not expect.
     fn hints(&self) -> Vec<String> {
         let mut hints = Vec::new();
-        let has_name = !self.public_url.is_empty() || self.domain.is_some();
         let is_local = self.address.ip().to_canonical().is_loopback();
-        if is_local && !has_name {
-            let port = self.address.port();
-            hints.push("only this machine can connect. To let others in:".to_owned());
-            hints.push(format!(
-                "  --listen 0.0.0.0:{port}                  listens on all addresses of this machine"
-            ));
-            hints.push(
-                "  --public-url https://chat.example.org  is what people type; behind a proxy always"
-                    .to_owned(),
-            );
-            hints.push(
-                "  [tls] in the configuration file        speaks https without a proxy (madang config example)"
-                    .to_owned(),
-            );
-        } else if self.address.ip().is_unspecified() && !has_name {
+        // With a name and without TLS there is a proxy on this machine, which lets others in.
+        if is_local && (self.is_encrypted || !self.has_name()) {
+            hints.extend(self.ways_in());
+        } else if self.address.ip().is_unspecified() && !self.has_name() {
             hints.push("from another machine use this one's name or address instead of localhost".to_owned());
         }
         if !is_local && !self.is_encrypted && !self.public_url.starts_with("https://") {
@@ -88,13 +76,36 @@ impl Greeting {
         }
         if self.domain.is_some() {
             hints.push("it opens once there is a certificate; the log tells how that goes".to_owned());
-        } else if self.is_encrypted && !has_name {
+        } else if self.is_encrypted && !self.has_name() {
             hints.push(
                 "browsers want the name that the certificate is for: say it with --public-url https://..."
                     .to_owned(),
             );
         }
         hints
+    }
+
+    fn has_name(&self) -> bool {
+        !self.public_url.is_empty() || self.domain.is_some()
+    }
+
+    /// How others can be let in.
+    fn ways_in(&self) -> Vec<String> {
+        let port = self.address.port();
+        let mut ways = vec![
+            "only this machine can connect. To let others in:".to_owned(),
+            format!("  --listen 0.0.0.0:{port}   listens on all addresses of this machine"),
+        ];
+        if !self.has_name() {
+            ways.push("  --public-url https://...  is what people type; behind a proxy always".to_owned());
+        }
+        if !self.is_encrypted {
+            ways.push(
+                "  [tls] in a --config file  speaks https without a proxy: see `madang config example`"
+                    .to_owned(),
+            );
+        }
+        ways
     }
 }
 
@@ -184,5 +195,14 @@ mod tests {
         };
         assert!(acme(443).text(None).contains("open https://chat.example\n"));
         assert!(acme(8443).text(None).contains("open https://chat.example:8443\n"));
+        let local = Greeting {
+            is_encrypted: true,
+            public_url: "https://chat.example".to_owned(),
+            ..greeting("127.0.0.1:443")
+        };
+        assert!(
+            local.text(None).contains("only this machine"),
+            "no proxy is needed"
+        );
     }
 }

@@ -88,7 +88,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let mut text = greeting.text(token.as_deref());
     if let Some(redirect) = &redirect {
         let address = redirect.local_addr().map_err(failure)?;
-        text.push_str(&format!("http://{address} leads there\n"));
+        text.push_str(&format!("http://{address} leads to https\n"));
     }
     // The server does its work also when nobody can read where it listens.
     if let Err(error) = output::write(Stream::Out, &text) {

@@ -23,6 +23,7 @@ use madang_storage::Store;
 
 use crate::chat::Chat;
 use crate::origin::{Origins, OwnUrl};
+pub use health::why_not_ready;
 use metrics::Requests;
 pub use metrics::{Figure, Kind};
 pub use redirect::redirect;

@@ -11,6 +11,7 @@
 mod support;
 
 mod accounts;
+mod acme;
 mod audit;
 mod calls;
 mod channels;
@@ -63,6 +64,9 @@ scenarios! {
         a_login_that_ends_while_it_is_used_is_of_no_use_after,
         accounts_are_closed_to_strangers,
         guessing_from_many_addresses_locks_nobody_out_at_home,
+    }
+    acme {
+        a_certificate_is_got_kept_and_renewed,
     }
     instance {
         who_may_sign_up_is_set_while_it_runs,

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -74,11 +75,27 @@ pub(crate) fn all_is_said_over_tls(form: Form) {
     let url = invite["url"].as_str().unwrap();
     assert!(url.starts_with("https://localhost:8443/invite/"), "{url}");
     // A page in the clear, whoever made it, does not speak for the one over TLS.
-    let foreign = listed.replace("Origin: https:", "Origin: http:");
+    let wish = json!({ "guild": guilds["guilds"][0]["id"] });
+    let foreign = post("/api/v1/invites", &session, &wish).replace("Origin: https:", "Origin: http:");
     let answer = trust.exchange(&server.address, &foreign);
-    assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 
     redirects_lead_there(&server, &redirect);
+    health_is_asked_within_the_machine(server, folder.path());
+}
+
+fn health_is_asked_within_the_machine(mut server: Server, data: &Path) {
+    let health = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
+        let output = command.args(["health", "--data"]).arg(data).output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(told).unwrap())
+    };
+    assert_eq!(health(), (Some(0), "ready\n".to_owned()));
+    assert!(server.stop());
+    let (code, told) = health();
+    assert_eq!(code, Some(1));
+    assert!(told.contains("no server runs on"), "{told}");
 }
 
 fn redirects_lead_there(server: &Server, redirect: &str) {
