@@ -29,5 +29,6 @@ export default ts.config(
     files: ['**/*.svelte', '**/*.svelte.ts'],
     languageOptions: { parserOptions: { parser: ts.parser, svelteConfig } },
   },
+  { files: ['src/worker/**'], languageOptions: { globals: globals.serviceworker } },
   { files: ['public/**', 'dev/**'], rules: { 'no-console': 'off', 'no-var': 'off' } },
 );

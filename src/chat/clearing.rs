@@ -90,6 +90,7 @@ impl Chat {
             }
             // Of one's own there is nothing to account for.
             let sealed = deletion.sealed.clone().filter(|_| record.author != by);
+            let sealed = details::of_whose(sealed, record.author);
             Ok(Draft {
                 fact: Fact::MessageDeleted { seq, by },
                 sealed,
@@ -119,6 +120,19 @@ impl Chat {
         let (Some(channel), true) = (purge.channel, purge.before != Some(0)) else {
             return self.purge_next_room(purge, begun).await;
         };
+        if !self.may_purge(purge, channel).await? {
+            // As if all of the channel's threads were worked on.
+            let past = RoomId::from_u128(u128::MAX);
+            return self
+                .purge_next_room(
+                    &Purge {
+                        thread: Some(past),
+                        ..purge.clone()
+                    },
+                    begun,
+                )
+                .await;
+        }
         let room = purge.thread.unwrap_or(channel);
         let anchor = purge.before.map_or(Anchor::Latest, Anchor::Before);
         let page = self.store().history(room, anchor, MAX_MESSAGES_PER_PAGE).await?;
@@ -145,6 +159,18 @@ impl Chat {
             before: Some(if before == 1 { 0 } else { before }),
             ..purge.clone()
         })))
+    }
+
+    /// Whether whoever purges may delete what others write in a channel: one may not where one cannot do it by hand.
+    async fn may_purge(&self, purge: &Purge, channel: RoomId) -> Result<bool> {
+        let Some(room) = self.store().room(channel).await? else {
+            return Ok(false);
+        };
+        let may = |copy: &GuildCopy| {
+            copy.permissions_in(purge.by, &room)
+                .contains(Permissions::MANAGE_MESSAGES)
+        };
+        self.look_at_guild(purge.guild, may).await
     }
 
     /// Whether the ban has happened that the purge belongs to.

@@ -3,6 +3,7 @@
 use madang_storage::model::{Fact, GuildId, Head, RoomId, Row, RowKey, RowPrefix, Rows, StreamId, UserId};
 use tokio::task::JoinSet;
 
+use super::erasing::Erasure;
 use super::jobs::{Job, Step};
 use super::places::GuildCopy;
 use super::{Chat, Code, Error, Identity, Result};
@@ -26,7 +27,7 @@ impl Chat {
         self.to_the_end(async move {
             let job = Job::DeleteGuild { guild };
             chat.begin_job(job).await?;
-            chat.change_guild(&identity, guild, reason, |copy| {
+            chat.change_guild(&identity, guild, reason.clone(), |copy| {
                 may_delete(copy, user, &name)?;
                 let guild = copy.guild().ok_or_else(Error::not_found)?.clone();
                 Ok(Fact::GuildDeleted { guild }.into())
@@ -35,7 +36,8 @@ impl Chat {
             chat.inner.jobs.wake();
             // Its own audit goes with the guild.
             let (target, details) = (Some(guild.as_u128()), [("name", name.clone())]);
-            chat.note(None, Some(user), "guild.deleted", target, &details)
+            let reason = reason.unwrap_or_default();
+            chat.note_because(None, Some(user), "guild.deleted", target, &details, reason)
                 .await
         })
         .await
@@ -115,6 +117,7 @@ impl Chat {
         let Some(room) = self.store().room(id).await? else {
             return Ok(());
         };
+        self.begin_job(Job::Erase(Erasure::of(id))).await?;
         let key = RowKey::Room(id);
         let looked_at = key.clone();
         let is_gone = move |_: &Head, rows: &Rows| !matches!(rows.get(&looked_at), Some(Row::Room(room)) if room.deleted_at.is_none());
@@ -125,7 +128,7 @@ impl Chat {
 }
 
 /// Does all at once, and answers when all is done or one has failed.
-async fn together(
+pub(super) async fn together(
     works: impl Iterator<Item = impl Future<Output = Result<()>> + Send + 'static>,
 ) -> Result<()> {
     let mut working: JoinSet<Result<()>> = works.collect();

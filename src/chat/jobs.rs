@@ -11,6 +11,7 @@ use madang_storage::{MAX_ROWS_PER_PAGE, StateRecord, Versioned, decode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
 
+use super::erasing::Erasure;
 use super::{Chat, Result};
 
 /// How long it is waited for what a row announces. Whoever wrote the row has done it by then, or never will.
@@ -35,6 +36,8 @@ pub(super) enum Job {
     },
     /// Delete what a banned person has written.
     Purge(Purge),
+    /// Erase what was written in a deleted channel.
+    Erase(Erasure),
 }
 
 /// What is to be deleted of a banned person, and how far that is.
@@ -125,6 +128,7 @@ impl Job {
             Self::Announce { guild, .. } => key(1, &[&guild.to_bytes()]),
             Self::Renamed(Renamed { room, nonce, .. }) => key(2, &[&room.to_bytes(), &nonce.to_bytes()]),
             Self::DeleteGuild { guild } => key(3, &[&guild.to_bytes()]),
+            Self::Erase(Erasure { channel, .. }) => key(5, &[&channel.to_bytes()]),
             Self::Purge(Purge { guild, user, .. }) => key(4, &[&guild.to_bytes(), &user.to_bytes()]),
         }
     }
@@ -184,6 +188,7 @@ impl Chat {
             Job::Announce { guild, told } => self.announce_some(*guild, *told).await?,
             Job::Renamed(renamed) => self.finish_renaming(renamed).await?,
             Job::DeleteGuild { guild } => self.clear_some_of(*guild).await?,
+            Job::Erase(erasure) => self.erase_some(erasure, found.record.at).await?,
             Job::Purge(purge) => self.purge_some(purge, found.record.at).await?,
         };
         let is_held = age < HELD_MS;

@@ -140,15 +140,27 @@ impl Chat {
         self.check_may_reach(identity, access).await
     }
 
-    /// Replaces the text of one's own message.
+    /// Replaces the text of one's own message. The same text again changes nothing.
     pub async fn edit(&self, identity: &Identity, room: RoomId, seq: u64, text: String) -> Result<Posted> {
         let access = self.room_access(identity, room).await?;
         self.check_may_reach(identity, &access).await?;
         let text = text::normalised(text);
         check_text(&text)?;
+        let user = identity.user;
+        let is_so = |record: &MessageRecord| {
+            record.author == user
+                && record.deleted.is_none()
+                && record.system.is_none()
+                && record.text == text
+        };
+        if let Some(record) = self.store().message(room, seq).await?.filter(is_so) {
+            return Ok(Posted {
+                record: Arc::new(record),
+                replayed: true,
+            });
+        }
         let mut command = self.message_command(identity, &access);
         command.rows = vec![RowKey::Message { room, seq }];
-        let user = identity.user;
         let keeps = self.rules().keeps_edits;
         let decide = move |_: &Head, rows: &Rows| {
             let record = present(rows, room, seq)?;
@@ -197,7 +209,7 @@ impl Chat {
             let moderates = record.author != user;
             Ok(Draft {
                 fact: Fact::MessageDeleted { seq, by: user },
-                sealed: sealed.clone().filter(|_| moderates),
+                sealed: details::of_whose(sealed.clone().filter(|_| moderates), record.author),
             })
         };
         posted(self.store().append(command, decide).await)

@@ -16,6 +16,7 @@ mod clearing;
 mod conversations;
 mod credentials;
 mod deleting;
+mod erasing;
 mod error;
 mod founding;
 mod guilds;

@@ -38,6 +38,14 @@ impl Registration {
         }
     }
 
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Invite => "invite",
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+
     /// The answer to whoever may not sign up.
     pub(super) fn refusal(self) -> Error {
         let text = match self {
@@ -146,8 +154,7 @@ impl Chat {
                 }
             };
             if let StateOutcome::Written { .. } = outcome {
-                let shown = |row: RegistrationRow| format!("{:?} {:?}", row.mode, row.welcome_guild);
-                let details = [("before", shown(present)), ("after", shown(settings))];
+                let details = differences(present, settings);
                 let actor = Some(identity.user);
                 self.note(None, actor, "registration.changed", None, &details)
                     .await?;
@@ -204,4 +211,19 @@ impl Chat {
 
 fn row_key() -> StateKey {
     StateKey::new(StateTable::Settings, &[b"registration"])
+}
+
+/// What the audit tells of a change: only what differs.
+fn differences(before: RegistrationRow, after: RegistrationRow) -> Vec<(&'static str, String)> {
+    let mut details = Vec::new();
+    if before.mode != after.mode {
+        details.push(("before.registration", before.mode.name().to_owned()));
+        details.push(("after.registration", after.mode.name().to_owned()));
+    }
+    if before.welcome_guild != after.welcome_guild {
+        let guild = |name, row: RegistrationRow| Some((name, row.welcome_guild?.to_string()));
+        details.extend(guild("before.welcome_guild", before));
+        details.extend(guild("after.welcome_guild", after));
+    }
+    details
 }

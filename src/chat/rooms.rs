@@ -5,6 +5,8 @@ use madang_storage::model::{
 };
 
 use super::access::RoomAccess;
+use super::erasing::Erasure;
+use super::jobs::Job;
 use super::places::{GuildCopy, Rank, RoomCopy};
 use super::roles::permissions;
 use super::{Chat, Code, Error, Identity, Result, names};
@@ -92,12 +94,18 @@ impl Chat {
         reason: Option<String>,
     ) -> Result<()> {
         self.managed_channel(identity, id).await?;
-        self.change_room(identity, id, reason, |copy| {
-            let room = copy.room().ok_or_else(Error::not_found)?;
-            Ok(Fact::RoomDeleted { room: room.clone() }.into())
+        let (chat, identity) = (self.clone(), *identity);
+        self.to_the_end(async move {
+            chat.begin_job(Job::Erase(Erasure::of(id))).await?;
+            chat.change_room(&identity, id, reason, |copy| {
+                let room = copy.room().ok_or_else(Error::not_found)?;
+                Ok(Fact::RoomDeleted { room: room.clone() }.into())
+            })
+            .await?;
+            chat.inner.jobs.wake();
+            Ok(())
         })
         .await
-        .map(|_| ())
     }
 
     /// Makes an exception in a channel: gives and takes rights that its maker has. Without any right the exception goes.
@@ -116,11 +124,17 @@ impl Chat {
             Exception::Role(role) => OverrideTarget::Role(role),
             Exception::User(user) => OverrideTarget::User(user),
         };
-        self.check_target(identity, &access, exception).await?;
+        let orphans = self.orphans_of(&access).await?;
+        // What is left of a role or a person that is gone holds nobody: it goes with whatever is changed, or by itself.
+        let is_cleaned = orphans.contains(&target) && allow.is_empty() && deny.is_empty();
+        if !is_cleaned {
+            self.check_target(identity, &access, exception).await?;
+        }
         let held = access.permissions;
         self.change_room(identity, id, None, |copy| {
             let present = copy.room().ok_or_else(Error::not_found)?;
             let mut overrides = present.overrides.clone();
+            overrides.retain(|known| !orphans.contains(&known.target));
             let known = overrides.iter().find(|known| known.target == target);
             let before = known.map_or((Permissions::NONE, Permissions::NONE), |known| {
                 (known.allow, known.deny)
@@ -193,6 +207,24 @@ impl Chat {
 }
 
 /// Rights that are in one of two sets only.
+impl Chat {
+    /// The exceptions of a channel whose role was deleted, or whose person is no member.
+    async fn orphans_of(&self, access: &RoomAccess) -> Result<Vec<OverrideTarget>> {
+        let Some(guild) = access.room.kind.guild() else {
+            return Ok(Vec::new());
+        };
+        let look = |copy: &GuildCopy| {
+            let is_orphan = |target: &OverrideTarget| match target {
+                OverrideTarget::Role(role) => copy.role(*role).is_none(),
+                OverrideTarget::User(user) => copy.member(*user).is_none(),
+            };
+            let targets = access.room.overrides.iter().map(|known| known.target);
+            targets.filter(is_orphan).collect()
+        };
+        self.look_at_guild(guild, look).await
+    }
+}
+
 fn differing(one: Permissions, other: Permissions) -> Permissions {
     one.without(other) | other.without(one)
 }

@@ -29,6 +29,8 @@ pub(super) fn routes() -> Router<Arc<Settings>> {
 struct Reader {
     chat: Chat,
     identity: Identity,
+    /// What proves it, each time.
+    token: String,
     guild: Option<GuildId>,
     filter: AuditFilter,
     entries: VecDeque<AuditEntry>,
@@ -44,7 +46,7 @@ async fn of_guild(
 ) -> Result<Response> {
     let guild = guild.parse().map_err(|_| Error::not_found())?;
     caller.identity.require(Scope::Manage.into())?;
-    export(&settings, &caller.identity, Some(guild), query).await
+    export(&settings, caller, Some(guild), query).await
 }
 
 async fn of_instance(
@@ -53,22 +55,23 @@ async fn of_instance(
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     caller.identity.require(Scope::Admin.into())?;
-    export(&settings, &caller.identity, None, query).await
+    export(&settings, caller, None, query).await
 }
 
 async fn export(
     settings: &Settings,
-    identity: &Identity,
+    Caller { identity, token }: Caller,
     guild: Option<GuildId>,
     query: Option<String>,
 ) -> Result<Response> {
-    settings.chat.count_request(identity)?;
+    settings.chat.count_request(&identity)?;
     let mut fields = Fields::of_query(query.as_deref().unwrap_or_default())?;
     let filter = operations::audit_filter(&mut fields)?;
     fields.finish()?;
     let mut reader = Reader {
         chat: settings.chat.clone(),
-        identity: *identity,
+        identity,
+        token,
         guild,
         filter,
         entries: VecDeque::new(),
@@ -113,6 +116,7 @@ impl Reader {
     /// Reads on until there is something, or nothing more: pages may be empty. Asks for the right to do so each time.
     async fn read_ahead(&mut self) -> std::result::Result<(), Error> {
         while self.entries.is_empty() {
+            self.chat.authenticate(&self.token).await?;
             let Some(after) = self.next.take() else {
                 return Ok(());
             };

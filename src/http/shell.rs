@@ -24,9 +24,10 @@ const MAX_REQUESTS: usize = 2_000;
 const REQUEST_WITHIN: Duration = Duration::from_secs(60);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Scripts, styles and connections of this server only; nobody may frame it; no HTML is made from strings.
+/// The one script that is named by a string is the page's service worker, which has a policy of its own.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
     frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; \
-    trusted-types svelte-trusted-html";
+    trusted-types svelte-trusted-html madang-worker";
 
 /// Puts the shell around routes.
 pub(super) fn around(routes: Router, requests: Arc<Requests>, settings: Arc<Settings>) -> Router {

@@ -24,6 +24,14 @@ fn narrows(event: &Event) -> bool {
     )
 }
 
+/// The guild of a channel that others see now, or nobody.
+fn guild_of_channel(fact: &Fact) -> Option<GuildId> {
+    match fact {
+        Fact::RoomAccessChanged { room } | Fact::RoomDeleted { room } => room.kind.guild(),
+        _ => None,
+    }
+}
+
 impl Hub {
     /// Follows what an event says about who belongs where. Only starts the work: it is called on the committing thread.
     pub(super) fn follow_membership(&self, commit: &Arc<Commit>) {
@@ -53,6 +61,10 @@ impl Hub {
             match stream {
                 StreamId::Guild(guild) => hub.judge_guild(guild).await,
                 other => hub.judge(other).await,
+            }
+            // The threads of a channel are for those who see the channel.
+            if let Some(guild) = guild_of_channel(&commit.event.fact) {
+                hub.judge_guild(guild).await;
             }
             hub.tell_of_rooms(&commit.event);
         });

@@ -3,7 +3,7 @@ import { launchOptions } from './support/browser.ts';
 
 export default defineConfig({
   testDir: '.',
-  testIgnore: 'screenshots/**',
+  testIgnore: ['screenshots/**', 'speed/**'],
   outputDir: 'results/traces',
   // Each file starts its own server; a busy machine runs them one after the other.
   workers: 1,

@@ -11,6 +11,6 @@ export default defineConfig({
   webServer: [
     { command: 'node ../../web/dev/fake-server.mjs 4180', url: 'http://127.0.0.1:4180/', reuseExistingServer: true },
     { command: 'node ../../web/dev/fake-server.mjs 4181 --empty', url: 'http://127.0.0.1:4181/', reuseExistingServer: true },
-    { command: 'node ../../web/dev/fake-server.mjs 4182 --guilds', url: 'http://127.0.0.1:4182/', reuseExistingServer: true },
+    { command: 'node ../../web/dev/fake-server.mjs 4182 --guilds --extreme', url: 'http://127.0.0.1:4182/', reuseExistingServer: true },
   ],
 });

@@ -130,6 +130,8 @@ pub(crate) fn the_audit_says_who_did_what_and_why(form: Form) {
     );
     let page = owner_gets(&world, instance);
     assert_eq!(kinds(&page), ["registration.changed"], "{page}");
+    let told = json!({ "before.registration": "invite", "after.registration": "open" });
+    assert_eq!(page["entries"][0]["details"], told);
 }
 
 /// The lines of an export.
@@ -379,4 +381,46 @@ pub(crate) fn each_deed_leaves_one_entry_and_nothing_else_does(form: Form) {
         };
         assert_eq!(after[0]["target"], target, "{path}");
     }
+}
+
+pub(crate) fn the_audit_hides_channels_from_those_who_do_not_see_them(form: Form) {
+    let world = World::on(form);
+    let (guild, everyone) = (format!("/guilds/{}", world.guild), &world.guild);
+    let role = json!({ "name": "watchers", "permissions": ["view_audit"] });
+    let role = text(&done(&world, &world.owner, "POST", &format!("{guild}/roles"), role)["id"]);
+    let jiho = id_of(&world, &world.member);
+    let roles = format!("{guild}/members/{jiho}/roles");
+    done(&world, &world.owner, "PUT", &roles, json!({ "roles": [role] }));
+    let channel = json!({ "name": "secret-plans" });
+    let secret = text(
+        &done(
+            &world,
+            &world.owner,
+            "POST",
+            &format!("{guild}/channels"),
+            channel,
+        )["id"],
+    );
+    let hidden = format!("/rooms/{secret}/overrides/roles/{everyone}");
+    done(&world, &world.owner, "PUT", &hidden, json!({ "deny": ["view"] }));
+    let topic = json!({ "topic": "who goes" });
+    done(&world, &world.owner, "PATCH", &format!("/rooms/{secret}"), topic);
+    let tells = |token: &str| {
+        let audit = done(&world, token, "GET", &format!("{guild}/audit"), json!({}));
+        let known = audit.to_string();
+        assert!(known.contains("watchers"), "the rest is told: {known}");
+        known.contains("secret-plans") || known.contains("who goes") || known.contains(&secret)
+    };
+    assert!(tells(&world.owner) && !tells(&world.member));
+    done(
+        &world,
+        &world.owner,
+        "DELETE",
+        &format!("/rooms/{secret}"),
+        json!({}),
+    );
+    assert!(
+        tells(&world.owner) && !tells(&world.member),
+        "nor when it is deleted"
+    );
 }

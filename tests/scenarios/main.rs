@@ -196,6 +196,7 @@ scenarios! {
     audit {
         the_audit_says_who_did_what_and_why,
         the_audit_is_exported_whole,
+        the_audit_hides_channels_from_those_who_do_not_see_them,
         each_deed_leaves_one_entry_and_nothing_else_does,
     }
     limits {
@@ -215,6 +216,8 @@ scenarios! {
     rights {
         nobody_takes_an_exception_back_that_holds_them,
         a_deleted_role_is_nobodys,
+        exceptions_of_whoever_is_gone_are_in_nobodys_way,
+        a_ban_takes_back_only_what_its_maker_could_delete,
     }
     running {
         invites_are_listed_and_taken_back,
@@ -233,6 +236,7 @@ scenarios! {
     }
     threads {
         threads_hang_on_messages,
+        an_open_thread_ends_with_its_channel,
         followers_hear_of_a_thread_wherever_they_are,
         a_thread_is_as_private_as_its_room,
         a_thread_keeps_the_rules_of_its_channel,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::accounts::{call, done, id_of};
 use super::conversations::newcomer;
-use super::support::{Form, World};
+use super::support::{Client, Form, World};
 
 fn role(world: &World, name: &str, permissions: Value, position: u64) -> String {
     let body = json!({ "name": name, "permissions": permissions, "position": position });
@@ -113,4 +113,97 @@ pub(crate) fn a_deleted_role_is_nobodys(form: Form) {
     assert_eq!(give(&world, &jiho, json!([])).0, 204);
     let (status, problem) = give(&world, &jiho, json!([cooks]));
     assert_eq!((status, &problem["field"]), (400, &json!("roles")), "{problem}");
+}
+
+pub(crate) fn exceptions_of_whoever_is_gone_are_in_nobodys_way(form: Form) {
+    let world = World::on(form);
+    let gone = role(&world, "gone", json!([]), 2);
+    let sora = id_of(&world, &newcomer(&world, "소라"));
+    let exceptions = format!("/rooms/{}/overrides", world.room);
+    let (of_role, of_user) = (
+        format!("{exceptions}/roles/{gone}"),
+        format!("{exceptions}/users/{sora}"),
+    );
+    let deny = json!({ "deny": ["react"] });
+    for path in [&of_role, &of_user] {
+        done(&world, &world.owner, "PUT", path, deny.clone());
+    }
+    let left = |world: &World| {
+        let room = done(
+            world,
+            &world.owner,
+            "GET",
+            &format!("/rooms/{}", world.room),
+            json!({}),
+        );
+        room["overrides"].as_array().unwrap().len()
+    };
+    assert_eq!(left(&world), 2);
+    let guild = format!("/guilds/{}", world.guild);
+    done(
+        &world,
+        &world.owner,
+        "DELETE",
+        &format!("{guild}/roles/{gone}"),
+        json!({}),
+    );
+    done(
+        &world,
+        &world.owner,
+        "PUT",
+        &format!("{guild}/bans/{sora}"),
+        json!({}),
+    );
+    assert_eq!(call(&world, &world.owner, "PUT", &of_role, deny.clone()).0, 404);
+    done(&world, &world.owner, "PUT", &of_user, json!({}));
+    assert_eq!(left(&world), 0, "one takes the other along");
+}
+
+pub(crate) fn a_ban_takes_back_only_what_its_maker_could_delete(form: Form) {
+    let world = World::on(form);
+    let sora = newcomer(&world, "소라");
+    let (jiho, sora_id) = (id_of(&world, &world.member), id_of(&world, &sora));
+    let keeper = role(&world, "keeper", json!(["ban", "manage_messages"]), 5);
+    assert_eq!(give(&world, &jiho, json!([keeper])).0, 204);
+    let denied = format!("/rooms/{}/overrides/roles/{keeper}", world.room);
+    done(
+        &world,
+        &world.owner,
+        "PUT",
+        &denied,
+        json!({ "deny": ["manage_messages"] }),
+    );
+    let channels = format!("/guilds/{}/channels", world.guild);
+    let other = done(
+        &world,
+        &world.owner,
+        "POST",
+        &channels,
+        json!({ "name": "other" }),
+    );
+    let other = other["id"].as_str().unwrap().to_owned();
+    for room in [&world.room, &other] {
+        done(
+            &world,
+            &sora,
+            "POST",
+            &format!("/rooms/{room}/messages"),
+            json!({ "text": "spam" }),
+        );
+    }
+    let (mut owner, _) = Client::sign_in(&world.server.address, &world.owner, None);
+    owner.ask("open", json!({ "room": other })).unwrap();
+    let ban = format!("/guilds/{}/bans/{sora_id}", world.guild);
+    done(&world, &world.member, "PUT", &ban, json!({ "purge_hours": 1 }));
+    // Channels are worked on in the order of their ids: the other one comes last.
+    owner.wait(|frame| frame["kind"] == "message.deleted");
+    let history = format!("/rooms/{}/messages", world.room);
+    let page = done(&world, &world.owner, "GET", &history, json!({}));
+    let texts: Vec<&Value> = page["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| &message["text"])
+        .collect();
+    assert!(texts.contains(&&json!("spam")), "{page}");
 }

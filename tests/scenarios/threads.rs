@@ -352,3 +352,29 @@ pub(crate) fn followers_hear_of_a_thread_wherever_they_are(form: Form) {
         assert_eq!((status, &problem["field"]), (400, &json!(field)));
     }
 }
+
+pub(crate) fn an_open_thread_ends_with_its_channel(form: Form) {
+    let world = World::on(form);
+    let parent = post(&world, &world.owner, json!({ "text": "here" }));
+    let path = format!("/rooms/{}/messages/{}/thread", world.room, parent["seq"]);
+    let posted = does(
+        &world,
+        &world.owner,
+        "POST",
+        &path,
+        Some(json!({ "text": "there" })),
+    );
+    let thread = posted["message"]["room"].as_str().unwrap().to_owned();
+    let (mut looker, _) = Client::sign_in(&world.server.address, &world.member, None);
+    looker.ask("open", json!({ "room": thread })).unwrap();
+    does(
+        &world,
+        &world.owner,
+        "DELETE",
+        &format!("/rooms/{}", world.room),
+        None,
+    );
+    let stream = format!("room:{thread}");
+    let reset = looker.wait(|frame| frame["signal"] == "reset" && frame["data"]["stream"] == stream);
+    assert_eq!(reset["data"]["head"]["rev"], 0);
+}

@@ -241,6 +241,7 @@ async fn check(nodes: &Nodes, is_deleted: bool) -> Outcome {
             .push(Violation(format!("{left} rows are left")));
     }
     if is_deleted {
+        outcome.violations.extend(texts_left(&store).await);
         return outcome;
     }
     for number in 0..ROOMS {
@@ -258,6 +259,20 @@ async fn check(nodes: &Nodes, is_deleted: bool) -> Outcome {
         }
     }
     outcome
+}
+
+/// What can still be read in the channels of the deleted guild.
+async fn texts_left(store: &Store) -> Vec<Violation> {
+    let mut left = Vec::new();
+    for number in 0..ROOMS {
+        let page = store.history(room(number), Anchor::Latest, 200).await.unwrap();
+        let messages = page
+            .messages
+            .into_iter()
+            .filter(|message| message.deleted.is_none());
+        left.extend(messages.map(|message| Violation(format!("room {number} still has {message:?}"))));
+    }
+    left
 }
 
 async fn rows_left(store: &Store, table: StateTable, prefix: &[u8]) -> usize {

@@ -1,19 +1,19 @@
 // A stand-in for the server: the protocol of docs/protocol.md in memory, for work on the page alone.
-//   node dev/fake-server.mjs [port] [--empty] [--guilds]
-// With --empty it waits for its set-up, as a new server does; with --guilds there are three guilds. Whoever signs in
-// finds unread what was unread at first.
+//   node dev/fake-server.mjs [port] [--empty] [--guilds] [--many] [--extreme]
+// With --empty it waits for its set-up, as a new server does; with --guilds there are three guilds; with --many 1,000
+// rooms and one of 10,000 messages; with --extreme what is longest, most and written the other way. Whoever signs in finds unread what was unread at first.
 import { randomBytes } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { WebSocketServer } from 'ws';
-import { talk } from './fake-talk.mjs';
+import { extreme, many, talk } from './fake-talk.mjs';
 
 const port = Number(process.argv[2] ?? 8080);
 const dist = new URL('../dist', import.meta.url).pathname;
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const newId = () => '01' + Array.from(randomBytes(24), (byte) => ALPHABET[byte & 31]).join('');
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.png': 'image/png', '.webmanifest': 'application/manifest+json', '.woff2': 'font/woff2' };
 
 const epoch = newId();
 const users = new Map();
@@ -46,7 +46,7 @@ function addGuild(name, owner) {
 }
 
 function addRoom(name, topic = '', { id: guildId } = guild) {
-  if (name.length > 32) throw new Problem('invalid_field', 400, 'name');
+  if (name.length > 64) throw new Problem('invalid_field', 400, 'name');
   const room = { id: newId(), guild: guildId, name, topic, first: new Map(), events: [], messages: [], markers: new Map(), nonces: new Map() };
   rooms.set(room.id, room);
   if (guildId !== '@me') for (const link of links) signal(link, 'room', { guild: guildId, channel: channelOf(room, link.user.id) });
@@ -120,7 +120,20 @@ function find(room, seq) {
   return message;
 }
 
+const ALLOWED = ['administrator', 'view', 'post', 'react', 'threads', 'pin', 'manage_messages', 'skip_slow_mode'];
+
 const OPS = {
+  room: ({ room }) => ({ id: room.id, kind: room.kind ?? 'channel', name: room.name, topic: room.topic, permissions: ALLOWED }),
+  notifications: () => ({ notifications: [] }),
+  reactors: ({ room, args }) => ({ users: [...(find(room, args.seq).by.get(args.emoji) ?? [])].map((id) => publicUser(users.get(id))), more: false }),
+  revisions: ({ room, args }) => {
+    const { text, at, edited_at } = find(room, args.seq);
+    return { revisions: [{ text: `${text} …`, at }, { text, at: edited_at }] };
+  },
+  delete_messages: ({ link, args }) => {
+    for (const seq of args.seqs) OPS.delete({ link, room: rooms.get(args.room), args: { seq } });
+    return { deleted: args.seqs };
+  },
   members: () => ({ members: [...users.values()].map((user) => ({ user: publicUser(user), joined_at: new Date().toISOString() })), more: false }),
   roles: ({ args }) => ({ roles: [{ id: args.guild, name: 'everyone', permissions: ['view', 'post'], position: 0, colour: null, is_mentionable: false, built_in: 'member' }] }),
   profile: ({ args }) => ({ ...publicUser(users.get(args.user)), display_name: '', bio: '', colour: null, version: 1 }),
@@ -344,6 +357,8 @@ if (process.argv.includes('--empty')) {
 } else {
   const owner = setUp({ instance_name: '마당', guild_name: '한옥 스튜디오', name: '김하늘', password: 'madang-madang' });
   talk({ owner, addUser, addGuild, addRoom, addConversation, rooms, post, react }, process.argv.includes('--guilds'));
+  if (process.argv.includes('--extreme')) extreme({ owner, addUser, addRoom, post, react });
+  if (process.argv.includes('--many')) many({ owner, addRoom, rooms, post });
   console.log(`http://127.0.0.1:${port} (김하늘 / madang-madang)`);
 }
 server.listen(port, '127.0.0.1');

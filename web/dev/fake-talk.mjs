@@ -67,3 +67,43 @@ export function talk({ owner, addUser, addGuild, addRoom, addConversation, rooms
   }
   for (const room of rooms.values()) room.markers.set(owner.id, room.first.get(owner.id));
 }
+
+/** More than anybody reads: 1,000 rooms, and 10,000 messages in one of them. */
+export function many({ owner, addRoom, rooms, post }) {
+  const room = addRoom('many');
+  const [first] = rooms.values();
+  const people = [...new Set(first.messages.map(({ author }) => author))];
+  const now = Date.now();
+  for (let at = 0; at < 10_000; at += 1) {
+    const text = at % 9 === 4 ? `**${at}** has \`code\`, a https://example.org/${at} link\n\n- and\n- a list` : `message ${at}, which says ${'something '.repeat(1 + (at % 12))}`;
+    post({ id: people[Math.floor(at / 2) % people.length] }, room, { text }, new Date(now - (10_000 - at) * 40_000).toISOString());
+  }
+  for (let at = 0; at < 1_000; at += 1) addRoom(`room ${at}`);
+  room.first.set(owner.id, 10_000);
+  room.markers.set(owner.id, 10_000);
+}
+
+/** What is longest, most, and written the other way round. */
+export function extreme({ owner, addUser, addRoom, post, react }) {
+  const long = addUser('아주아주긴이름을가진사람이라서어디에서나넘칠수밖에없는김수한무거북이와두루미', 'madang-madang');
+  const noor = addUser('نور الهدى', 'madang-madang');
+  const others = Array.from({ length: 24 }, (_, at) => addUser(`Person ${at}`, 'madang-madang'));
+  const room = addRoom('a-channel-with-a-name-as-long-as-sixty-characters-may-be-yes', '주제도 아주 길 수 있어요. '.repeat(12));
+  const now = Date.now();
+  const say = (user, minutesAgo, text, extra = {}) => post(user, room, { text, ...extra }, new Date(now - minutesAgo * MINUTE).toISOString()).message.seq;
+  say(long, 60, '한 메시지에 들어갈 수 있는 만큼 다 적어 봅니다. '.repeat(145));
+  say(noor, 50, 'مرحبا بكم في الفناء. هل نلتقي غدا في الساعة الثالثة؟ https://example.org/a_b');
+  const reply = say(noor, 49, 'نعم، **بالتأكيد**، و `code` أيضا.', { reply_to: 2 });
+  say(owner, 48, 'https://example.org/' + 'averylongpathwithoutanybreak'.repeat(12));
+  say(long, 47, '```ts\nexport const answer = (question: string): number => question.length > 0 ? 42 : Number.NaN; // a line that goes on and on, further than any screen is wide\n\ninterface Person { name: string; since: Date }\n```');
+  const liked = say(others[3], 46, 'Twenty reactions, and a spoiler: ||the gate was open all the time||');
+  const EMOJI = ['👍', '❤️', '😂', '🎉', '😮', '😢', '🙏', '👀', '🔥', '💯', '✅', '🚀', '🍜', '☕', '🌱', '🐢', '🎈', '📌', '🧭', '🏡'];
+  EMOJI.forEach((emoji, at) => {
+    for (const user of others.slice(0, 1 + ((at * 7) % 24))) react(room, room.messages[liked - 1], user.id, emoji, true);
+    if (at % 4 === 0) react(room, room.messages[liked - 1], owner.id, emoji, true);
+  });
+  say(others[5], 45, '> > > nested\n\n1. one\n   - two\n     - three\n\n# Heading\n\n---\n\n~~gone~~ **bold *both***', { reply_to: reply });
+  say(long, 3, '짧게.', { reply_to: 1 });
+  room.first.set(owner.id, room.messages.length);
+  room.markers.set(owner.id, room.messages.length);
+}

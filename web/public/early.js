@@ -1,10 +1,13 @@
-// Runs before the first paint, so that a chosen theme never flashes the other one. A file, because the page's
+// Runs before the first paint, so that what somebody chose never flashes as something else. A file, because the page's
 // content security policy allows no inline script.
 (function () {
   try {
-    var theme = localStorage.getItem('madang.theme');
-    if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
+    var choices = { theme: ['light', 'dark'], contrast: ['more'], density: ['compact'] };
+    for (var name in choices) {
+      var chosen = localStorage.getItem('madang.' + name);
+      if (choices[name].indexOf(chosen) !== -1) document.documentElement.setAttribute('data-' + name, chosen);
+    }
   } catch {
-    // Storage is off: the system's theme it is.
+    // Storage is off: the system's look it is.
   }
 })();

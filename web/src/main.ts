@@ -1,5 +1,6 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { i18n } from './lib/i18n/i18n.svelte';
 import { loadLetters } from './letters/letters';
 import { session } from './lib/state/session.svelte';
 import { router } from './router.svelte';
@@ -10,5 +11,8 @@ import './styles/base.css';
 router.start();
 void session.start(loadLetters());
 
-const target = document.getElementById('app');
-if (target !== null) mount(App, { target });
+// Meanwhile the session asks the server who is here.
+void i18n.load().then(() => {
+  const target = document.getElementById('app');
+  if (target !== null) mount(App, { target });
+});

@@ -60,15 +60,34 @@ export function panelPath(panel: Panel): string {
 export const roomPath = (guild: string | undefined, room: string, seq?: number): string =>
   `${guild === undefined ? '' : guildPath(guild)}/r/${room}${seq === undefined ? '' : `/${seq}`}`;
 
+/** Where one reads in a room: at its end, or at one of its messages. */
+export type Spot = number | 'end';
+
+/** Where to on the way back to a place. Of the end nothing is kept: an address without a message leads there. */
+export function spotOf(from: Route, to: Route, kept: Spot | undefined): Spot | undefined {
+  if (to.page !== 'room') return undefined;
+  const isBeside = from.page === 'room' && from.room === to.room && (from.panel !== undefined || to.panel !== undefined);
+  // What stood beside the room was closed or opened: the room itself stays where it is.
+  if (isBeside) return undefined;
+  return kept ?? (to.seq === undefined ? 'end' : undefined);
+}
+
 class Router {
   route = $state.raw<Route>({ page: 'home' });
   /** Counts navigations, so that going to the same message twice shows it twice. */
   visits = $state(0);
 
+  /** Where one was when one left the place that one has come back to; undefined after going anywhere new. */
+  back: Spot | undefined;
+  /** Says where one is, for when one comes back. */
+  spot: () => Spot | undefined = () => undefined;
+
   start(): void {
     this.read();
-    addEventListener('popstate', () => {
+    addEventListener('popstate', ({ state }: PopStateEvent) => {
+      const from = this.route;
       this.read();
+      this.back = spotOf(from, this.route, (state as { spot?: Spot } | null)?.spot);
     });
     addEventListener('hashchange', () => {
       this.read();
@@ -79,18 +98,24 @@ class Router {
   }
 
   go(path: string, how: 'push' | 'replace' = 'push'): void {
-    if (how === 'push') history.pushState(null, '', path);
-    else history.replaceState(null, '', path);
+    if (how === 'push') {
+      const spot = this.spot();
+      // The end is where an address without a message leads anyway.
+      const isPlain = spot === 'end' && (this.route as { seq?: number }).seq === undefined;
+      if (spot !== undefined && !isPlain) history.replaceState({ spot }, '');
+      history.pushState(null, '', path);
+    } else history.replaceState(null, '', path);
     this.read();
   }
 
   /** Another address of the same place: nobody went anywhere. */
   correct(path: string): void {
-    history.replaceState(null, '', path);
+    history.replaceState(history.state, '', path);
     this.route = parseRoute(location.pathname, location.search, location.hash);
   }
 
   private read(): void {
+    this.back = undefined;
     this.route = parseRoute(location.pathname, location.search, location.hash);
     this.visits += 1;
   }

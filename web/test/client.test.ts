@@ -222,7 +222,7 @@ describe('opening a room', () => {
     await connect([guild('G', channel('room', 400, 100))]);
     const timeline = await enter('room', 76, 125, 400);
     expect(socket().ops('history')[0]?.args).toMatchObject({ around: 101 });
-    expect(timeline.arrival).toEqual({ at: 101, isTarget: false });
+    expect(timeline.arrival).toEqual({ at: 101, isTarget: false, isMarked: false });
     expect([timeline.newAfter, timeline.window.reachesEnd]).toEqual([100, false]);
   });
 
@@ -230,7 +230,7 @@ describe('opening a room', () => {
     await connect([guild('G', channel('room', 400))]);
     const timeline = await enter('room', 351, 400);
     expect(socket().ops('history')[0]?.args).toEqual({ room: 'room', limit: 50 });
-    expect(timeline.arrival).toEqual({ at: undefined, isTarget: false });
+    expect(timeline.arrival).toEqual({ at: undefined, isTarget: false, isMarked: false });
   });
 
   test('again begins at the present again, when one had left it further up', async () => {
@@ -326,6 +326,7 @@ describe('after a break', () => {
     expect(client.isDraining).toBe(true);
     await cut(4006);
     expect(client.isDraining).toBe(true);
+    vi.setSystemTime(Date.now() + 5_000);
     socket().onclose?.({ code: 1006 });
     expect([client.isDraining, client.link]).toEqual([false, 'waiting']);
   });
@@ -423,4 +424,16 @@ describe('conversations', () => {
     expect(pathTo('old', 2)).toBe('/dm/r/old/2');
     expect(parseRoute('/dm/r/old/2', '', '')).toEqual({ page: 'room', guild: '@me', room: 'old', seq: 2 });
   });
+});
+
+test('what another session made unread while this one was away stays so, in sight or not', async () => {
+  await connect([guild('G', channel('room', 20, 20), channel('hall', 5, 5))]);
+  const timeline = await enter('room', 1, 20);
+  await cut();
+  await connect([guild('G', channel('room', 20, 12), channel('hall', 5, 3))], { resumed: true });
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(socket().ops('mark')).toEqual([]);
+  expect(rooms.get('hall')).toMatchObject({ marker: { seq: 3 }, unread: 2 });
+  expect(rooms.get('room')).toMatchObject({ marker: { seq: 12 }, unread: 8 });
+  expect([timeline.isHeld, timeline.newAfter]).toEqual([true, 12]);
 });

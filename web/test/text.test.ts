@@ -7,7 +7,7 @@ import { isEmojiOnly, parse, plain, safeHref, type Block, type Inline } from '..
 import { ulid, ulidTime } from '../src/lib/ulid';
 import { en } from '../src/messages/en';
 import { ko } from '../src/messages/ko';
-import { parseRoute, roomPath } from '../src/router.svelte';
+import { parseRoute, roomPath, spotOf } from '../src/router.svelte';
 
 const kinds = (text: string) => parse(text).map((block) => block.kind);
 
@@ -61,6 +61,25 @@ describe('markdown', () => {
   test('nesting has an end, and nothing is lost in it', () => {
     expect(plain(`${'> '.repeat(200)}deep`)).toContain('deep');
     expect(plain(`${'*'.repeat(99)}a${'*'.repeat(99)}`)).toContain('a');
+  });
+
+  test('spoilers cover what stands between their bars, and quotes do not tell it', () => {
+    expect(parse('a ||**b** c|| d')).toEqual([
+      {
+        kind: 'paragraph',
+        children: [
+          { kind: 'text', text: 'a ' },
+          { kind: 'spoiler', children: [{ kind: 'strong', children: [{ kind: 'text', text: 'b' }] }, { kind: 'text', text: ' c' }] },
+          { kind: 'text', text: ' d' },
+        ],
+      },
+    ]);
+    expect(plain('the butler: ||did it||')).toBe('the butler: ▒▒▒');
+    expect(plain('||a\nb||')).toBe('▒▒▒');
+  });
+
+  test.each(['a || b', '|| a ||', '||||', '`||a||`', 'if (a || b || c)', '||a'])('%s covers nothing', (text) => {
+    expect(JSON.stringify(parse(text))).not.toContain('spoiler');
   });
 
   test('four spaces are no code', () => {
@@ -175,4 +194,17 @@ test('routes', () => {
     const route = parseRoute(path, '', '');
     expect(route.page === 'room' && roomPath(route.guild, route.room, route.seq)).toBe(path);
   }
+});
+
+describe('the way back', () => {
+  const at = (path: string) => parseRoute(path, '', '');
+
+  test('leads to where one was, without that to the end, and moves no room when a panel closes', () => {
+    expect(spotOf(at('/settings'), at('/g/G/r/R'), 12)).toBe(12);
+    expect(spotOf(at('/g/G/r/R/5'), at('/g/G/r/R'), undefined)).toBe('end');
+    expect(spotOf(at('/g/G/r/S'), at('/g/G/r/R/5'), undefined)).toBeUndefined();
+    expect(spotOf(at('/g/G/r/R/t/5'), at('/g/G/r/R'), undefined)).toBeUndefined();
+    expect(spotOf(at('/g/G/r/R/pins'), at('/g/G/r/R'), 3)).toBeUndefined();
+    expect(spotOf(at('/g/G/r/R'), at('/inbox'), undefined)).toBeUndefined();
+  });
 });

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { Page } from '../src/lib/api/types';
 import { rooms, withHead, withMarker, withRead, type Room } from '../src/lib/state/rooms.svelte';
 import { Timeline } from '../src/lib/state/timeline.svelte';
@@ -153,12 +153,24 @@ test('what one has just read is counted at once', () => {
   expect(withRead(ROOM, { seq: 5, n: 5 })).toBe(ROOM);
 });
 
-test('a snapshot with an older marker than ours keeps ours, counts from it, and says what to tell', () => {
+describe('a snapshot with an older marker than ours', () => {
   const guild = { id: 'guild', name: '', owner: '', rev: 1, more_channels: false };
-  rooms.take([{ ...guild, channels: [ROOM] }], [], false);
-  rooms.read('room', { seq: 8, n: 8 });
   const missed = { ...ROOM, rev: 160, seq: 158, n: 158, unread: 100 };
-  expect([...rooms.take([{ ...guild, channels: [missed] }], [], false)]).toEqual([['room', 8]]);
-  expect(rooms.get('room')).toMatchObject({ marker: { seq: 8 }, unread: 100, n: 158 });
-  rooms.forget();
+  const take = (channel: typeof ROOM, isOnTheWay: boolean) => rooms.take([{ ...guild, channels: [channel] }], [], false, () => isOnTheWay);
+
+  beforeEach(() => {
+    rooms.forget();
+    take(ROOM, false);
+    rooms.read('room', { seq: 8, n: 8 });
+  });
+
+  test('keeps ours while it is on its way, and counts from it', () => {
+    expect(take(missed, true)).toEqual([]);
+    expect(rooms.get('room')).toMatchObject({ marker: { seq: 8 }, unread: 100, n: 158 });
+  });
+
+  test('was put back elsewhere, and goes back here', () => {
+    expect(take(missed, false).map(({ id }) => id)).toEqual(['room']);
+    expect(rooms.get('room')).toMatchObject({ marker: ROOM.marker, unread: 100, n: 158 });
+  });
 });

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use madang_storage::model::{Category, Draft, Fact, Guild, Member, OverrideTarget, Role, Room, Sealed};
+use madang_storage::model::{
+    Category, Draft, Fact, Guild, Member, OverrideTarget, Role, Room, Sealed, UserId,
+};
 
 use crate::chat::changes::Why;
 use crate::chat::places::GuildCopy;
@@ -70,6 +72,14 @@ pub(in crate::chat) fn of_deletion(room: &Room, why: &Why) -> Option<Sealed> {
     let guild = room.kind.guild()?;
     // The fact itself does not say which guild the room belongs to.
     Some(why.sealed(Details::from([(Sealed::GUILD.to_owned(), guild.to_string())])))
+}
+
+/// The same, when it is known whose message it is.
+pub(in crate::chat) fn of_whose(sealed: Option<Sealed>, author: UserId) -> Option<Sealed> {
+    sealed.map(|mut sealed| {
+        sealed.details.insert("author".to_owned(), author.to_string());
+        sealed
+    })
 }
 
 /// Only what differs. Fields that are not there count as empty.

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use madang_storage::decode;
 use madang_storage::model::{
-    Audited, GuildId, Permissions, Row, RowKey, RowPrefix, Sealed, StateTable, StreamId, TargetId, Timestamp,
-    UserId,
+    Audited, GuildId, Permissions, Room, RoomKind, Row, RowKey, RowPrefix, Sealed, StateTable, StreamId,
+    TargetId, Timestamp, UserId,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::notes::{Note, key_before, scope};
+use crate::chat::places::GuildCopy;
 use crate::chat::view::Time;
 use crate::chat::{Chat, Error, Identity, Result};
 
@@ -154,7 +155,7 @@ impl Chat {
                 is_end = true;
                 break;
             };
-            if found.fits(filter) {
+            if found.fits(filter) && self.may_know(identity, guild, &found).await? {
                 entries.extend(self.shown(found).await?);
             }
         }
@@ -162,6 +163,35 @@ impl Chat {
             entries,
             next: (!is_end).then(|| lists.place.write()),
         })
+    }
+
+    /// Whether the reader may know of the room that an entry is about: who does not see a channel sees it nowhere.
+    async fn may_know(&self, identity: &Identity, guild: Option<GuildId>, found: &Found) -> Result<bool> {
+        let (
+            Some(guild),
+            Found::Event {
+                stream: StreamId::Room(room),
+                ..
+            },
+        ) = (guild, found)
+        else {
+            return Ok(true);
+        };
+        // The row, not the copy: of a deleted channel it still says who saw it.
+        let mut row = self.store().room(*room).await?;
+        if let Some(Room {
+            kind: RoomKind::Thread { parent, .. },
+            ..
+        }) = row
+        {
+            row = self.store().room(parent).await?;
+        }
+        let Some(row) = row else { return Ok(false) };
+        let sees = |copy: &GuildCopy| {
+            copy.permissions_in(identity.user, &row)
+                .contains(Permissions::VIEW)
+        };
+        self.look_at_guild(guild, sees).await
     }
 
     /// An entry with what only its event says; `None` for an event that is no more.

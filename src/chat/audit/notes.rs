@@ -47,6 +47,20 @@ impl Chat {
         target: Option<u128>,
         details: &[(&str, String)],
     ) -> Result<()> {
+        self.note_because(guild, actor, kind, target, details, String::new())
+            .await
+    }
+
+    /// Notes it with the reason that was given.
+    pub(in crate::chat) async fn note_because(
+        &self,
+        guild: Option<GuildId>,
+        actor: Option<UserId>,
+        kind: &str,
+        target: Option<u128>,
+        details: &[(&str, String)],
+        reason: String,
+    ) -> Result<()> {
         let at = self.env().now();
         let named = |(name, value): &(&str, String)| ((*name).to_owned(), value.clone());
         let note = Note {
@@ -55,7 +69,7 @@ impl Chat {
             kind: kind.to_owned(),
             target: target.map(TargetId::from_u128),
             details: details.iter().map(named).collect(),
-            reason: String::new(),
+            reason,
         };
         let id = self.env().next_id().to_be_bytes();
         let key = StateKey::new(StateTable::AuditNotes, &[&key_before(guild, at), &id]);

@@ -19,19 +19,18 @@ impl EarlierText {
     /// How many bytes they have together: pages of messages read them along.
     pub const MAX_BYTES: usize = 32 * 1024;
 
-    /// Puts a text behind the others; the oldest ones go when they are too many or too long.
+    /// Puts a text behind the others. When they are too many or too long, the oldest ones behind the first go: what was
+    /// said first stays, however often its author edits.
     pub fn keep(kept: &mut Vec<Self>, newest: Self) {
         kept.push(newest);
-        let too_many = kept.len().saturating_sub(Self::MAX_KEPT);
-        let mut bytes: usize = kept.iter().map(|earlier| earlier.text.len()).sum();
-        let goes = kept.iter().enumerate().take_while(|(index, earlier)| {
-            let goes = *index < too_many || bytes > Self::MAX_BYTES;
-            bytes -= if goes { earlier.text.len() } else { 0 };
-            goes
-        });
-        let gone = goes.count();
-        kept.drain(..gone);
+        while kept.len() > 1 && (kept.len() > Self::MAX_KEPT || bytes_of(kept) > Self::MAX_BYTES) {
+            kept.remove(1);
+        }
     }
+}
+
+fn bytes_of(kept: &[EarlierText]) -> usize {
+    kept.iter().map(|earlier| earlier.text.len()).sum()
 }
 
 #[cfg(test)]
@@ -54,20 +53,20 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_of_too_many_earlier_texts_go() {
+    fn of_too_many_earlier_texts_the_oldest_behind_the_first_go() {
         let texts: Vec<String> = (0..=EarlierText::MAX_KEPT)
             .map(|number| number.to_string())
             .collect();
         assert_eq!(kept(&texts[1..]), texts[1..]);
-        assert_eq!(kept(&texts), texts[1..]);
+        assert_eq!(kept(&texts), [&texts[..1], &texts[2..]].concat());
     }
 
     #[test]
-    fn the_oldest_of_too_long_earlier_texts_go() {
+    fn of_too_long_earlier_texts_the_oldest_behind_the_first_go() {
         let half = "x".repeat(EarlierText::MAX_BYTES / 2);
-        let texts = ["first".to_owned(), half.clone(), half.clone()];
-        assert_eq!(kept(&texts), [half.clone(), half.clone()]);
         let texts = [half.clone(), half.clone(), "last".to_owned()];
-        assert_eq!(kept(&texts), [half, "last".to_owned()]);
+        assert_eq!(kept(&texts), [half.clone(), "last".to_owned()]);
+        let texts = ["first".to_owned(), half.clone(), half.clone()];
+        assert_eq!(kept(&texts), ["first".to_owned(), half]);
     }
 }

@@ -50,10 +50,45 @@ for (const size of SIZES) {
         await signIn(page);
         if (!isPhone) await page.locator('[data-seq]').first().waitFor();
         await shot('guilds');
+        await extremes(page, shot, isPhone);
         await context.close();
       });
     }
   }
+}
+
+async function extremes(page: Page, shot: Shot, isPhone: boolean) {
+  await page.getByRole('link', { name: /^a-channel/ }).click();
+  await page.locator('[data-seq="8"]').waitFor();
+  await page.locator('.keyword').first().waitFor();
+  await shot('extreme');
+  await page.locator('[data-seq="1"]').scrollIntoViewIfNeeded();
+  await shot('extreme-top');
+  await page.evaluate(() => {
+    localStorage.setItem('madang.density', 'compact');
+    localStorage.setItem('madang.contrast', 'more');
+  });
+  await page.reload();
+  await page.locator('[data-seq="8"]').waitFor();
+  await page.locator('.keyword').first().waitFor();
+  await shot('compact-contrast');
+  await page.evaluate(() => {
+    localStorage.removeItem('madang.contrast');
+  });
+  await page.reload();
+  await page.locator('[data-seq="8"]').waitFor();
+  if (isPhone) await page.goto(`${GUILDS}/`);
+  await page.getByRole('link', { name: /^general/ }).first().click();
+  await page.locator('[data-seq]').nth(-3).waitFor();
+  await shot('compact');
+  await page.locator('textarea').fill('긴 글이에요. '.repeat(700));
+  await page.locator('.over').waitFor();
+  await shot('too-long');
+  await page.locator('textarea').fill('');
+  await page.getByRole('button', { name: /이모지 넣기|Add emoji/ }).click();
+  await page.locator('.picker .grid').first().waitFor();
+  await shot('picker');
+  await page.keyboard.press('Escape');
 }
 
 async function pictures(page: Page, shot: Shot, isPhone: boolean) {

@@ -6,6 +6,7 @@ export class Wire {
   private readonly pairs = new Set<[browser: Socket, server: Socket]>();
   private isCut = false;
   private isDeaf = false;
+  private changes: readonly (readonly [from: string, to: string])[] = [];
 
   private constructor(
     private readonly listener: Listener,
@@ -41,6 +42,11 @@ export class Wire {
     this.isDeaf = true;
   }
 
+  /** Other words of the same length on the way, as another server would say them. */
+  change(...changes: readonly (readonly [from: string, to: string])[]): void {
+    this.changes = changes;
+  }
+
   remove(): void {
     this.cut();
     this.listener.close();
@@ -54,9 +60,9 @@ export class Wire {
     const server = connect(this.serverPort, '127.0.0.1');
     const pair: [Socket, Socket] = [browser, server];
     this.pairs.add(pair);
-    browser.on('data', (bytes) => server.write(bytes));
+    browser.on('data', (bytes) => server.write(this.changed(bytes)));
     server.on('data', (bytes) => {
-      if (!this.isDeaf) browser.write(bytes);
+      if (!this.isDeaf) browser.write(this.changed(bytes));
     });
     for (const socket of pair) {
       socket.on('error', () => undefined);
@@ -65,5 +71,12 @@ export class Wire {
         for (const other of pair) other.destroy();
       });
     }
+  }
+
+  private changed(bytes: Buffer): Buffer {
+    if (this.changes.length === 0) return bytes;
+    let text = bytes.toString('latin1');
+    for (const [from, to] of this.changes) text = text.replaceAll(from, to);
+    return Buffer.from(text, 'latin1');
   }
 }

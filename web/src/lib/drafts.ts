@@ -17,6 +17,9 @@ export function keepDraft(room: string, text: string, picked: ReadonlyMap<string
   keep(NAMES + room, text === '' || picked.size === 0 ? '' : JSON.stringify([...picked]));
 }
 
+/** Whether this is where a room's draft is kept. */
+export const isDraftOf = (key: string, room: string): boolean => key === KEY + room || key === NAMES + room;
+
 /** On signing out: the next user of this browser must not read them. */
 export function forgetDrafts(): void {
   for (const key of Object.keys(localStorage)) {

@@ -27,3 +27,16 @@ export function isTooBig(text: string): boolean {
   // A unit of a string is at most three bytes.
   return text.length * 3 > MOST_BYTES && new TextEncoder().encode(text).length > MOST_BYTES;
 }
+
+/** How many units at the beginning of a text fit into so many letters, and into the bytes of as many; no letter is cut. */
+export function fitting(text: string, most: number): number {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  const mostBytes = Math.floor((most * MOST_BYTES) / MOST_GRAPHEMES);
+  let [count, bytes] = [0, 0];
+  for (const { segment, index } of segmenter.segment(text)) {
+    count += 1;
+    bytes += new TextEncoder().encode(segment).length;
+    if (count > most || bytes > mostBytes) return index;
+  }
+  return text.length;
+}

@@ -1,8 +1,10 @@
 import { list, plural } from '../lib/i18n/format';
+import { talk } from './en-talk';
 
 const people = (names: string[]) => list('en', names);
 
 export const en = {
+  ...talk,
   appName: 'Madang',
   retry: 'Try again',
   cancel: 'Cancel',
@@ -325,7 +327,6 @@ export const en = {
   send: 'Send',
   addEmoji: 'Add emoji',
   charsLeft: (count: number) => plural('en', count, { one: '# character left', other: '# characters left' }),
-  tooLong: (count: number) => plural('en', count, { one: '# character too long', other: '# characters too long' }),
   editing: 'Edit message',
   editHint: 'Enter saves, Esc cancels',
   cancelReply: 'Cancel reply',

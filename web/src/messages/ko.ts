@@ -1,11 +1,13 @@
 import { list } from '../lib/i18n/format';
 import type { Messages } from '../lib/i18n/i18n.svelte';
+import { talk } from './ko-talk';
 
 const number = (count: number) => count.toLocaleString('ko');
 const people = (names: string[]) => list('ko', names);
 const polite = (names: string[]) => people(names.map((name) => `${name}님`));
 
 export const ko: Messages = {
+  ...talk,
   appName: '마당',
   retry: '다시 시도하기',
   cancel: '취소',
@@ -327,7 +329,6 @@ export const ko: Messages = {
   send: '보내기',
   addEmoji: '이모지 넣기',
   charsLeft: (count) => `${number(count)}자 남았어요`,
-  tooLong: (count) => `${number(count)}자 넘었어요`,
   editing: '메시지 수정',
   editHint: 'Enter로 저장, Esc로 취소',
   cancelReply: '답장 취소',

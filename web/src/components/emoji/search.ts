@@ -7,7 +7,8 @@ export function find(groups: Groups, query: string): Entry[] {
   const wanted = query.trim().toLowerCase();
   if (wanted === '') return [];
   const all = groups.flat();
-  const exact = all.filter(([, words]) => words.split('|').includes(wanted));
+  // The first word is the name, which people type from its beginning.
+  const exact = all.filter(([, words]) => words.startsWith(wanted) || words.split('|').includes(wanted));
   const rest = all.filter((entry) => !exact.includes(entry) && matches(entry[1], wanted));
   return [...exact, ...rest];
 }

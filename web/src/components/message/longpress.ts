@@ -2,8 +2,8 @@ const LONG_MS = 450;
 /** A finger that travels further scrolls. */
 const STILL_PX = 10;
 
-/** Tells of a finger that rests on something: the way to a message's actions where there is no pointer to hover. */
-export function longPress(onpress: (event: PointerEvent) => void) {
+/** Tells of a finger that rests on something: the way to a message's actions where there is no pointer to hover. What is excepted has a meaning of its own. */
+export function longPress(onpress: (event: PointerEvent) => void, except = 'button, textarea') {
   return (node: HTMLElement) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let from: PointerEvent | undefined;
@@ -13,7 +13,7 @@ export function longPress(onpress: (event: PointerEvent) => void) {
     };
     const down = (event: PointerEvent) => {
       cancel();
-      const isControl = event.target instanceof Element && event.target.closest('button, textarea') !== null;
+      const isControl = event.target instanceof Element && event.target.closest(except) !== null;
       if (event.pointerType === 'mouse' || isControl) return;
       from = event;
       timer = setTimeout(() => {

@@ -23,6 +23,9 @@ export interface Channel {
   unread: number;
   /** How many of the unread ones call the reader. */
   mentions: number;
+  /** How long one waits between two posts. */
+  slow_mode_seconds?: number;
+  is_announcement?: boolean;
 }
 
 export interface Conversation {
@@ -46,7 +49,12 @@ export interface RoomDetails {
   guild?: string;
   name: string;
   topic: string;
+  slow_mode_seconds?: number;
+  is_announcement?: boolean;
   owner?: string;
+  /** Where a thread hangs. */
+  parent?: string;
+  parent_seq?: number;
 }
 
 export interface Profile {

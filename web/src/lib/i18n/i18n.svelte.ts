@@ -1,5 +1,4 @@
-import { en } from '../../messages/en';
-import { ko } from '../../messages/ko';
+import type { en } from '../../messages/en';
 
 export type Locale = 'en' | 'ko';
 /** English is the measure: a locale that lacks a text does not compile. */
@@ -9,7 +8,11 @@ export const LOCALES: readonly { locale: Locale; name: string }[] = [
   { locale: 'en', name: 'English' },
   { locale: 'ko', name: '한국어' },
 ];
-const TABLES: Record<Locale, Messages> = { en, ko };
+/** Each a part of its own: nobody loads the words of a language that they do not read. */
+const TABLES: Record<Locale, () => Promise<Messages>> = {
+  en: async () => (await import('../../messages/en')).en,
+  ko: async () => (await import('../../messages/ko')).ko,
+};
 const KEY = 'madang.locale';
 
 function preferred(): Locale {
@@ -20,11 +23,25 @@ function preferred(): Locale {
 
 class I18n {
   locale = $state<Locale>(preferred());
-  t = $derived(TABLES[this.locale]);
+  /** There before anything is shown: see `load`. */
+  t = $state.raw<Messages>({} as Messages);
 
-  choose(locale: Locale): void {
-    this.locale = locale;
+  constructor() {
+    // Another tab of the same browser may have chosen.
+    globalThis.addEventListener?.('storage', ({ key, newValue }) => {
+      if (key === KEY && (newValue === 'en' || newValue === 'ko')) this.choose(newValue).catch(() => undefined);
+    });
+  }
+
+  async load(): Promise<void> {
+    this.t = await TABLES[this.locale]();
+  }
+
+  async choose(locale: Locale): Promise<void> {
     localStorage.setItem(KEY, locale);
+    const table = await TABLES[locale]();
+    this.t = table;
+    this.locale = locale;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Conversation, Guild, InboxPage, Member, Message, Profile, Thread, User } from '../api/types';
+import type { Conversation, Guild, InboxPage, Member, Message, Page, Profile, Thread, User } from '../api/types';
 import { HOME } from './home';
 import { client, mustFit } from './client.svelte';
 import { people } from './people.svelte';
@@ -20,6 +20,24 @@ export async function remove(room: string, seq: number): Promise<void> {
   const { message } = await client.ask<Answer>('delete', { room, seq });
   client.timeline(room)?.put(message);
 }
+
+/** How many messages the server deletes at once. */
+export const MOST_DELETED = 100;
+
+/** Deletes what others wrote, too. What is gone already is no mistake. */
+export async function removeMany(room: string, seqs: readonly number[], reason: string): Promise<void> {
+  await client.ask('delete_messages', { room, seqs, ...(reason === '' ? {} : { reason }) });
+}
+
+/** The first message that is not older than a moment; in an empty room there is none. */
+export async function firstSince(room: string, at: Date): Promise<number | undefined> {
+  const { messages } = await client.ask<Page>('history', { room, at: at.toISOString(), limit: 1 });
+  return messages[0]?.seq;
+}
+
+/** What a message said before it was edited, the oldest first, and what it says now. */
+export const revisions = async (room: string, seq: number) =>
+  (await client.ask<{ revisions: { text: string; at: string }[] }>('revisions', { room, seq })).revisions;
 
 export async function react(room: string, seq: number, emoji: string, on: boolean): Promise<void> {
   const { message } = await client.ask<Answer>('react', { room, seq, emoji, on });

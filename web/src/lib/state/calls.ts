@@ -1,4 +1,4 @@
-import type { InboxPage } from '../api/types';
+import type { InboxPage, Message } from '../api/types';
 import { rooms } from './rooms.svelte';
 
 /** A room that is not open tells that it has something new, and not whom that calls: the inbox does. */
@@ -9,7 +9,11 @@ const NEWEST = 50;
 export class Calls {
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly ask: <T>(op: string, args: object) => Promise<T>) {}
+  constructor(
+    private readonly ask: <T>(op: string, args: object) => Promise<T>,
+    /** Hears of what calls the reader and is unread, each time that it is read. */
+    private readonly found: (message: Message) => void,
+  ) {}
 
   want(): void {
     this.timer ??= setTimeout(() => {
@@ -29,6 +33,7 @@ export class Calls {
     for (const { message, is_read } of entries) {
       const known = rooms.get(message.room);
       const isUnread = !is_read && message.seq > (known?.marker.seq ?? 0);
+      if (isUnread) this.found(message);
       counts.set(message.room, (counts.get(message.room) ?? 0) + (isUnread ? 1 : 0));
     }
     // What calls everybody is not in the inbox: a count never goes down by this, only by reading.

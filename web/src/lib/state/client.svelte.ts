@@ -15,6 +15,7 @@ import type {
   StreamEvent,
   User,
 } from '../api/types';
+import type { Spot } from '../../router.svelte';
 import { isTooBig } from '../graphemes';
 import { calls } from '../timeline/calls';
 import type { Row } from '../timeline/window';
@@ -23,10 +24,13 @@ import { HOME } from './home';
 import { readChannels, readConversation, readConversations, untilAnswered } from './listing';
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
+import { pace } from './pace.svelte';
 import { people } from './people.svelte';
+import { permissions } from './permissions.svelte';
 import { presence } from './presence.svelte';
 import { roles } from './roles.svelte';
 import { rooms } from './rooms.svelte';
+import type { KeptRoom, Shell } from './keeping';
 import type { Timeline } from './timeline.svelte';
 import { typing } from './typing.svelte';
 import { Visits } from './visits.svelte';
@@ -36,18 +40,28 @@ function gatewayUrl(): string {
   return `${scheme}//${location.host}/gateway`;
 }
 
+/** A server that restarts is seldom back at the first try; for so long that is no news. */
+const RESTART_MS = 5_000;
+
 /** What one signed-in user has of the server: the connection, and everything that it feeds. */
 class Client {
   link = $state<LinkState>('connecting');
   /** Not before the first connection: a page that just opened has nothing to apologise for. */
   wasReady = $state(false);
-  /** The server said that it goes down, and it was not asked in vain since. */
+  /** The server said that it goes down, and it was not asked in vain for longer than that takes. */
   isDraining = $state(false);
+  /** What is here is what this browser had kept: it is read, and nothing else, until there is a connection. */
+  isShell = $state(false);
   me = $state.raw<User>({ id: '', name: '' });
   /** Called when the server ended the session. */
   onEnded: () => void = () => undefined;
   /** Called when a connection failed before it was ready; the session may have ended. */
   onUnreached: () => void = () => undefined;
+
+  /** Called when somebody has posted something that is told whole; `calls` says whether it calls this user. */
+  onPosted: (message: Message, calls: boolean) => void = () => undefined;
+  /** Called when a room of which only the head is told has something new. */
+  onNews: (room: string) => void = () => undefined;
 
   readonly outbox = new Outbox({
     post: (item) => this.post(item.room, item.text, item.reply_to, item.nonce),
@@ -63,14 +77,20 @@ class Client {
     me: () => this.me.id,
   });
   private gateway: Gateway | undefined;
-  private epoch = '';
+  epoch = '';
   private guildRevs = new Map<string, number>();
   private hasTriedAgain = false;
+  private drainedAt = 0;
   private readonly markers = new Markers((room, seq) => this.tellMarker(room, seq));
 
   /** Roles that this user was given, as far as it was told. */
   private readonly ownRoles = new Map<string, readonly string[]>();
-  private readonly calls = new Calls((op, args) => this.ask(op, args));
+  private readonly calls = new Calls(
+    (op, args) => this.ask(op, args),
+    (message) => {
+      this.onPosted(message, true);
+    },
+  );
 
   start(): void {
     this.gateway ??= new Gateway(
@@ -105,6 +125,7 @@ class Client {
     this.calls.forget();
     this.epoch = '';
     this.wasReady = false;
+    this.isShell = false;
     this.guildRevs.clear();
     this.visits.forget();
     if (keepOutbox) this.outbox.pause();
@@ -112,8 +133,25 @@ class Client {
     rooms.forget();
     people.forget();
     roles.forget();
+    permissions.forget();
+    pace.forget();
     presence.forget();
     this.ownRoles.clear();
+  }
+
+  /** Shows what this browser has kept, until there is a connection. */
+  openShell(kept: Shell, room: (id: string) => Promise<KeptRoom | undefined>): void {
+    this.isShell = true;
+    this.me = kept.user;
+    this.epoch = kept.epoch;
+    for (const user of kept.people) people.know(user);
+    rooms.take(kept.guilds, kept.conversations, false, () => true);
+    this.visits.kept = room;
+  }
+
+  /** The rooms that were on the screen, the last one last. */
+  get seenRooms(): readonly Timeline[] {
+    return this.visits.all.filter((timeline) => timeline.status === 'ready');
   }
 
   hurry(): void {
@@ -129,8 +167,8 @@ class Client {
   }
 
   /** Goes to a room: to one of its messages if it is named, else to what is new, else to the present. */
-  enter(room: string, seq?: number): Promise<void> {
-    return this.visits.enter(room, seq);
+  enter(room: string, seq?: number, back?: Spot): Promise<void> {
+    return this.visits.enter(room, seq, back);
   }
 
   /** The room is no longer on the screen. */
@@ -195,7 +233,7 @@ class Client {
     this.visits.get(room)?.put(message);
     rooms.head(room, { rev, seq, n });
     // The server takes whoever posts as having read up to there; what it tells itself is nobody's post.
-    if (message.system === undefined) this.wrote(room, { seq, n });
+    if (message.system === undefined) this.wrote(room, { seq, n }, Date.now());
   }
 
   private resume(): Resume | undefined {
@@ -215,8 +253,12 @@ class Client {
     if (isOther) this.startOver();
     this.epoch = ready.epoch;
     presence.renew();
+    permissions.changed();
     if (!ready.resumed) for (const timeline of this.visits.all) timeline.isOpen = false;
-    for (const [room, seq] of rooms.take(ready.guilds, ready.conversations, ready.more_conversations)) this.markers.move(room, seq);
+    const isOnTheWay = (room: string) => this.markers.has(room);
+    const back = rooms.take(ready.guilds, ready.conversations, ready.more_conversations, isOnTheWay);
+    // Made unread elsewhere: what is in sight does not read it again.
+    for (const { id, marker } of back) this.visits.hold(id, marker.seq);
     for (const guild of ready.guilds) {
       this.guildRevs.set(guild.id, guild.rev);
       if (guild.more_channels) void untilAnswered(() => this.readChannels(guild.id));
@@ -240,6 +282,7 @@ class Client {
     this.link = state;
     if (state === 'ready') {
       this.wasReady = true;
+      this.isShell = false;
       this.isDraining = false;
       this.outbox.online();
       this.markers.flush();
@@ -248,7 +291,7 @@ class Client {
       this.outbox.offline();
     }
     if (state === 'connecting') this.hasTriedAgain = true;
-    if (state === 'waiting' && this.hasTriedAgain) this.isDraining = false;
+    if (state === 'waiting' && this.hasTriedAgain && Date.now() - this.drainedAt > RESTART_MS) this.isDraining = false;
     if (state === 'ended') this.onEnded();
   }
 
@@ -258,6 +301,7 @@ class Client {
     if (kind === 'guild') {
       this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, event.rev));
       if (event.kind.startsWith('role.')) roles.changed(id);
+      if (event.kind.startsWith('role.') || event.kind === 'guild.changed') permissions.changed();
       if (event.kind === 'member.changed') this.memberChanged(id, event.data as { user: string; roles: string[] });
       if (event.kind === 'guild.changed') this.guildChanged(id, event.data as { guild: Guild });
     }
@@ -265,13 +309,16 @@ class Client {
     this.visits.get(id)?.apply(event);
     const known = rooms.get(id);
     if (known?.guild === HOME) rooms.alter(id, { at: event.at });
+    if (event.kind === 'room_access.changed') permissions.changed(id);
     if (event.kind.startsWith('room')) this.applyToRoom(id, event);
     if (event.kind === 'message.posted') {
       const { seq, n, author, system } = event.data as Message;
       typing.done(id, author);
       rooms.head(id, { rev: event.rev, seq, n });
-      if (seq > (known?.seq ?? 0) && this.callsMe(id, event.data as Message)) rooms.calledOnce(id, seq);
-      if (author === this.me.id && system === undefined) this.wrote(id, { seq, n });
+      const callsMe = this.callsMe(id, event.data as Message);
+      if (seq > (known?.seq ?? 0) && callsMe) rooms.calledOnce(id, seq);
+      if (seq > (known?.seq ?? 0)) this.onPosted(event.data as Message, callsMe);
+      if (author === this.me.id && system === undefined) this.wrote(id, { seq, n }, Date.parse(event.at));
     } else if (known !== undefined) {
       if (event.kind === 'message.deleted' && event.rev > known.rev) rooms.deleted(id, (event.data as Message).seq);
       rooms.head(id, { rev: event.rev, seq: known.seq, n: known.n });
@@ -279,7 +326,9 @@ class Client {
   }
 
   /** Whoever writes has read up to there, and follows the thread that it is in. */
-  private wrote(room: string, marker: Marker): void {
+  private wrote(room: string, marker: Marker, at: number): void {
+    // The clock here may be behind the server's, and nobody can have written later than now.
+    pace.posted(room, Math.min(at, Date.now()));
     rooms.read(room, marker);
     if (rooms.get(room)?.kind === 'thread') rooms.follow(room, true);
   }
@@ -292,7 +341,9 @@ class Client {
   }
 
   private memberChanged(guild: string, { user, roles: given }: { user: string; roles: string[] }): void {
-    if (user === this.me.id) this.ownRoles.set(guild, given);
+    if (user !== this.me.id) return;
+    this.ownRoles.set(guild, given);
+    permissions.changed();
   }
 
   private guildChanged(id: string, { guild }: { guild: Guild }): void {
@@ -312,7 +363,7 @@ class Client {
     const isConversation = room.kind === 'dm' || room.kind === 'group';
     if (kind === 'room.deleted') this.dropped(id);
     else if (isConversation && rooms.get(id) === undefined) void untilAnswered(() => readConversation(id));
-    else rooms.alter(id, { name: room.name, topic: room.topic, ...(room.owner === undefined ? {} : { owner: room.owner }) });
+    else rooms.alter(id, { name: room.name, topic: room.topic, slow_mode_seconds: room.slow_mode_seconds ?? 0, is_announcement: room.is_announcement ?? false, ...(room.owner === undefined ? {} : { owner: room.owner }) });
   }
 
   /** A room that one is no longer in. */
@@ -325,8 +376,10 @@ class Client {
     switch (signal) {
       case 'head': {
         const head = data as Head & { room: string };
-        if ((rooms.get(head.room)?.n ?? 0) < head.n) this.calls.want();
+        const isNew = (rooms.get(head.room)?.n ?? 0) < head.n;
         rooms.head(head.room, head);
+        if (isNew) this.calls.want();
+        if (isNew) this.onNews(head.room);
         break;
       }
       case 'advance':
@@ -367,6 +420,7 @@ class Client {
       case 'draining':
         this.isDraining = true;
         this.hasTriedAgain = false;
+        this.drainedAt = Date.now();
         break;
     }
   }

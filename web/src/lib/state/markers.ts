@@ -16,6 +16,11 @@ export class Markers {
     }, TELL_EVERY_MS);
   }
 
+  /** Whether something read here has not reached the server yet. */
+  has(room: string): boolean {
+    return this.moved.has(room);
+  }
+
   /** What was on its way is overtaken by something that the reader chose. */
   drop(room: string): void {
     this.moved.delete(room);

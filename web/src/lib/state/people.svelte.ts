@@ -39,6 +39,14 @@ class People {
     this.ask(id);
   }
 
+  /** Waits until these are known, for what is told once and not put right later. Without an answer they stay unknown. */
+  async meet(ids: readonly string[]): Promise<void> {
+    const strangers = ids.filter((id) => !this.known.has(id)).slice(0, MOST_AT_ONCE);
+    if (strangers.length === 0) return;
+    const { users } = await http.users(strangers).catch(() => ({ users: [] }));
+    for (const user of users) this.know(user);
+  }
+
   /** Somebody goes by another name now; what is shown stays until the new one is there. */
   renew(id: string): void {
     if (this.known.has(id)) this.ask(id);

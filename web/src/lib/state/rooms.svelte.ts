@@ -49,6 +49,9 @@ export function withMarker(room: Room, marker: Marker, unread: number, back = fa
   return fewer({ ...room, marker, unread });
 }
 
+/** A room of which nothing is known to be read: any marker is further. */
+const withoutMarker = (room: Room): Room => ({ ...room, marker: { seq: 0, n: 0 } });
+
 /** Nothing that was read calls anybody. */
 function fewer(room: Room): Room {
   return room.mentions > room.unread ? { ...room, mentions: room.unread } : room;
@@ -94,12 +97,16 @@ class Rooms {
     return this.inGuild(guild).reduce((sum, room) => sum + callsOf(room), 0);
   }
 
-  /** The snapshot that opens every connection. Answers the markers that are further here than there. */
+  /**
+   * The snapshot that opens every connection. Its markers are the true ones, also those that were put back meanwhile,
+   * except where something that was read here is still on its way. Answers the rooms that were put back.
+   */
   take(
     guilds: readonly ListedGuild[],
     conversations: readonly Conversation[],
     moreConversations: boolean,
-  ): Map<string, number> {
+    isOnTheWay: (room: string) => boolean,
+  ): Room[] {
     this.guilds = guilds;
     const channels = [...guilds.flatMap((guild) => guild.channels), ...conversations];
     const listed = new Set(channels.map((channel) => channel.id));
@@ -109,11 +116,13 @@ class Rooms {
     for (const room of [...this.byId.values()]) {
       if (!listed.has(room.id) && isPartly.get(room.guild) !== true) this.byId.delete(room.id);
     }
+    const isBack = ({ id, marker }: Channel | Conversation) => marker.seq < (this.get(id)?.marker.seq ?? 0) && !isOnTheWay(id);
+    const back = channels.filter(isBack);
+    for (const { id } of back) this.change(id, withoutMarker);
     for (const guild of guilds) for (const channel of guild.channels) this.put(guild.id, channel);
     for (const conversation of conversations) this.putConversation(conversation);
     this.loaded = true;
-    const ahead = channels.map(({ id, marker }) => [id, marker.seq, this.get(id)?.marker.seq ?? 0] as const);
-    return new Map(ahead.filter(([, theirs, ours]) => ours > theirs).map(([id, , ours]) => [id, ours]));
+    return back.map(({ id }) => this.get(id)).filter((room) => room !== undefined);
   }
 
   /** A guild that one has just come into; its channels follow. */
@@ -179,7 +188,7 @@ class Rooms {
   }
 
   /** Something about a room itself is different now. */
-  alter(id: string, changes: Partial<Pick<Room, 'name' | 'topic' | 'owner' | 'users' | 'at'>>): void {
+  alter(id: string, changes: Partial<Pick<Room, 'name' | 'topic' | 'slow_mode_seconds' | 'is_announcement' | 'owner' | 'users' | 'at'>>): void {
     this.change(id, (room) => ({ ...room, ...changes }));
   }
 

@@ -4,12 +4,16 @@ import type { Instance, User } from '../api/types';
 import { forgetDrafts } from '../drafts';
 import { client } from './client.svelte';
 import { people } from './people.svelte';
+import { threads } from './threads.svelte';
 
 const RETRY_MS = 3_000;
 /** Set while this browser has a session, whose cookie no script can see: strangers need not ask who they are. */
 const KEY = 'madang.session';
 /** No text waits longer than this for the style sheet of its letters. */
 const LETTERS_MS = 250;
+
+/** What this browser keeps; nobody waits for that. */
+const kept = () => import('./keeping');
 
 type Phase = 'starting' | 'unreachable' | 'set-up' | 'signed-out' | 'signed-in';
 
@@ -27,6 +31,10 @@ class Session {
       this.leave(true);
     };
     client.onUnreached = () => void this.check();
+    // Signed in by another tab: the cookie is the same.
+    globalThis.addEventListener?.('storage', ({ key, newValue }) => {
+      if (key === KEY && newValue !== null && this.phase === 'signed-out') this.begin().catch(() => undefined);
+    });
   }
 
   async start(letters: Promise<unknown>): Promise<void> {
@@ -38,9 +46,25 @@ class Session {
       else if (localStorage.getItem(KEY) === null) this.phase = 'signed-out';
       else await this.enter();
     } catch {
-      this.phase = 'unreachable';
+      const isOpen = this.phase === 'signed-in' || (await this.openShell());
+      if (!isOpen) this.phase = 'unreachable';
       setTimeout(() => void this.start(letters), RETRY_MS);
     }
+  }
+
+  /** Without a connection: what this browser has kept of the last one, if somebody is signed in. */
+  private async openShell(): Promise<boolean> {
+    if (localStorage.getItem(KEY) === null) return false;
+    const { keeping } = await kept();
+    const shell = await keeping.read();
+    if (shell === undefined) return false;
+    this.instance = shell.instance;
+    this.user = shell.user;
+    this.owner = shell.isOwner;
+    client.openShell(shell, (room) => keeping.room(room));
+    client.start();
+    this.phase = 'signed-in';
+    return true;
   }
 
   /** Takes up the session that the cookie holds, if there is one. */
@@ -60,6 +84,7 @@ class Session {
     client.me = this.user;
     client.start();
     this.phase = 'signed-in';
+    kept().then(({ keeping }) => { keeping.start(this.instance, this.owner); }, () => undefined);
   }
 
   /** After set-up, sign-in or an accepted invite. */
@@ -75,6 +100,8 @@ class Session {
 
   private leave(hasEnded: boolean): void {
     client.stop(hasEnded);
+    threads.forget();
+    kept().then(({ keeping }) => keeping.forget(), () => undefined);
     localStorage.removeItem(KEY);
     if (!hasEnded) forgetDrafts();
     this.user = undefined;

@@ -1,6 +1,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { codeOf } from '../api/errors';
 import type { Message, Page, StreamEvent } from '../api/types';
+import type { KeptRoom } from './keeping';
 import type { View } from '../timeline/scroll';
 import * as win from '../timeline/window';
 import type { Place, Row, Window } from '../timeline/window';
@@ -25,6 +26,8 @@ export interface Arrival {
   at: number | undefined;
   /** It was asked for by its number, as opposed to being the first new one. */
   isTarget: boolean;
+  /** It is shown which one it is. */
+  isMarked: boolean;
 }
 
 /** One room's messages: a window of them, and how to move it. */
@@ -41,6 +44,8 @@ export class Timeline {
   parents = new SvelteMap<number, Row | 'loading' | 'unknown'>();
   /** The message that this visit is for, if it is named. */
   goal: number | undefined;
+  /** Whether somebody named it, as opposed to coming back to it. */
+  isNamed = true;
   /** Whether one reads at the end, or is on the way there. There the window follows what is posted. */
   isPinned = true;
   /** What is in sight. */
@@ -105,9 +110,16 @@ export class Timeline {
     this.status = 'gone';
   }
 
+  /** What this browser had kept. Its events go on from there once there is a connection. */
+  restore({ window, rev }: KeptRoom): void {
+    this.window = window;
+    this.rev = rev;
+    this.status = 'ready';
+  }
+
   /** The visit's place is there, or as near to it as can be. */
   arrive(firstNew: number | undefined): void {
-    this.arrival = { at: this.goal ?? firstNew, isTarget: this.goal !== undefined };
+    this.arrival = { at: this.goal ?? firstNew, isTarget: this.goal !== undefined, isMarked: this.goal !== undefined && this.isNamed };
   }
 
   leave(): void {
@@ -145,6 +157,12 @@ export class Timeline {
     this.newer = 'loading';
     this.newer = await this.extend('after', { after: last, limit: PAGE });
     this.forgetEarly();
+  }
+
+  /** Whether a message is in sight. */
+  sees(seq: number): boolean {
+    if (this.view === undefined) return false;
+    return seq >= this.view.first && seq <= (this.view.last ?? this.view.first);
   }
 
   has(seq: number): boolean {

@@ -1,6 +1,8 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { codeOf } from '../api/errors';
+import type { Spot } from '../../router.svelte';
 import type { Head } from '../api/types';
+import type { KeptRoom } from './keeping';
 import { rooms } from './rooms.svelte';
 import { Timeline } from './timeline.svelte';
 
@@ -18,6 +20,9 @@ export class Visits {
   private timelines = new SvelteMap<string, Timeline>();
   /** The rooms that are on the screen: a channel, and perhaps a thread beside it. */
   private shown = new Set<string>();
+
+  /** What this browser has kept of a room, for when there is no connection. */
+  kept: ((room: string) => Promise<KeptRoom | undefined>) | undefined;
 
   constructor(private readonly options: VisitsOptions) {}
 
@@ -45,21 +50,30 @@ export class Visits {
   forget(): void {
     this.shown.clear();
     this.timelines.clear();
+    this.kept = undefined;
   }
 
-  /** Goes to a room: to one of its messages if it is named, else to what is new, else to the present. */
-  async enter(room: string, seq?: number): Promise<void> {
+  /**
+   * Goes to a room: back to where one was, or to one of its messages if it is named, else to what is new, else to the
+   * present.
+   */
+  async enter(room: string, seq?: number, back?: Spot): Promise<void> {
+    const spot = back === 'end' ? rooms.get(room)?.seq : back;
+    // In an empty room there is nowhere to go back to.
+    const goal = spot === 0 ? seq : (spot ?? seq);
     const isReturn = this.shown.has(room);
     this.shown.add(room);
     const timeline = this.timelines.get(room) ?? this.newTimeline(room);
-    if (isReturn && seq === undefined && timeline.status === 'ready') return;
+    const isThere = goal === undefined || (back !== undefined && timeline.sees(goal));
+    if (isReturn && isThere && timeline.status === 'ready') return;
     if (!isReturn) {
       timeline.newAfter = undefined;
       this.drawNewLine(timeline);
     }
     timeline.isHeld = false;
     timeline.arrival = undefined;
-    timeline.goal = seq;
+    timeline.goal = goal;
+    timeline.isNamed = back === undefined;
     await this.fill(timeline);
   }
 
@@ -136,8 +150,10 @@ export class Visits {
     const mine = timeline.visit;
     if (!this.options.isReady()) {
       const { goal } = timeline;
-      if (timeline.status === 'idle') timeline.status = 'loading';
-      else if (timeline.status === 'ready' && (goal === undefined || timeline.has(goal))) timeline.arrive(firstNew(timeline));
+      if (timeline.status === 'idle') {
+        timeline.status = 'loading';
+        await this.takeKept(timeline);
+      } else if (timeline.status === 'ready' && (goal === undefined || timeline.has(goal))) timeline.arrive(firstNew(timeline));
       return;
     }
     let isStale = timeline.status !== 'ready';
@@ -162,6 +178,14 @@ export class Visits {
     }
     const isThere = mine === timeline.visit && this.shown.has(timeline.room);
     if (isThere && timeline.status === 'ready') timeline.arrive(firstNew(timeline));
+  }
+
+  private async takeKept(timeline: Timeline): Promise<void> {
+    const kept = await this.kept?.(timeline.room);
+    // A connection may have come first.
+    if (kept === undefined || timeline.status !== 'loading' || this.options.isReady()) return;
+    timeline.restore(kept);
+    timeline.arrive(firstNew(timeline));
   }
 
   /** Has a room's events pushed. Answers whether what the timeline has must be read anew. */

@@ -1,4 +1,4 @@
-import { Lexer, type Token, type Tokens } from 'marked';
+import { Lexer, type MarkedOptions, type Token, type TokenizerThis, type Tokens } from 'marked';
 
 /** What a message's text consists of. Rendered by components: no string of HTML is ever made. */
 export type Inline =
@@ -6,6 +6,7 @@ export type Inline =
   | { kind: 'strong'; children: Inline[] }
   | { kind: 'em'; children: Inline[] }
   | { kind: 'del'; children: Inline[] }
+  | { kind: 'spoiler'; children: Inline[] }
   | { kind: 'code'; text: string }
   | { kind: 'user'; id: string }
   | { kind: 'role'; id: string }
@@ -27,9 +28,30 @@ const PROTOCOLS = ['http:', 'https:', 'mailto:'];
 /** Without any of these the text is one paragraph, which is what most messages are. */
 const SPECIAL = /[*_~`#>|[\]\\<\n-]|\d[.)]|:\/\/|www\.|@/;
 
+/** `||what the reader uncovers||`, within one paragraph. */
+const SPOILER = /^\|\|(?=\S)([\s\S]*?\S)\|\|(?!\|)/;
+
+function spoiler(this: TokenizerThis, source: string): Tokens.Generic | undefined {
+  const found = SPOILER.exec(source);
+  if (found === null) return undefined;
+  return { type: 'spoiler', raw: found[0], tokens: this.lexer.inlineTokens(found[1] ?? '') };
+}
+
+/** As `marked.use` would make it, which belongs to the part of `marked` that is left out. */
+const OPTIONS: MarkedOptions = {
+  gfm: true,
+  breaks: true,
+  extensions: {
+    inline: [spoiler],
+    startInline: [(source: string) => source.indexOf('||')],
+    renderers: {},
+    childTokens: {},
+  } as unknown as NonNullable<MarkedOptions['extensions']>,
+};
+
 export function parse(text: string): Block[] {
   if (!SPECIAL.test(text)) return [{ kind: 'paragraph', children: [{ kind: 'text', text }] }];
-  return blocks(new Lexer({ gfm: true, breaks: true }).lex(text), 0);
+  return blocks(new Lexer(OPTIONS).lex(text), 0);
 }
 
 /** An address that a click may follow, or nothing. */
@@ -106,6 +128,7 @@ function inline(token: Token, depth: number): Inline[] {
     case 'strong':
     case 'em':
     case 'del':
+    case 'spoiler':
       return [{ kind: token.type, children: inlines((token as Tokens.Strong).tokens, depth + 1) }];
     case 'codespan':
       return [{ kind: 'code', text: (token as Tokens.Codespan).text }];
@@ -162,19 +185,38 @@ export function isEmojiOnly(text: string): boolean {
 /** What a person or a role is called, as far as it is known. */
 export type NameOf = (kind: 'user' | 'role', id: string) => string | undefined;
 
+/** Stands for what is covered. */
+const COVER = '▒▒▒';
+
+/** The letters of a part of a text, without what they look like. */
+export function plainOf(parts: readonly Inline[], nameOf: NameOf = () => undefined): string {
+  return parts.map((part) => letters(part, nameOf)).join('');
+}
+
+function letters(part: Inline, nameOf: NameOf): string {
+  switch (part.kind) {
+    case 'break':
+      return ' ';
+    case 'all':
+      return `@${part.text}`;
+    case 'user':
+    case 'role':
+      return `@${nameOf(part.kind, part.id) ?? '…'}`;
+    // Whoever looks at a quote or a notification has uncovered nothing.
+    case 'spoiler':
+      return COVER;
+    default:
+      return 'text' in part ? part.text : plainOf(part.children, nameOf);
+  }
+}
+
 /** One line of plain text, for quotes of a message elsewhere. */
 export function plain(text: string, nameOf: NameOf = () => undefined): string {
-  const ofInline = (part: Inline): string => {
-    if (part.kind === 'break') return ' ';
-    if (part.kind === 'all') return `@${part.text}`;
-    if (part.kind === 'user' || part.kind === 'role') return `@${nameOf(part.kind, part.id) ?? '…'}`;
-    return 'text' in part ? part.text : part.children.map(ofInline).join('');
-  };
   const ofBlock = (part: Block): string => {
     switch (part.kind) {
       case 'paragraph':
       case 'heading':
-        return part.children.map(ofInline).join('');
+        return plainOf(part.children, nameOf);
       case 'code':
         return part.text;
       case 'quote':

@@ -86,8 +86,8 @@ export class Anchor {
     this.note();
   }
 
-  toRow(row: Element): void {
-    row.scrollIntoView({ block: 'center' });
+  toRow(row: Element, block: 'center' | 'start' = 'center'): void {
+    row.scrollIntoView({ block });
     this.note();
   }
 
