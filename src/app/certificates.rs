@@ -1,6 +1,6 @@
 //! From settings to certificates, and to what the server is called.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::origin::OwnUrl;
@@ -45,6 +45,6 @@ pub(super) fn own_url(config: &Config) -> OwnUrl {
     OwnUrl::Known(config.server.public_url.clone())
 }
 
-fn given(path: &PathBuf) -> Option<PathBuf> {
-    Some(path.clone()).filter(|path| !path.as_os_str().is_empty())
+fn given(path: &Path) -> Option<PathBuf> {
+    Some(path.to_owned()).filter(|path| !path.as_os_str().is_empty())
 }

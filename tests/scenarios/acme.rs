@@ -122,6 +122,7 @@ impl Places {
 }
 
 /// The authority's program, if there is one here.
+#[allow(clippy::print_stderr, reason = "what was not run must be seen")]
 fn program() -> Option<PathBuf> {
     if let Some(program) = std::env::var_os("MADANG_TEST_PEBBLE") {
         return Some(program.into());
