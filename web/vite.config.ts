@@ -59,7 +59,7 @@ const PUBLIC = ['early.js', 'favicon.svg', 'favicon-unread.svg', 'icon-192.png',
 
 /** What the page can do nothing without; what is loaded later has names of its own. */
 const FIRST =
-  /node_modules\/svelte\/|src\/(router|lib\/(api|i18n)\/|lib\/(mentions|graphemes|drafts|ulid|search|reading|form)|lib\/timeline\/(window|rows|scroll|calls|keys)|components\/parts\/Icon|lib\/state\/(?!bell|keeping))/;
+  /node_modules\/svelte\/|src\/(router|lib\/(api|i18n)\/|lib\/(attention|order|mentions|graphemes|drafts|ulid|search|reading|form)|lib\/timeline\/(window|rows|scroll|calls|keys)|components\/parts\/Icon|lib\/state\/(?!bell|keeping))/;
 
 export default defineConfig({
   plugins: [calmFonts(), onlyTheLexer(), worker(), svelte()],

@@ -1,6 +1,8 @@
 //! Who is in a guild: leaving, sending away, banning, and giving the guild to somebody else. Nobody acts on somebody who is
 //! not lower.
 
+use std::collections::BTreeSet;
+
 use madang_storage::model::{
     Fact, Guild, GuildId, Member, Permissions, RoleId, RowKey, RowPrefix, Timestamp, UserId,
 };
@@ -12,7 +14,7 @@ use super::clearing::MAX_PURGE_HOURS;
 use super::guilds::list_limit;
 use super::jobs::{Job, Purge};
 use super::places::GuildCopy;
-use super::view::Time;
+use super::view::{Time, UserView};
 use super::{Chat, Code, Error, Identity, Result, names};
 
 /// Somebody who may not come back.
@@ -32,6 +34,8 @@ pub struct BanView {
 pub struct Bans {
     /// In the order of their users' ids.
     pub bans: Vec<BanView>,
+    /// Whom these tell of: who is banned shares nothing with the asker any more, who could not look the name up.
+    pub users: Vec<UserView>,
     /// Whether there are more.
     pub more: bool,
 }
@@ -193,8 +197,11 @@ impl Chat {
             }),
             _ => None,
         });
+        let bans: Vec<BanView> = bans.collect();
+        let told: BTreeSet<UserId> = bans.iter().flat_map(|ban| [ban.user, ban.by]).collect();
         Ok(Bans {
-            bans: bans.collect(),
+            users: self.views_of(told.into_iter().collect()).await?,
+            bans,
             more: page.more,
         })
     }

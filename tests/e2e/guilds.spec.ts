@@ -44,7 +44,10 @@ test('it is left, made public, and joined by its link', async () => {
   await ann.page.getByRole('link', { name: 'Guild settings' }).click();
   await ann.page.getByRole('button', { name: 'Make public' }).click();
   await expect(ann.page.getByText('Everybody with the link may join now.')).toBeVisible();
-  await bo.page.getByRole('button', { name: 'Join', exact: true }).click();
+  await bo.page.goto(server.url);
+  await bo.page.getByRole('button', { name: 'Make or join a guild' }).click();
+  await bo.page.getByRole('link', { name: 'Public guilds' }).click();
+  await bo.page.getByRole('button', { name: /^Join ?: Walkers/ }).click();
   await expect(bo.page.getByRole('button', { name: /^Walkers/ })).toBeVisible();
 });
 
@@ -61,13 +64,14 @@ test('a role is made and given permissions', async () => {
   await ann.page.getByRole('checkbox', { name: 'Pin messages' }).check();
   await ann.page.getByRole('button', { name: 'Save' }).click();
   await ann.page.reload();
-  await ann.page.getByRole('button', { name: /^Permissions ?: Guides/ }).click();
+  await ann.page.getByRole('button', { name: /^Guides/ }).click();
   await expect(ann.page.getByRole('checkbox', { name: 'Pin messages' })).toBeChecked();
 });
 
 test('somebody is banned with a reason, cannot come back, and may again', async () => {
   await ann.page.getByRole('link', { name: 'Members' }).click();
-  await ann.page.getByRole('button', { name: /^Ban ?: Bo/ }).click();
+  await ann.page.getByRole('button', { name: 'Bo: what you can do' }).click();
+  await ann.page.getByRole('button', { name: 'Ban', exact: true }).click();
   await ann.page.getByLabel('Reason').fill('Too loud');
   await ann.page.getByRole('dialog').getByRole('button', { name: 'Ban', exact: true }).click();
   await expect(bo.page.getByRole('link', { name: 'Hikers' })).toHaveCount(0);

@@ -54,3 +54,15 @@ test('Ctrl+/ shows the keys', async () => {
   await ann.page.keyboard.press('Escape');
   await expect(ann.page.getByRole('dialog', { name: 'Keys' })).toHaveCount(0);
 });
+
+test('Ctrl+K also finds what can be done, and the pages that are no rooms', async () => {
+  await ann.page.keyboard.press('Control+k');
+  await ann.page.getByRole('combobox').fill('theme: dark');
+  await ann.page.keyboard.press('Enter');
+  await expect(ann.page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await ann.page.keyboard.press('Control+k');
+  await ann.page.getByRole('combobox').fill('administration');
+  await ann.page.keyboard.press('Enter');
+  await expect(ann.page).toHaveURL(/\/administration/);
+  await ann.page.goBack();
+});

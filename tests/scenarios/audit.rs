@@ -69,6 +69,11 @@ pub(crate) fn the_audit_says_who_did_what_and_why(form: Form) {
     ];
     assert_eq!(kinds(&all)[..6], newest, "{all}");
     let banned = &all["entries"][0];
+    let is_named = |user: &Value| user["id"] == banned["target"] && user["name"].is_string();
+    assert!(
+        all["users"].as_array().unwrap().iter().any(is_named),
+        "also who is gone has a name: {all}"
+    );
     assert_eq!(
         (&banned["actor"], &banned["target"], &banned["reason"]),
         (&json!(minji), &json!(jiho), &json!(REASON))

@@ -123,6 +123,7 @@ pub(crate) fn a_ban_lasts_until_it_is_lifted(form: Form) {
     let bans = format!("/api/v1/guilds/{}/bans", world.guild);
     let (_, list) = world.server.call("GET", &bans, Some(&world.owner), None);
     assert_eq!(list["bans"][0]["user"], json!(jiho));
+    assert!(list["users"].to_string().contains("지호"), "{list}");
 
     let world = world.crash();
     let (status, _) = world

@@ -7,6 +7,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { WebSocketServer } from 'ws';
+import { ruling } from './fake-ruling.mjs';
 import { extreme, many, talk } from './fake-talk.mjs';
 
 const port = Number(process.argv[2] ?? 8080);
@@ -24,6 +25,8 @@ const rooms = new Map();
 const invites = new Map();
 const links = new Set();
 let instanceName = '';
+
+const publicUser = ({ id, name }) => ({ id, name });
 
 class Problem extends Error {
   constructor(code, status, field) {
@@ -58,7 +61,7 @@ const headOf = (room) => ({ rev: room.events.length, seq: room.messages.length, 
 function channelOf(room, user) {
   const seq = room.markers.get(user) ?? 0;
   const { id, name, topic } = room;
-  return { id, name, topic, ...headOf(room), marker: { seq, n: seq }, unread: room.messages.length - seq, mentions: 0 };
+  return { id, name, topic, ...headOf(room), marker: { seq, n: seq }, unread: room.messages.length - seq, mentions: 0, category: null, position: 0, slow_mode_seconds: 0, is_announcement: false, is_private: false, ...room.place };
 }
 
 function conversationsOf(user) {
@@ -120,11 +123,8 @@ function find(room, seq) {
   return message;
 }
 
-const ALLOWED = ['administrator', 'view', 'post', 'react', 'threads', 'pin', 'manage_messages', 'skip_slow_mode'];
-
 const OPS = {
-  room: ({ room }) => ({ id: room.id, kind: room.kind ?? 'channel', name: room.name, topic: room.topic, permissions: ALLOWED }),
-  notifications: () => ({ notifications: [] }),
+  ...ruling({ users, guilds, rooms, links, invites, newId, signal, channelOf, addRoom, publicUser, Problem }),
   reactors: ({ room, args }) => ({ users: [...(find(room, args.seq).by.get(args.emoji) ?? [])].map((id) => publicUser(users.get(id))), more: false }),
   revisions: ({ room, args }) => {
     const { text, at, edited_at } = find(room, args.seq);
@@ -134,8 +134,6 @@ const OPS = {
     for (const seq of args.seqs) OPS.delete({ link, room: rooms.get(args.room), args: { seq } });
     return { deleted: args.seqs };
   },
-  members: () => ({ members: [...users.values()].map((user) => ({ user: publicUser(user), joined_at: new Date().toISOString() })), more: false }),
-  roles: ({ args }) => ({ roles: [{ id: args.guild, name: 'everyone', permissions: ['view', 'post'], position: 0, colour: null, is_mentionable: false, built_in: 'member' }] }),
   profile: ({ args }) => ({ ...publicUser(users.get(args.user)), display_name: '', bio: '', colour: null, version: 1 }),
   inbox: () => ({ entries: [], next: null }),
   open_dm: ({ link, args }) => {
@@ -239,6 +237,7 @@ function serveSocket(socket, user) {
     try {
       const room = args.room === undefined ? undefined : rooms.get(args.room);
       if (args.room !== undefined && room === undefined) throw new Problem('not_found', 404);
+      if (op !== 'authenticate' && OPS[op] === undefined) throw new Problem('unknown_op', 400);
       const ok = op === 'authenticate' ? authenticate(link, args) : OPS[op]({ link, room, args });
       socket.send(JSON.stringify({ id, ok }));
     } catch (error) {
@@ -277,7 +276,6 @@ function needUser(request) {
   return user;
 }
 
-const publicUser = ({ id, name }) => ({ id, name });
 
 function api(request, response, path, query, body) {
   const route = `${request.method} ${path}`;
@@ -292,6 +290,10 @@ function api(request, response, path, query, body) {
   if (route === 'GET me') {
     const user = needUser(request);
     return [200, { user: publicUser(user), owner: user.id === guild.owner }];
+  }
+  if (route === 'GET presence') {
+    const ids = query.get('ids').split(',').filter((id) => users.has(id));
+    return [200, { users: ids.map((id) => OPS.seen(users.get(id))) }];
   }
   if (route === 'GET users') {
     const ids = query.get('ids').split(',');

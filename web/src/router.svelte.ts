@@ -1,7 +1,7 @@
 import { HOME } from './lib/state/home';
 
 /** What stands beside a room: the thread on one of its messages, or a list. */
-export type Panel = { kind: 'thread'; on: number; seq: number | undefined } | { kind: 'pins' };
+export type Panel = { kind: 'thread'; on: number; seq: number | undefined } | { kind: 'pins' } | { kind: 'members' };
 
 /** Where the page is. Addresses are the server's own paths, so that they can be shared. */
 export type Route =
@@ -12,6 +12,10 @@ export type Route =
   | { page: 'inbox' }
   | { page: 'settings'; section: string }
   | { page: 'guild-settings'; guild: string; section: string }
+  | { page: 'room-settings'; guild: string; room: string; section: string }
+  | { page: 'administration'; section: string }
+  | { page: 'guilds' }
+  | { page: 'welcome' }
   | { page: 'sign-in' }
   | { page: 'invite'; code: string };
 
@@ -25,12 +29,18 @@ export function parseRoute(path: string, search: string, hash: string): Route {
     return { page: 'setup', token: token ?? '' };
   }
   if (first === 'settings') return { page: 'settings', section: second ?? 'profile' };
+  if (first === 'administration') return { page: 'administration', section: second ?? 'people' };
+  if (first === 'guilds') return { page: 'guilds' };
+  if (first === 'welcome') return { page: 'welcome' };
   if (first === 'inbox') return { page: 'inbox' };
   if (first === 'sign-in') return { page: 'sign-in' };
   if (first === 'invite' && second !== undefined) return { page: 'invite', code: second };
   const guild = first === 'dm' ? HOME : first === 'g' ? second : undefined;
   const [kind, room, message, ...rest] = guild === undefined ? parts : parts.slice(guild === HOME ? 1 : 2);
   if (kind === 'settings' && guild !== undefined) return { page: 'guild-settings', guild, section: room ?? 'overview' };
+  if (kind === 'r' && room !== undefined && message === 'settings' && guild !== undefined) {
+    return { page: 'room-settings', guild, room, section: rest[0] ?? 'overview' };
+  }
   if (kind === 'r' && room !== undefined) {
     const panel = parsePanel(message, rest);
     return { page: 'room', guild, room, seq: parseSeq(message), ...(panel === undefined ? {} : { panel }) };
@@ -46,13 +56,13 @@ function parseSeq(text: string | undefined): number | undefined {
 }
 
 function parsePanel(kind: string | undefined, [on, seq]: string[]): Panel | undefined {
-  if (kind === 'pins') return { kind };
+  if (kind === 'pins' || kind === 'members') return { kind };
   const parent = parseSeq(on);
   return kind === 't' && parent !== undefined ? { kind: 'thread', on: parent, seq: parseSeq(seq) } : undefined;
 }
 
 export function panelPath(panel: Panel): string {
-  if (panel.kind === 'pins') return '/pins';
+  if (panel.kind !== 'thread') return `/${panel.kind}`;
   return `/t/${panel.on}${panel.seq === undefined ? '' : `/${panel.seq}`}`;
 }
 

@@ -38,6 +38,8 @@ class FakeSocket {
   }
 }
 
+const PLAIN = { category: null, position: 0, slow_mode_seconds: 0, is_announcement: false, is_private: false };
+
 function memory() {
   const kept = new Map<string, string>();
   return {
@@ -62,7 +64,7 @@ const settle = () => vi.advanceTimersByTimeAsync(0);
 
 function channel(id: string, seq: number, marker = seq): Channel {
   const head = { rev: seq, seq, n: seq };
-  return { id, name: id, topic: '', ...head, marker: { seq: marker, n: marker }, unread: Math.min(100, seq - marker), mentions: 0 };
+  return { id, name: id, topic: '', ...head, marker: { seq: marker, n: marker }, unread: Math.min(100, seq - marker), mentions: 0, ...PLAIN };
 }
 
 const guild = (id: string, ...channels: Channel[]): ListedGuild => ({
@@ -210,10 +212,10 @@ describe('guilds', () => {
 
   test('each guild remembers the room where one was last, and the page the guild', async () => {
     await connect(two());
-    expect([guildAt(parseRoute('/', '', ''))?.id, lastRoom('G1'), lastRoom('G2')]).toEqual(['G1', 'hall', 'yard']);
-    remember('G1', 'attic');
+    expect([guildAt(parseRoute('/', '', ''))?.id, lastRoom('G1'), lastRoom('G2')]).toEqual(['G1', 'attic', 'yard']);
+    remember('G1', 'hall');
     remember('G2', 'yard');
-    expect([guildAt(parseRoute('/', '', ''))?.id, lastRoom('G1'), lastRoom('G2')]).toEqual(['G2', 'attic', 'yard']);
+    expect([guildAt(parseRoute('/', '', ''))?.id, lastRoom('G1'), lastRoom('G2')]).toEqual(['G2', 'hall', 'yard']);
   });
 });
 

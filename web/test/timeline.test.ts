@@ -119,6 +119,11 @@ test('a failed first page says so, a failed refresh keeps what there is', async 
 
 const ROOM: Room = {
   kind: 'channel',
+  category: null,
+  position: 0,
+  slow_mode_seconds: 0,
+  is_announcement: false,
+  is_private: false,
   users: [],
   at: '',
   mentions: 0,

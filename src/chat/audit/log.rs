@@ -1,7 +1,7 @@
 //! Reading the audit: events of a guild that have a sealed part, and notes, together and the newest first.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use madang_storage::decode;
 use madang_storage::model::{
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::notes::{Note, key_before, scope};
 use crate::chat::places::GuildCopy;
-use crate::chat::view::Time;
+use crate::chat::view::{Time, UserView};
 use crate::chat::{Chat, Error, Identity, Result};
 
 /// How many entries a page has at most.
@@ -60,6 +60,8 @@ pub struct AuditEntry {
 pub struct AuditPage {
     /// The newest first. A page may be short, or empty, although there are more.
     pub entries: Vec<AuditEntry>,
+    /// The people among actors and targets: who is gone shares nothing with the asker, who could not look the name up.
+    pub users: Vec<UserView>,
     /// Where the next page goes on; `null` when there is none.
     pub next: Option<String>,
 }
@@ -160,6 +162,7 @@ impl Chat {
             }
         }
         Ok(AuditPage {
+            users: self.people_in(&entries).await?,
             entries,
             next: (!is_end).then(|| lists.place.write()),
         })
@@ -192,6 +195,17 @@ impl Chat {
                 .contains(Permissions::VIEW)
         };
         self.look_at_guild(guild, sees).await
+    }
+
+    /// Everybody whom entries name. What else they are about is no user's id.
+    async fn people_in(&self, entries: &[AuditEntry]) -> Result<Vec<UserView>> {
+        let targets = entries.iter().filter_map(|entry| entry.target);
+        let actors = entries.iter().filter_map(|entry| entry.actor);
+        let named: BTreeSet<UserId> = targets
+            .map(|target| UserId::from_u128(target.as_u128()))
+            .chain(actors)
+            .collect();
+        self.views_of(named.into_iter().collect()).await
     }
 
     /// An entry with what only its event says; `None` for an event that is no more.

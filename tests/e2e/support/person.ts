@@ -1,4 +1,5 @@
 import { expect, type Browser, type BrowserContextOptions, type Locator, type Page } from '@playwright/test';
+import { standIn } from './page.ts';
 import type { Server } from './server.ts';
 
 /** Where somebody finds the server: at its own address, or behind something. */
@@ -23,6 +24,7 @@ export class Person {
 
   static async open(browser: Browser, name: string, options: BrowserContextOptions = {}): Promise<Person> {
     const context = await browser.newContext({ locale: 'en', ...options });
+    await standIn(context);
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     return new Person(await context.newPage(), name);
   }
@@ -35,6 +37,7 @@ export class Person {
     await page.getByLabel('Your name').fill(this.name);
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByRole('button', { name: 'Set up' }).click();
+    await page.getByRole('link', { name: 'Go to the first channel' }).click();
     await this.isInside();
   }
 

@@ -23,9 +23,35 @@ export interface Channel {
   unread: number;
   /** How many of the unread ones call the reader. */
   mentions: number;
-  /** How long one waits between two posts. */
-  slow_mode_seconds?: number;
-  is_announcement?: boolean;
+  /** The heading that it stands under; one that the guild does not have stands for none. */
+  category: string | null;
+  position: number;
+  slow_mode_seconds: number;
+  is_announcement: boolean;
+  /** There are members who do not see it. */
+  is_private: boolean;
+}
+
+export interface Category {
+  id: string;
+  name: string;
+  position: number;
+}
+
+/** What a guild says of itself, and what the asker may do in it. */
+export interface GuildDetails extends Guild {
+  description: string;
+  is_public: boolean;
+  welcome_room: string | null;
+  permissions: string[];
+}
+
+/** An exception in a channel, for a role or for one member. */
+export interface Override {
+  role?: string;
+  user?: string;
+  allow: string[];
+  deny: string[];
 }
 
 export interface Conversation {
@@ -49,12 +75,21 @@ export interface RoomDetails {
   guild?: string;
   name: string;
   topic: string;
-  slow_mode_seconds?: number;
-  is_announcement?: boolean;
+  category?: string;
+  position: number;
+  slow_mode_seconds: number;
+  is_announcement: boolean;
+  overrides: Override[];
   owner?: string;
   /** Where a thread hangs. */
   parent?: string;
   parent_seq?: number;
+}
+
+export interface RoomWithRights extends RoomDetails {
+  id: string;
+  /** What the asker may do in it. */
+  permissions: string[];
 }
 
 export interface Profile {
@@ -126,6 +161,15 @@ export interface Notification {
 export interface Member {
   user: User;
   joined_at: string;
+  nickname: string | null;
+  /** Without the one that all members have. */
+  roles: string[];
+}
+
+/** Somebody in a room. */
+export interface RoomPresence extends Presence {
+  looks: boolean;
+  on: boolean;
 }
 
 export interface Guild {
@@ -254,9 +298,13 @@ export interface Instance {
   name: string;
   set_up: boolean;
   version: string;
+  registration?: Registration;
 }
 
+export type Registration = 'open' | 'invite' | 'closed';
+
 export interface Invite {
+  id: string;
   code: string;
   url: string;
   uses_left: number | null;
@@ -267,4 +315,52 @@ export interface InviteInfo {
   instance_name: string;
   guild_name: string;
   invited_by: string;
+}
+
+export interface AuditEntry {
+  at: string;
+  /** `null` for the server itself. */
+  actor: string | null;
+  kind: string;
+  target: string | null;
+  reason: string;
+  details: Record<string, string>;
+}
+
+export interface AuditPage {
+  entries: AuditEntry[];
+  users: User[];
+  next: string | null;
+}
+
+export interface ListedInvite {
+  id: string;
+  inviter: string;
+  uses: number;
+  uses_left: number | null;
+  created_at: string;
+  expires_at: string;
+}
+
+export interface Arrival {
+  user: string;
+  invite: string;
+  inviter: string;
+  at: string;
+}
+
+export interface ListedAccount {
+  id: string;
+  name: string;
+  created_at: string;
+  last_used: string | null;
+  is_administrator: boolean;
+  is_deactivated: boolean;
+}
+
+export interface OpenGuild {
+  id: string;
+  name: string;
+  description: string;
+  is_member: boolean;
 }

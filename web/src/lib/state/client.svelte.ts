@@ -20,7 +20,9 @@ import { isTooBig } from '../graphemes';
 import { calls } from '../timeline/calls';
 import type { Row } from '../timeline/window';
 import { Calls } from './calls';
+import { guilds } from './guilds.svelte';
 import { HOME } from './home';
+import { altered, changed } from './altered';
 import { readChannels, readConversation, readConversations, untilAnswered } from './listing';
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
@@ -30,6 +32,7 @@ import { permissions } from './permissions.svelte';
 import { presence } from './presence.svelte';
 import { roles } from './roles.svelte';
 import { rooms } from './rooms.svelte';
+import { switches } from './switches.svelte';
 import type { KeptRoom, Shell } from './keeping';
 import type { Timeline } from './timeline.svelte';
 import { typing } from './typing.svelte';
@@ -136,6 +139,8 @@ class Client {
     permissions.forget();
     pace.forget();
     presence.forget();
+    guilds.forget();
+    switches.forget();
     this.ownRoles.clear();
   }
 
@@ -254,7 +259,10 @@ class Client {
     this.epoch = ready.epoch;
     presence.renew();
     permissions.changed();
-    if (!ready.resumed) for (const timeline of this.visits.all) timeline.isOpen = false;
+    if (!ready.resumed) {
+      for (const timeline of this.visits.all) timeline.isOpen = false;
+      guilds.renew();
+    }
     const isOnTheWay = (room: string) => this.markers.has(room);
     const back = rooms.take(ready.guilds, ready.conversations, ready.more_conversations, isOnTheWay);
     // Made unread elsewhere: what is in sight does not read it again.
@@ -303,6 +311,7 @@ class Client {
       if (event.kind.startsWith('role.')) roles.changed(id);
       if (event.kind.startsWith('role.') || event.kind === 'guild.changed') permissions.changed();
       if (event.kind === 'member.changed') this.memberChanged(id, event.data as { user: string; roles: string[] });
+      guilds.heard(id, event);
       if (event.kind === 'guild.changed') this.guildChanged(id, event.data as { guild: Guild });
     }
     if (kind !== 'room') return;
@@ -360,10 +369,11 @@ class Client {
       return;
     }
     const { room } = data as { room: RoomDetails };
+    guilds.heardRoom(id);
     const isConversation = room.kind === 'dm' || room.kind === 'group';
     if (kind === 'room.deleted') this.dropped(id);
     else if (isConversation && rooms.get(id) === undefined) void untilAnswered(() => readConversation(id));
-    else rooms.alter(id, { name: room.name, topic: room.topic, slow_mode_seconds: room.slow_mode_seconds ?? 0, is_announcement: room.is_announcement ?? false, ...(room.owner === undefined ? {} : { owner: room.owner }) });
+    else rooms.alter(id, altered(room));
   }
 
   /** A room that one is no longer in. */
@@ -398,6 +408,7 @@ class Client {
         const { guild, channel } = data as { guild: string; channel: Channel };
         // Of what calls the reader it tells as little as of what was read.
         rooms.put(guild, { ...channel, mentions: rooms.get(channel.id)?.mentions ?? 0 });
+        guilds.heardRoom(channel.id);
         if (channel.n > 0) this.calls.want();
         break;
       }
@@ -413,6 +424,9 @@ class Client {
       }
       case 'presence':
         presence.heard((data as { users: Presence[] }).users);
+        break;
+      case 'switched':
+        switches.heard(data as { room: string; on: boolean });
         break;
       case 'profile':
         people.renew((data as { user: string }).user);
@@ -479,12 +493,6 @@ class Client {
   private async readChannels(guild: string): Promise<void> {
     for (const room of await readChannels(guild)) this.visits.close(room);
   }
-
-}
-
-function changed(users: readonly string[], user: string, on: boolean): string[] {
-  const others = users.filter((one) => one !== user);
-  return on ? [...others, user] : others;
 }
 
 /** The server closes a connection over a frame that is too long, and would do so each time that it is sent again. */

@@ -34,9 +34,17 @@ class People {
     if (!isSame) this.known.set(user.id, user);
   }
 
+  knowAll(users: readonly User[]): void {
+    for (const user of users) this.know(user);
+  }
+
   want(id: string): void {
     if (this.asked.has(id) || this.known.has(id)) return;
     this.ask(id);
+  }
+
+  wantAll(ids: readonly string[]): void {
+    for (const id of ids) this.want(id);
   }
 
   /** Waits until these are known, for what is told once and not put right later. Without an answer they stay unknown. */

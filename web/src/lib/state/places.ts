@@ -1,13 +1,21 @@
 import { panelPath, roomPath, type Panel, type Route } from '../../router.svelte';
 import type { Guild } from '../api/types';
+import { guilds } from './guilds.svelte';
 import { HOME } from './home';
 import { rooms } from './rooms.svelte';
 
 /** Where one was last, so that the next visit begins there. */
 const GUILD = 'madang.guild';
 const ROOM = 'madang.room.';
+const RECENT = 'madang.recent';
+const MOST_RECENT = 12;
+
+/** The rooms where one was last, the latest first. */
+export const recentRooms = (): string[] => JSON.parse(localStorage.getItem(RECENT) ?? '[]') as string[];
 
 export function remember(guild: string, room: string): void {
+  const others = recentRooms().filter((one) => one !== room);
+  localStorage.setItem(RECENT, JSON.stringify([room, ...others].slice(0, MOST_RECENT)));
   localStorage.setItem(GUILD, guild);
   localStorage.setItem(ROOM + guild, room);
 }
@@ -45,5 +53,5 @@ export function guildAt(route: Route): Guild | undefined {
 export function lastRoom(guild: string): string | undefined {
   const last = rooms.get(localStorage.getItem(ROOM + guild) ?? '');
   if (last?.guild === guild) return last.id;
-  return (guild === HOME ? rooms.conversations : rooms.inGuild(guild))[0]?.id;
+  return (guild === HOME ? rooms.conversations : guilds.inOrder(guild))[0]?.id;
 }

@@ -3,6 +3,8 @@ import { http } from '../api/http';
 import type { Presence, Status } from '../api/types';
 
 const MOST_AT_ONCE = 100;
+/** A timer that is longer fires at once. */
+const MOST_TIMER_MS = 2 ** 31 - 1;
 
 /** How people are seen. The server tells changes; how somebody is at first is asked once. */
 class PresenceOf {
@@ -23,7 +25,20 @@ class PresenceOf {
   }
 
   heard(users: readonly Presence[]): void {
-    for (const presence of users) this.known.set(presence.user, presence);
+    for (const presence of users) {
+      this.known.set(presence.user, presence);
+      this.expire(presence);
+    }
+  }
+
+  /** Somebody looks at this person closely: what was told before may be old. */
+  ask(user: string): void {
+    this.asked.delete(user);
+    this.want(user);
+  }
+
+  custom(user: string): Presence['custom'] {
+    return this.known.get(user)?.custom;
   }
 
   want(user: string): void {
@@ -44,6 +59,17 @@ class PresenceOf {
     this.known.clear();
     this.asked.clear();
     this.wanted.clear();
+  }
+
+  /** Nobody tells when words are not meant any more. */
+  private expire(presence: Presence): void {
+    const at = presence.custom?.expires_at;
+    if (at === undefined || at === null) return;
+    const ms = Date.parse(at) - Date.now();
+    if (ms > MOST_TIMER_MS) return;
+    setTimeout(() => {
+      if (this.known.get(presence.user) === presence) this.known.set(presence.user, { ...presence, custom: null });
+    }, Math.max(0, ms));
   }
 
   private async read(): Promise<void> {

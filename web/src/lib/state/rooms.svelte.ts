@@ -17,6 +17,9 @@ export interface Room extends Channel {
   isFollowed?: boolean;
 }
 
+/** What only a guild's channels have. */
+const OUTSIDE = { topic: '', category: null, position: 0, slow_mode_seconds: 0, is_announcement: false, is_private: false };
+
 /** Threads are listed nowhere: they are in the rooms that they hang in. */
 const THREADS = '@threads';
 
@@ -59,7 +62,7 @@ function fewer(room: Room): Room {
 
 /** A conversation as a room among others. */
 export function asRoom(conversation: Conversation): Room {
-  return { ...conversation, topic: '', guild: HOME };
+  return { ...conversation, ...OUTSIDE, guild: HOME };
 }
 
 class Rooms {
@@ -166,8 +169,8 @@ class Rooms {
     const left = unread ?? 0;
     this.byId.set(id, {
       id,
+      ...OUTSIDE,
       name: '',
-      topic: '',
       guild: THREADS,
       kind: 'thread',
       users: [],
@@ -188,7 +191,7 @@ class Rooms {
   }
 
   /** Something about a room itself is different now. */
-  alter(id: string, changes: Partial<Pick<Room, 'name' | 'topic' | 'slow_mode_seconds' | 'is_announcement' | 'owner' | 'users' | 'at'>>): void {
+  alter(id: string, changes: Partial<Omit<Room, 'id' | 'guild' | 'kind'>>): void {
     this.change(id, (room) => ({ ...room, ...changes }));
   }
 
