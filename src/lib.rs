@@ -12,6 +12,7 @@
 //!             hub           this node's connections
 //!             broker        what nodes tell each other
 //! origin                    where a request comes from; for every transport
+//! tls                       sockets, in the clear or encrypted, and where certificates come from
 //! madang-storage            the crate below: streams of events and the stores that keep them
 //! ```
 //! The invariants stand in `docs/architecture.md`.
@@ -28,3 +29,4 @@ pub mod hub;
 pub mod operations;
 pub mod origin;
 pub mod presence;
+pub mod tls;

@@ -32,12 +32,45 @@ impl fmt::Debug for Place {
     }
 }
 
-/// The address under which links to this server are made: as configured, or as the client calls it.
-pub fn own_url(public_url: Option<&str>, headers: &HeaderMap) -> String {
-    let called = || headers.get(HOST).and_then(|host| host.to_str().ok());
-    match public_url {
-        Some(url) => url.to_owned(),
-        None => format!("http://{}", called().unwrap_or("localhost")),
+/// How links to this server begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnUrl {
+    /// The address that people type, as `https://chat.example`.
+    Known(String),
+    /// However the client calls it.
+    AsCalled {
+        /// Whether it calls over TLS.
+        encrypted: bool,
+    },
+}
+
+impl Default for OwnUrl {
+    fn default() -> Self {
+        Self::AsCalled { encrypted: false }
+    }
+}
+
+impl OwnUrl {
+    /// The address for whoever has sent these headers.
+    pub fn called_by(&self, headers: &HeaderMap) -> String {
+        let called = || headers.get(HOST).and_then(|host| host.to_str().ok());
+        match self {
+            Self::Known(url) => url.clone(),
+            Self::AsCalled { .. } => format!("{}://{}", self.scheme(), called().unwrap_or("localhost")),
+        }
+    }
+
+    /// Whether people reach the server over TLS only: then a browser must not send its cookies in the clear.
+    pub fn is_https(&self) -> bool {
+        self.scheme() == "https"
+    }
+
+    fn scheme(&self) -> &'static str {
+        let encrypted = match self {
+            Self::Known(url) => url.to_ascii_lowercase().starts_with("https://"),
+            Self::AsCalled { encrypted } => *encrypted,
+        };
+        if encrypted { "https" } else { "http" }
     }
 }
 
@@ -47,20 +80,23 @@ pub fn own_url(public_url: Option<&str>, headers: &HeaderMap) -> String {
 /// `Origin` of such a request, so a cookie only counts together with an origin that is admitted here.
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
-    /// The server's own origin, where it was told; else the `Host` of each request stands for it.
-    own: Option<String>,
+    /// The server's own; as long as nobody has said what it is called, the `Host` of each request stands for it.
+    own: OwnUrl,
     allowed: Vec<String>,
 }
 
 impl Origins {
-    /// The server's own address, if it is known, and further origins.
-    pub fn new(public_url: Option<&str>, allowed: Vec<String>) -> Self {
+    /// The server's own address and further origins.
+    pub fn new(own: &OwnUrl, allowed: Vec<String>) -> Self {
         let normal = |url: &str| {
             let origin = origin_of(url).unwrap_or(url);
             origin.to_ascii_lowercase()
         };
         Self {
-            own: public_url.map(normal),
+            own: match own {
+                OwnUrl::Known(url) => OwnUrl::Known(normal(url)),
+                called => called.clone(),
+            },
             allowed: allowed.iter().map(|url| normal(url)).collect(),
         }
     }
@@ -83,15 +119,18 @@ impl Origins {
     }
 
     fn is_own(&self, origin: &str, headers: &HeaderMap) -> bool {
-        if let Some(own) = &self.own {
+        if let OwnUrl::Known(own) = &self.own {
             return origin == own;
         }
         // A page whose name was made to point here sends its own name as `Host`, too. It gains nothing: the browser
         // keeps cookies by name, and sends it none of ours.
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let authority = origin.split_once("://").map(|(_, authority)| authority);
-        match (host, authority) {
-            (Some(host), Some(authority)) => host.eq_ignore_ascii_case(authority),
+        match (host, origin.split_once("://")) {
+            // Behind a proxy that nobody told of, the page may be an encrypted one; the other way round somebody has
+            // come between, and made the page.
+            (Some(host), Some((scheme, authority))) => {
+                host.eq_ignore_ascii_case(authority) && (scheme == "https" || !self.own.is_https())
+            }
             _ => false,
         }
     }
@@ -168,7 +207,7 @@ mod tests {
 
     #[test]
     fn own_host_is_an_origin() {
-        let origins = Origins::new(None, Vec::new());
+        let origins = Origins::new(&OwnUrl::default(), Vec::new());
         let from = |origin| headers(&[("host", "chat.example:8080"), ("origin", origin)]);
         assert!(origins.allows(&from("http://chat.example:8080")));
         assert!(origins.allows(&from("http://Chat.Example:8080")));
@@ -187,9 +226,39 @@ mod tests {
     }
 
     #[test]
+    fn a_page_in_the_clear_is_not_the_one_over_tls() {
+        let own = OwnUrl::AsCalled { encrypted: true };
+        let origins = Origins::new(&own, Vec::new());
+        let from = |origin| headers(&[("host", "chat.example:8443"), ("origin", origin)]);
+        assert!(origins.allows(&from("https://chat.example:8443")));
+        assert!(!origins.allows(&from("http://chat.example:8443")));
+    }
+
+    #[test]
+    fn links_begin_as_the_server_is_called() {
+        let called = headers(&[("host", "chat.example:8443")]);
+        for (own, link, is_https) in [
+            (OwnUrl::default(), "http://chat.example:8443", false),
+            (
+                OwnUrl::AsCalled { encrypted: true },
+                "https://chat.example:8443",
+                true,
+            ),
+            (
+                OwnUrl::Known("HTTPS://a.example".to_owned()),
+                "HTTPS://a.example",
+                true,
+            ),
+        ] {
+            assert_eq!(own.called_by(&called), link);
+            assert_eq!(own.is_https(), is_https);
+        }
+    }
+
+    #[test]
     fn a_known_address_is_exact() {
         let origins = Origins::new(
-            Some("https://chat.example/"),
+            &OwnUrl::Known("https://chat.example/".to_owned()),
             vec!["http://127.0.0.1:5173".to_owned()],
         );
         let from = |origin| headers(&[("host", "chat.example"), ("origin", origin)]);
@@ -201,7 +270,7 @@ mod tests {
 
     #[test]
     fn without_an_origin_a_cookie_does_not_count() {
-        let origins = Origins::new(None, Vec::new());
+        let origins = Origins::new(&OwnUrl::default(), Vec::new());
         assert!(origins.allows(&headers(&[("host", "a")])));
         assert!(!origins.allows(&headers(&[("host", "a"), ("cookie", "madang_session=x")])));
         let twice = headers(&[("host", "a"), ("origin", "http://a"), ("origin", "http://b")]);

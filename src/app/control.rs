@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use madang_storage::Store;
 use madang_storage::embedded::{BackupReport, Embedded};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -15,6 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::accounts::{self, AccountAnswer, AccountAsk};
 use crate::chat::Chat;
+use crate::http;
 
 /// The longest line that is read.
 const MAX_LINE_BYTES: u64 = 64 * 1024;
@@ -35,6 +37,8 @@ pub enum Ask {
         /// What.
         what: AccountAsk,
     },
+    /// Say whether the server works.
+    Health,
 }
 
 /// What is answered.
@@ -45,6 +49,8 @@ pub enum Answer {
     Backup(Box<BackupReport>),
     /// It is done about accounts.
     Accounts(AccountAnswer),
+    /// It works: it reads and writes.
+    Healthy,
     /// It did not work, for this reason.
     Error(String),
 }
@@ -67,13 +73,13 @@ pub(super) fn listen(data: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers until it is dropped.
-pub(super) async fn serve(listener: UnixListener, embedded: Embedded, chat: Chat) {
+pub(super) async fn serve(listener: UnixListener, embedded: Embedded, store: Store, chat: Chat) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (embedded, chat) = (embedded.clone(), chat.clone());
+                let (embedded, store, chat) = (embedded.clone(), store.clone(), chat.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &embedded, &chat).await {
+                    if let Err(error) = answer(stream, &embedded, &store, &chat).await {
                         tracing::warn!(%error, "a control connection failed");
                     }
                 });
@@ -86,7 +92,7 @@ pub(super) async fn serve(listener: UnixListener, embedded: Embedded, chat: Chat
     }
 }
 
-async fn answer(stream: UnixStream, embedded: &Embedded, chat: &Chat) -> io::Result<()> {
+async fn answer(stream: UnixStream, embedded: &Embedded, store: &Store, chat: &Chat) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(MAX_LINE_BYTES));
@@ -94,11 +100,19 @@ async fn answer(stream: UnixStream, embedded: &Embedded, chat: &Chat) -> io::Res
     let answer = match serde_json::from_str(&line) {
         Ok(Ask::Backup { to }) => backup(embedded, &to).await,
         Ok(Ask::Accounts { what }) => accounts::answer(chat, what).await,
+        Ok(Ask::Health) => health(store).await,
         Err(error) => Answer::Error(format!("this cannot be asked: {error}")),
     };
     let mut text = serde_json::to_string(&answer)?;
     text.push('\n');
     writer.write_all(text.as_bytes()).await
+}
+
+async fn health(store: &Store) -> Answer {
+    match http::why_not_ready(&store.status().await.readiness) {
+        None => Answer::Healthy,
+        Some(reason) => Answer::Error(reason),
+    }
 }
 
 async fn backup(embedded: &Embedded, to: &Path) -> Answer {

@@ -2,6 +2,7 @@
 
 mod absent;
 pub mod accounts;
+pub mod certificates;
 pub mod control;
 pub mod delivery;
 mod figures;
@@ -18,10 +19,11 @@ use tokio::sync::watch;
 use crate::chat::{Chat, Code};
 use crate::config::Config;
 use crate::gateway::{self, Gateway};
-use crate::http;
+use crate::http::{self, Entrance};
 use crate::hub::Hub;
 use crate::origin::Origins;
 use crate::presence::Presence;
+use crate::tls::{CertificateError, Tls};
 use absent::Missing;
 use delivery::Delivery;
 use logic::Logic;
@@ -49,6 +51,16 @@ pub struct App {
     control: UnixListener,
     presence: Presence,
     absent: Arc<Missing>,
+    /// Where the server speaks TLS.
+    tls: Option<Tls>,
+}
+
+/// What the caller has bound.
+pub struct Listeners {
+    /// Where clients connect.
+    pub main: TcpListener,
+    /// Where they are told to come over TLS.
+    pub redirect: Option<TcpListener>,
 }
 
 /// Why a server could not be put together or had to stop, for whoever started it.
@@ -71,6 +83,9 @@ pub enum AppError {
     /// Nobody can know who is there.
     #[error(transparent)]
     Presence(#[from] crate::presence::Error),
+    /// There is no certificate that could be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The logic refused.
     #[error(transparent)]
     Chat(#[from] crate::chat::Error),
@@ -79,6 +94,7 @@ pub enum AppError {
 impl App {
     /// Opens the data and puts everything over it. Must be called within a runtime.
     pub async fn new(config: Config) -> Result<Self, AppError> {
+        let tls = certificates::source(&config).map(Tls::open).transpose()?;
         let options = Options {
             engine: Some(config.storage.kind),
             cache_bytes: config.storage.cache_mib.saturating_mul(1024 * 1024),
@@ -119,6 +135,7 @@ impl App {
             control,
             presence,
             absent,
+            tls,
         })
     }
 
@@ -127,9 +144,10 @@ impl App {
         &self.chat
     }
 
-    /// Serves on a listener that the caller has bound, until `stop` turns true; then ends in order: no new connection,
+    /// Serves on listeners that the caller has bound, until `stop` turns true; then ends in order: no new connection,
     /// clients told when to come back, requests ended, markers written, data closed.
-    pub async fn run(self, listener: TcpListener, stop: watch::Receiver<bool>) -> Result<(), AppError> {
+    pub async fn run(mut self, listeners: Listeners, stop: watch::Receiver<bool>) -> Result<(), AppError> {
+        let entrances = self.entrances(listeners)?;
         let drain = Duration::from_secs(self.config.server.drain_seconds);
         let limits = http::Limits {
             max_connections: self.config.server.max_connections,
@@ -141,10 +159,10 @@ impl App {
             self.config.server.requests_per_account_per_second,
             self.config.server.requests_per_address_per_second,
         );
-        let router = http::router(self.http_settings()).merge(self.gateway.router());
         let control = tokio::spawn(control::serve(
             self.control,
             self.embedded.clone(),
+            self.store.clone(),
             self.chat.clone(),
         ));
         let hub = self.delivery.hub.clone();
@@ -153,8 +171,9 @@ impl App {
         let following = tokio::spawn(delivery::follow(self.store.clone(), self.delivery.clone()));
         let sweeping = tokio::spawn(sweep(self.store.clone()));
         let working = tokio::spawn(work(self.chat.clone()));
+        let certificate = tokio::spawn(keep_fresh(self.tls.take()));
 
-        let serving = tokio::spawn(http::serve(listener, router, limits, stop.clone()));
+        let serving = tokio::spawn(http::serve(entrances, limits, stop.clone()));
         let mut stopping = stop;
         // The sender is gone only when whoever started this has gone, which is a reason to stop, too.
         let _ = stopping.wait_for(|stop| *stop).await;
@@ -163,7 +182,15 @@ impl App {
         if let Err(error) = serving.await {
             tracing::error!(%error, "the server ended badly");
         }
-        for task in [control, ticking, presence, following, sweeping, working] {
+        for task in [
+            control,
+            ticking,
+            presence,
+            following,
+            sweeping,
+            working,
+            certificate,
+        ] {
             task.abort();
         }
         // How far somebody has read is no reason to leave the data open behind.
@@ -183,12 +210,36 @@ impl App {
         Ok(())
     }
 
+    /// What is served where.
+    fn entrances(&self, listeners: Listeners) -> Result<Vec<Entrance>, AppError> {
+        let router = http::router(self.http_settings()).merge(self.gateway.router());
+        let Listeners { main, redirect } = listeners;
+        let port = main.local_addr().map_err(|error| AppError::System {
+            what: "find out where the server listens".to_owned(),
+            error,
+        })?;
+        let mut entrances = vec![Entrance {
+            listener: main,
+            router,
+            tls: self.tls.as_ref().map(Tls::server_config).transpose()?,
+        }];
+        if let (Some(listener), Some(tls)) = (redirect, &self.tls) {
+            let own_url = certificates::own_url(&self.config);
+            entrances.push(Entrance {
+                listener,
+                router: http::redirect(own_url, port.port(), tls.challenges()),
+                tls: None,
+            });
+        }
+        Ok(entrances)
+    }
+
     fn http_settings(&self) -> http::Settings {
         http::Settings {
             chat: self.chat.clone(),
             store: self.store.clone(),
             origins: origins(&self.config),
-            public_url: public_url(&self.config).map(str::to_owned),
+            own_url: certificates::own_url(&self.config),
             trusted_proxies: self.config.server.trusted_proxies.clone(),
             figures: figures::of(figures::Sources {
                 gateway: self.gateway.clone(),
@@ -201,23 +252,30 @@ impl App {
     }
 }
 
-fn public_url(config: &Config) -> Option<&str> {
-    Some(config.server.public_url.as_str()).filter(|url| !url.is_empty())
-}
-
 fn origins(config: &Config) -> Origins {
-    Origins::new(public_url(config), config.server.allowed_origins.clone())
+    Origins::new(
+        &certificates::own_url(config),
+        config.server.allowed_origins.clone(),
+    )
 }
 
 fn gateway_settings(config: &Config) -> gateway::Settings {
     gateway::Settings {
-        public_url: public_url(config).map(str::to_owned),
+        own_url: certificates::own_url(config),
         max_connections: config.gateway.max_connections,
         max_unauthenticated: config.gateway.max_unauthenticated,
         max_queue_bytes: config.gateway.max_queue_kib.saturating_mul(1024),
         heartbeat: Duration::from_secs(config.gateway.heartbeat_seconds),
         requests_per_second: config.gateway.requests_per_second,
         ..gateway::Settings::default()
+    }
+}
+
+/// Ends only when it is aborted, so that it can be treated like the others.
+async fn keep_fresh(tls: Option<Tls>) {
+    match tls {
+        Some(tls) => tls.keep_fresh().await,
+        None => std::future::pending().await,
     }
 }
 

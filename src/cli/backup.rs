@@ -64,6 +64,8 @@ fn ask_server(arguments: &Arguments, data: &Path) -> Result<Option<BackupReport>
         None => Ok(None),
         Some(Answer::Backup(report)) => Ok(Some(*report)),
         Some(Answer::Error(reason)) => Err(Failure(reason)),
-        Some(Answer::Accounts(_)) => Err(Failure("the running server answered something else".to_owned())),
+        Some(Answer::Accounts(_) | Answer::Healthy) => {
+            Err(Failure("the running server answered something else".to_owned()))
+        }
     }
 }

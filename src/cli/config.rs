@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::Failure;
 use super::output::{self, Stream};
 use super::serve;
+use crate::app::certificates;
 use crate::config;
 
 /// What can be configured.
@@ -28,6 +29,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure(format!("cannot print the example: {error}"))),
         What::Check(arguments) => {
             let config = arguments.load()?;
+            certificates::check(&config).map_err(|error| Failure(error.to_string()))?;
             let mut text: String = serve::unknown_variables()
                 .iter()
                 .map(|variable| format!("{variable} is no setting: nothing reads it\n"))

@@ -7,6 +7,8 @@ mod backup;
 mod compact;
 mod config;
 mod folder;
+mod greeting;
+mod health;
 mod log;
 mod output;
 mod report;
@@ -61,6 +63,7 @@ enum Command {
     Backup(backup::Arguments),
     Compact(compact::Arguments),
     Config(config::Arguments),
+    Health(health::Arguments),
     Restore(restore::Arguments),
     Serve(serve::Arguments),
     User(user::Arguments),
@@ -73,6 +76,7 @@ impl Command {
             Self::Backup(arguments) => backup::run(&arguments),
             Self::Compact(arguments) => compact::run(&arguments),
             Self::Config(arguments) => config::run(&arguments),
+            Self::Health(arguments) => health::run(&arguments),
             Self::Restore(arguments) => restore::run(&arguments),
             Self::Serve(arguments) => serve::run(&arguments),
             Self::User(arguments) => user::run(&arguments),

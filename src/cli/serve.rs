@@ -9,9 +9,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::folder::variables;
+use super::greeting::Greeting;
 use super::output::{self, Stream};
 use super::{Failure, log};
-use crate::app::App;
+use crate::app::{App, Listeners};
 use crate::config::{self, Config};
 
 /// Starts the server.
@@ -75,23 +76,19 @@ pub(super) fn unknown_variables() -> Vec<String> {
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let listen = config.server.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| Failure(format!("cannot listen on {listen}: {error}")))?;
-    let address = listener.local_addr().map_err(failure)?;
-    let url = match config.server.public_url.as_str() {
-        "" => format!("http://{}", reachable(address)),
-        public => public.to_owned(),
+    let main = bind(config.server.listen).await?;
+    let redirect = match config.tls.redirect_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
     };
+    let address = main.local_addr().map_err(failure)?;
+    let greeting = Greeting::of(&config, address);
     let app = App::new(config).await.map_err(failure)?;
-    let mut text = format!("listening on http://{address}\n");
-    match app.chat().open_setup().await.map_err(failure)? {
-        Some(token) => text.push_str(&format!("set-up link: {url}/setup#token={token}\n")),
-        None => text.push_str(&format!("open {url}\n")),
-    }
-    if address.ip().is_unspecified() && reachable(address) == url.trim_start_matches("http://") {
-        text.push_str("from another machine use this one's name or address instead of localhost\n");
+    let token = app.chat().open_setup().await.map_err(failure)?;
+    let mut text = greeting.text(token.as_deref());
+    if let Some(redirect) = &redirect {
+        let address = redirect.local_addr().map_err(failure)?;
+        text.push_str(&format!("http://{address} leads to https\n"));
     }
     // The server does its work also when nobody can read where it listens.
     if let Err(error) = output::write(Stream::Out, &text) {
@@ -110,35 +107,16 @@ async fn serve(config: Config) -> Result<(), Failure> {
         stop.send(true).ok();
         std::future::pending::<()>().await;
     });
-    app.run(listener, stopped).await.map_err(failure)
+    app.run(Listeners { main, redirect }, stopped)
+        .await
+        .map_err(failure)
 }
 
-/// The address as it can be typed on this machine: all addresses together are none that can be called.
-fn reachable(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        format!("localhost:{}", address.port())
-    } else {
-        address.to_string()
-    }
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| Failure(format!("cannot listen on {address}: {error}")))
 }
 
 fn failure(error: impl std::fmt::Display) -> Failure {
     Failure(error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_printed_can_be_opened() {
-        for (listens, printed) in [
-            ("0.0.0.0:80", "localhost:80"),
-            ("[::]:8080", "localhost:8080"),
-            ("127.0.0.1:8080", "127.0.0.1:8080"),
-            ("[fd00::1]:8080", "[fd00::1]:8080"),
-        ] {
-            assert_eq!(reachable(listens.parse().unwrap()), printed);
-        }
-    }
 }

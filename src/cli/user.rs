@@ -175,12 +175,12 @@ fn answer(data: &Path, what: AccountAsk) -> Result<AccountAnswer, Failure> {
         (None, Ask::Accounts { what }) => {
             accounts::on_folder(data, what).map_err(|error| Failure(error.to_string()))?
         }
-        (None, Ask::Backup { .. }) => return Err(unexpected()),
+        (None, Ask::Backup { .. } | Ask::Health) => return Err(unexpected()),
     };
     match answer {
         Answer::Accounts(answer) => Ok(answer),
         Answer::Error(reason) => Err(Failure(reason)),
-        Answer::Backup(_) => Err(unexpected()),
+        Answer::Backup(_) | Answer::Healthy => Err(unexpected()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Settings that are each understood but do not fit: one function for each area.
 
 use super::load::ConfigError;
-use super::{Config, Gateway, Presence, Server, Storage};
+use super::{Config, Gateway, Presence, Server, Storage, Tls};
 
 /// More memory than any machine has that this runs on, in MiB: a slip of the keyboard.
 const MAX_CACHE_MIB: u64 = 1024 * 1024;
@@ -12,6 +12,7 @@ const MAX_PRESENCE_SECONDS: u64 = 60 * 60;
 pub(super) fn check(config: &Config) -> Vec<ConfigError> {
     let mut errors = Vec::new();
     errors.extend(check_server(&config.server));
+    errors.extend(check_tls(&config.tls, &config.server));
     errors.extend(check_storage(&config.storage));
     errors.extend(check_gateway(&config.gateway));
     errors.extend(check_presence(&config.presence));
@@ -25,6 +26,80 @@ fn check_server(server: &Server) -> Vec<ConfigError> {
     let origins = origins.filter_map(|origin| check_origin("server.allowed_origins", origin).err());
     let most = at_least("server.max_connections", server.max_connections as u64, 10);
     public_url.into_iter().chain(origins).chain(most.err()).collect()
+}
+
+fn check_tls(tls: &Tls, server: &Server) -> Vec<ConfigError> {
+    let is_given = |path: &std::path::Path| !path.as_os_str().is_empty();
+    let (certificate, key) = (is_given(&tls.certificate), is_given(&tls.key));
+    let acme = !tls.acme_domains.is_empty();
+    let names_https = server.public_url.is_empty() || server.public_url.starts_with("https://");
+    let names = tls.acme_domains.iter().filter_map(|name| check_name(name).err());
+    let others = wrong_ones([
+        unless(
+            certificate && !key,
+            "tls.key",
+            "the certificate's key is needed, too",
+        ),
+        unless(
+            key && !certificate,
+            "tls.certificate",
+            "the key's certificate is needed, too",
+        ),
+        unless(
+            acme && certificate,
+            "tls.acme_domains",
+            "certificates come either from files or from an authority: leave out one of both",
+        ),
+        unless(
+            acme && !tls.acme_accept_terms,
+            "tls.acme_accept_terms",
+            "the authority gives certificates only to whoever accepts its terms of service: read them, and set this to true",
+        ),
+        unless(
+            acme && tls.redirect_listen.is_none(),
+            "tls.redirect_listen",
+            "the authority looks for its proof at port 80: set this to \"0.0.0.0:80\" or what port 80 leads to",
+        ),
+        unless(
+            acme && !tls.acme_directory.starts_with("https://"),
+            "tls.acme_directory",
+            "expected an address that begins with https://",
+        ),
+        unless(
+            tls.redirect_listen.is_some() && !tls.is_on(),
+            "tls.redirect_listen",
+            "there is no https to lead to: set tls.certificate and tls.key, or tls.acme_domains",
+        ),
+        unless(
+            tls.redirect_listen == Some(server.listen) && server.listen.port() != 0,
+            "tls.redirect_listen",
+            "server.listen is there already",
+        ),
+        unless(
+            tls.is_on() && !names_https,
+            "server.public_url",
+            "with TLS it begins with https://",
+        ),
+    ]);
+    names.chain(others).collect()
+}
+
+/// A name that an authority can look up.
+fn check_name(name: &str) -> Result<(), ConfigError> {
+    let is_label = |label: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(is_plain)
+    };
+    let is_address = name.parse::<std::net::IpAddr>().is_ok();
+    if name.len() <= 253 && !is_address && name.split('.').all(is_label) {
+        return Ok(());
+    }
+    let reason = format!("{name:?} is no name to get a certificate for: expected one as chat.example.org");
+    Err(wrong("tls.acme_domains", reason))
+}
+
+fn unless(is_wrong: bool, key: &'static str, reason: &str) -> Result<(), ConfigError> {
+    if is_wrong { Err(wrong(key, reason)) } else { Ok(()) }
 }
 
 fn check_storage(storage: &Storage) -> Vec<ConfigError> {

@@ -9,4 +9,4 @@ mod tests;
 
 pub use example::example;
 pub use load::{ConfigError, ConfigErrors, load, unknown_variables};
-pub use settings::{Config, Gateway, Log, LogFormat, LogLevel, Presence, Server, Storage};
+pub use settings::{Config, Gateway, Log, LogFormat, LogLevel, Presence, Server, Storage, Tls};

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Where the server listens, and what it is called from outside.
     pub server: Server,
+    /// TLS without a proxy: from certificate files, or with certificates that the server gets by itself.
+    pub tls: Tls,
     /// Where the data is.
     pub storage: Storage,
     /// The WebSocket connections.
@@ -62,6 +64,53 @@ impl Default for Server {
             requests_per_account_per_second: 200,
             requests_per_address_per_second: 1_000,
             drain_seconds: 10,
+        }
+    }
+}
+
+/// TLS without a proxy: from certificate files, or with certificates that the server gets by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// A file with the certificate and those that lead to its authority, in PEM. With it `server.listen` speaks https.
+    /// The files are read again within 30 seconds of a change, and at once on SIGHUP.
+    pub certificate: PathBuf,
+    /// A file with the certificate's private key, in PEM.
+    pub key: PathBuf,
+    /// Address and port where http is answered with a redirect to https, as "0.0.0.0:80". Empty: nowhere.
+    #[serde(with = "optional_address")]
+    pub redirect_listen: Option<SocketAddr>,
+    /// Names to get certificates for from an authority that speaks ACME, instead of `certificate` and `key`. The authority
+    /// must reach `redirect_listen` at port 80 of each. What it gives is kept in the data folder.
+    pub acme_domains: Vec<String>,
+    /// An e-mail address where the authority may write to.
+    pub acme_contact: String,
+    /// The authority's address.
+    pub acme_directory: String,
+    /// Whether the authority's terms of service are accepted. Without that it gives nothing.
+    pub acme_accept_terms: bool,
+    /// A file with the certificates, in PEM, by which the authority itself is known. Empty: those that browsers trust.
+    pub acme_authority: PathBuf,
+}
+
+impl Tls {
+    /// Whether `server.listen` speaks https.
+    pub fn is_on(&self) -> bool {
+        !self.certificate.as_os_str().is_empty() || !self.acme_domains.is_empty()
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            redirect_listen: None,
+            acme_domains: Vec::new(),
+            acme_contact: String::new(),
+            acme_directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            acme_accept_terms: false,
+            acme_authority: PathBuf::new(),
         }
     }
 }
@@ -190,6 +239,34 @@ pub enum LogLevel {
     Debug,
     /// And every step.
     Trace,
+}
+
+/// An address, or an empty text for none: the example has a line for every setting.
+mod optional_address {
+    use std::net::SocketAddr;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(
+        address: &Option<SocketAddr>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = address.map(|address| address.to_string()).unwrap_or_default();
+        serializer.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let address = text.parse();
+        address
+            .map(Some)
+            .map_err(|_| D::Error::custom("expected an address and a port, as \"0.0.0.0:80\""))
+    }
 }
 
 /// An engine by its name.

@@ -146,6 +146,45 @@ fn all_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn half_of_tls_is_none() {
+    for (text, named) in [
+        ("certificate = \"a.pem\"", "tls.key"),
+        ("key = \"a.pem\"", "tls.certificate"),
+        (
+            "redirect_listen = \"0.0.0.0:80\"",
+            "tls.redirect_listen: there is no https",
+        ),
+        ("redirect_listen = \"port 80\"", "expected an address and a port"),
+        ("acme_domains = [\"chat.example\"]", "tls.acme_accept_terms"),
+        ("acme_domains = [\"chat.example\"]", "tls.redirect_listen"),
+        ("acme_domains = [\"*.example\"]", "\"*.example\" is no name"),
+        ("acme_domains = [\"10.0.0.1\"]", "\"10.0.0.1\" is no name"),
+        (
+            "acme_domains = [\"a.example\"]\nacme_directory = \"http://a.example\"",
+            "tls.acme_directory",
+        ),
+        (
+            "acme_domains = [\"a.example\"]\ncertificate = \"a\"\nkey = \"a\"",
+            "leave out one of both",
+        ),
+        (
+            "certificate = \"a\"\nkey = \"a\"\nredirect_listen = \"127.0.0.1:8080\"",
+            "server.listen is there already",
+        ),
+        (
+            "certificate = \"a\"\nkey = \"a\"\n[server]\npublic_url = \"http://a.example\"",
+            "server.public_url: with TLS",
+        ),
+    ] {
+        let error = from_file(&format!("[tls]\n{text}\n")).unwrap_err().to_string();
+        assert!(error.contains(named), "{text}: {error}");
+    }
+    let whole =
+        "[tls]\nacme_domains = [\"chat.example\"]\nacme_accept_terms = true\nredirect_listen = \"[::]:80\"\n";
+    assert!(from_file(whole).unwrap().tls.is_on());
+}
+
+#[test]
 fn variables_that_are_no_settings_are_told() {
     let names = [
         "MADANG_FOO",

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::close::CloseCode;
 use super::frame::{self, FrameReader, Incoming};
+use crate::tls::Socket;
 
 /// How much is read at a time. The buffer belongs to the thread, not to the connection.
 const READ_BYTES: usize = 16 * 1024;
@@ -28,7 +28,7 @@ thread_local! {
 pub(super) struct Connection {
     /// Tells connections apart.
     pub(super) number: u64,
-    stream: TcpStream,
+    stream: Socket,
     outbox: Mutex<Outbox>,
     /// Wakes the connection's task: something is queued, or it is closing.
     wake: Notify,
@@ -63,7 +63,7 @@ pub(super) enum Input {
 }
 
 impl Connection {
-    pub(super) fn new(number: u64, stream: TcpStream, max_queue_bytes: usize) -> Self {
+    pub(super) fn new(number: u64, stream: Socket, max_queue_bytes: usize) -> Self {
         Self {
             number,
             stream,
@@ -165,7 +165,13 @@ impl Connection {
     fn write_or_queue(&self, outbox: &mut Outbox, mut frame: Bytes) {
         if outbox.queue.is_empty() {
             match self.stream.try_write(&frame) {
-                Ok(written) if written == frame.len() => return,
+                Ok(written) if written == frame.len() => {
+                    // Taken, but not all of it sent: that is left to the task.
+                    if self.stream.try_flush().is_err() {
+                        self.wake.notify_one();
+                    }
+                    return;
+                }
                 Ok(written) => frame.advance(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
@@ -204,7 +210,14 @@ impl Connection {
         outbox.answers = 0;
         // An idle connection keeps no memory for a queue.
         outbox.queue.shrink_to_fit();
-        false
+        match self.stream.try_flush() {
+            Ok(()) => false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            Err(_) => {
+                outbox.dead = true;
+                false
+            }
+        }
     }
 
     /// Waits until everything queued is written, or the connection is given up. For whoever has much to send, and would
@@ -212,7 +225,7 @@ impl Connection {
     pub(super) async fn drained(&self) {
         while self.flush() && !self.lock().dead {
             tokio::select! {
-                writable = self.stream.writable() => if writable.is_err() { return },
+                writable = self.stream.ready(Interest::WRITABLE) => if writable.is_err() { return },
                 () = self.wake.notified() => {}
             }
         }

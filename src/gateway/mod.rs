@@ -20,7 +20,7 @@ use madang_storage::model::Epoch;
 
 use crate::chat::Chat;
 use crate::hub::{Encoder as _, Hub, Signal};
-use crate::origin::Origins;
+use crate::origin::{Origins, OwnUrl};
 use close::CloseCode;
 use codec::Codec;
 use connection::Connection;
@@ -40,8 +40,8 @@ const RETRY_MS: std::ops::Range<u64> = 500..5_000;
 /// What can be set.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The address that people type, where it is known.
-    pub public_url: Option<String>,
+    /// How links to this server begin.
+    pub own_url: OwnUrl,
     /// How many sockets may be open.
     pub max_connections: usize,
     /// How many of them may be unauthenticated.
@@ -59,7 +59,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            public_url: None,
+            own_url: OwnUrl::default(),
             max_connections: 20_000,
             max_unauthenticated: 1_000,
             max_queue_bytes: 512 * 1024,

@@ -8,7 +8,6 @@ use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
 use super::codec::Codec;
@@ -16,6 +15,7 @@ use super::connection::Connection;
 use super::session::Session;
 use super::{Gateway, Slot};
 use crate::origin;
+use crate::tls::Socket;
 
 /// Answers `GET /gateway`.
 pub(super) async fn upgrade(State(gateway): State<Gateway>, mut request: Request) -> Response {
@@ -44,7 +44,7 @@ pub(super) async fn upgrade(State(gateway): State<Gateway>, mut request: Request
     let token = origin::bearer_token(request.headers())
         .or_else(|| origin::session_cookie(request.headers()))
         .map(str::to_owned);
-    let own_url = origin::own_url(gateway.settings().public_url.as_deref(), request.headers());
+    let own_url = gateway.settings().own_url.called_by(request.headers());
     let place = request.extensions_mut().remove::<origin::Place>();
     let upgraded = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -65,10 +65,10 @@ async fn serve(
     token: Option<String>,
     upgraded: hyper::upgrade::Upgraded,
 ) {
-    let parts = match upgraded.downcast::<TokioIo<TcpStream>>() {
+    let parts = match upgraded.downcast::<TokioIo<Socket>>() {
         Ok(parts) => parts,
         Err(_) => {
-            tracing::error!("a connection was upgraded that is no plain socket");
+            tracing::error!("a connection was upgraded that is no socket of ours");
             return;
         }
     };

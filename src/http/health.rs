@@ -23,13 +23,14 @@ pub(super) fn routes(settings: &Arc<Settings>, requests: &Arc<Requests>) -> Rout
 
 /// 200 when the store reads and writes, else 503 with the reason.
 async fn ready(State(settings): State<Arc<Settings>>) -> Response {
-    match reason(&settings.store.status().await.readiness) {
+    match why_not_ready(&settings.store.status().await.readiness) {
         None => "ready\n".into_response(),
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }
 
-fn reason(readiness: &Readiness) -> Option<String> {
+/// Why nothing can be posted, if that is so.
+pub fn why_not_ready(readiness: &Readiness) -> Option<String> {
     match readiness {
         Readiness::Ready => None,
         Readiness::DiskFull => Some("the disk is nearly full: nothing is written".to_owned()),

@@ -9,6 +9,7 @@ mod health;
 mod metrics;
 mod openapi;
 mod operations;
+mod redirect;
 mod server;
 mod sessions;
 mod shell;
@@ -21,10 +22,12 @@ use axum::Router;
 use madang_storage::Store;
 
 use crate::chat::Chat;
-use crate::origin::Origins;
+use crate::origin::{Origins, OwnUrl};
+pub use health::why_not_ready;
 use metrics::Requests;
 pub use metrics::{Figure, Kind};
-pub use server::{Limits, serve};
+pub use redirect::redirect;
+pub use server::{Entrance, Limits, serve};
 
 /// What the routes need. Cheap to clone.
 #[derive(Clone)]
@@ -35,8 +38,8 @@ pub struct Settings {
     pub store: Store,
     /// Which pages may use cookies here.
     pub origins: Origins,
-    /// The address that people type; links are made with it.
-    pub public_url: Option<String>,
+    /// How links to this server begin.
+    pub own_url: OwnUrl,
     /// Proxies whose word about a client's address is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// What the parts of this node that are no business of HTTP have to tell.

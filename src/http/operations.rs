@@ -15,7 +15,6 @@ use super::extract::{Body, Caller, Path};
 use crate::chat::{Code, Error};
 use crate::fields::Fields;
 use crate::operations::{self, Call, Kind, Method, Operation, Place};
-use crate::origin;
 
 /// The header of draft-ietf-httpapi-idempotency-key-header.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -51,7 +50,7 @@ async fn answer(
         let key = key.to_str().unwrap_or_default().to_owned();
         add(&mut query, "idempotency_key", Value::String(key))?;
     }
-    let own_url = origin::own_url(settings.public_url.as_deref(), &parts.headers);
+    let own_url = settings.own_url.called_by(&parts.headers);
     let mut fields = query;
     let request = Request::from_parts(parts, body);
     let Body(body) = if operation.needs_body() {

@@ -11,6 +11,7 @@ use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -18,10 +19,13 @@ use tower_service::Service as _;
 
 use super::admission::{Admission, Full};
 use crate::origin::Place;
+use crate::tls::Socket;
 
 /// How long a request's head may take to arrive, counted from the connection's first moment, and how long a kept
 /// connection may be idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long a handshake of TLS may take. It takes a place, so whoever dawdles must lose it.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How much of a request's head is read.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How long accepting rests when the system has no more sockets to give.
@@ -48,21 +52,69 @@ pub struct Limits {
     pub drain: Duration,
 }
 
-/// Serves until `stop` turns true, then lets requests end. Whoever calls has bound the listener.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
-    let admission = Admission::new(
-        limits.max_connections,
-        limits.max_connections_per_address,
-        &limits.trusted_proxies,
-    );
-    let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
-    // Every connection holds a sender: the channel ends when the last one has.
+/// Where connections come in, and what they find.
+pub struct Entrance {
+    /// Bound by whoever made this.
+    pub listener: TcpListener,
+    /// What is served.
+    pub router: Router,
+    /// How connections are encrypted, if they are.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+/// What the entrances share: a limit holds for all of them together.
+#[derive(Clone)]
+struct Gate {
+    admission: Admission,
+    refusals: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+    /// Every connection holds one: the channel ends when the last one has.
+    _open: mpsc::Sender<Infallible>,
+}
+
+/// Serves until `stop` turns true, then lets requests end.
+pub async fn serve(entrances: Vec<Entrance>, limits: Limits, stop: watch::Receiver<bool>) {
     let (open, mut all_ended) = mpsc::channel::<Infallible>(1);
+    let gate = Gate {
+        admission: Admission::new(
+            limits.max_connections,
+            limits.max_connections_per_address,
+            &limits.trusted_proxies,
+        ),
+        refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
+        stop,
+        _open: open,
+    };
+    let accepting: Vec<_> = entrances
+        .into_iter()
+        .map(|entrance| tokio::spawn(accept(entrance, gate.clone())))
+        .collect();
+    drop(gate);
+    for entrance in accepting {
+        if let Err(error) = entrance.await {
+            tracing::error!(%error, "an entrance ended badly");
+        }
+    }
+    if tokio::time::timeout(limits.drain, all_ended.recv())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not end in time");
+    }
+}
+
+/// Accepts connections until the server stops.
+async fn accept(entrance: Entrance, mut gate: Gate) {
+    let Entrance {
+        listener,
+        router,
+        tls,
+    } = entrance;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             // The sender is gone only together with the server.
-            _ = stop.wait_for(|stop| *stop) => break,
+            _ = gate.stop.wait_for(|stop| *stop) => return,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -72,40 +124,65 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut st
                 continue;
             }
         };
-        match admission.admit(peer.ip()) {
+        match gate.admission.admit(peer.ip()) {
             Ok(admitted) => {
-                let connection = connection(stream, peer, Place::new(admitted), router.clone(), stop.clone());
-                let open = open.clone();
+                let place = Place::new(admitted);
+                let (router, tls, gate) = (router.clone(), tls.clone(), gate.clone());
                 tokio::spawn(async move {
-                    connection.await;
-                    drop(open);
+                    if let Some(socket) = socket(stream, peer, tls, gate.stop.clone()).await {
+                        connection(socket, peer, place, router, gate.stop.clone()).await;
+                    }
+                    drop(gate);
                 });
             }
-            Err(full) => refuse(stream, peer, full, &refusals),
+            // Saying it over TLS would cost more than the place that there is not.
+            Err(full) if tls.is_some() => tracing::debug!(%peer, ?full, "a connection was refused"),
+            Err(full) => refuse(stream, peer, full, &gate.refusals),
         }
     }
-    drop((listener, open));
-    if tokio::time::timeout(limits.drain, all_ended.recv())
-        .await
-        .is_err()
-    {
-        tracing::warn!("some requests did not end in time");
+}
+
+/// What is read and written: the stream itself, or what is within TLS once both have shaken hands.
+async fn socket(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
+    mut stop: watch::Receiver<bool>,
+) -> Option<Socket> {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a socket is gone already");
+        return None;
+    }
+    let Some(config) = tls else {
+        return Some(stream.into());
+    };
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(HANDSHAKE_WITHIN, Socket::accept(stream, config)) => shaken,
+        // Nobody waits for whoever has not asked for anything yet.
+        _ = stop.wait_for(|stop| *stop) => return None,
+    };
+    match shaken {
+        Ok(Ok(socket)) => Some(socket),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, %peer, "a handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "a handshake took too long");
+            None
+        }
     }
 }
 
 /// Serves one connection, until it ends or has become a WebSocket. Once the server stops, the request that it is at is
 /// its last.
 async fn connection(
-    stream: TcpStream,
+    socket: Socket,
     peer: SocketAddr,
     place: Place,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a socket is gone already");
-        return;
-    }
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         let mut router = router.clone();
         request.extensions_mut().insert(Peer(peer));
@@ -117,12 +194,12 @@ async fn connection(
         }
     });
     // HTTP/1 and nothing else: whatever would have to be found out first could take forever. No wrapper around the
-    // stream: the gateway takes the bare socket back after its handshake.
+    // socket: the gateway takes it back as it is after its handshake.
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);
     let stopped = async move {

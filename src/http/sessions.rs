@@ -79,11 +79,11 @@ fn signed_in(settings: &Settings, signed_in: SignedIn, transport: Transport) -> 
 }
 
 fn cookie(settings: &Settings, token: &str, max_age: u64) -> HeaderValue {
-    let over_tls = settings
-        .public_url
-        .as_ref()
-        .is_some_and(|url| url.starts_with("https://"));
-    let secure = if over_tls { "; Secure" } else { "" };
+    let secure = if settings.own_url.is_https() {
+        "; Secure"
+    } else {
+        ""
+    };
     let text = format!("{SESSION_COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}");
     // Tokens are letters and digits, so this is always a header's value; an empty one signs nobody in.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))

@@ -11,6 +11,7 @@
 mod support;
 
 mod accounts;
+mod acme;
 mod audit;
 mod calls;
 mod channels;
@@ -32,7 +33,9 @@ mod rights;
 mod running;
 mod sockets;
 mod threads;
+mod tls;
 mod tokens;
+mod trust;
 mod walk;
 mod wire;
 
@@ -61,6 +64,9 @@ scenarios! {
         a_login_that_ends_while_it_is_used_is_of_no_use_after,
         accounts_are_closed_to_strangers,
         guessing_from_many_addresses_locks_nobody_out_at_home,
+    }
+    acme {
+        a_certificate_is_got_kept_and_renewed,
     }
     instance {
         who_may_sign_up_is_set_while_it_runs,
@@ -236,6 +242,13 @@ scenarios! {
         a_thread_keeps_the_rules_of_its_channel,
         pins_are_few_and_told,
         a_pin_and_a_crash_leave_a_server_that_writes,
+    }
+    tls {
+        all_is_said_over_tls,
+        a_websocket_over_tls_loses_nothing,
+        a_changed_certificate_needs_no_restart,
+        what_is_no_certificate_is_refused_at_the_start,
+        handshakes_that_never_end_lock_nobody_out,
     }
     wire {
         requests_say_nothing_that_nobody_reads,

@@ -35,6 +35,8 @@ pub(crate) struct Server {
     process: Child,
     /// `host:port`.
     pub(crate) address: String,
+    /// `http` or `https`.
+    pub(crate) listens: String,
     /// The token of the set-up link, when there is one.
     pub(crate) setup_token: Option<String>,
 }
@@ -68,15 +70,18 @@ impl Server {
         let mut process = command.spawn().expect("the server starts");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut line = || lines.next().expect("a line").expect("text");
-        let address = line()
-            .strip_prefix("listening on http://")
-            .expect("the address")
-            .to_owned();
+        let listening = line();
+        let (listens, address) = listening
+            .strip_prefix("listening on ")
+            .and_then(|url| url.split_once("://"))
+            .expect("the address");
+        let (listens, address) = (listens.to_owned(), address.to_owned());
         let setup_token = line().split_once("#token=").map(|(_, token)| token.to_owned());
         Self {
             form,
             process,
             address,
+            listens,
             setup_token,
         }
     }

@@ -10,19 +10,24 @@ const MODULES: &[(&str, &[&str])] = &[
         "app",
         &[
             "broker", "chat", "config", "fields", "files", "gateway", "http", "hub", "origin", "presence",
-            "search", "stomp",
+            "search", "stomp", "tls",
         ],
     ),
     ("config", &[]),
-    ("http", &["chat", "fields", "operations", "origin"]),
+    ("http", &["chat", "fields", "operations", "origin", "tls"]),
     // The gateway owns the sockets; the hub writes to them. STOMP shares the gateway's connections.
-    ("gateway", &["chat", "fields", "hub", "operations", "origin"]),
+    (
+        "gateway",
+        &["chat", "fields", "hub", "operations", "origin", "tls"],
+    ),
     ("stomp", &["chat", "gateway", "hub", "operations", "origin"]),
     // What can be asked for, once for all transports.
     ("operations", &["chat", "fields"]),
     ("chat", &["broker", "files", "hub", "presence", "search"]),
     // What every transport must ask of a request before it believes it.
     ("origin", &[]),
+    // The sockets of all transports, and their certificates.
+    ("tls", &[]),
     // How every transport reads a request's fields.
     ("fields", &["chat"]),
     ("hub", &[]),

@@ -2,7 +2,7 @@
 
 use crate::apt::Apt;
 use crate::steps::Steps;
-use crate::workspace::{has, on_path, output_of};
+use crate::workspace::{has, on_path, output_of, target};
 
 /// Something that tests need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(crate) enum Tool {
     Node,
     /// Runs the UI in browser tests.
     Browser,
+    /// Gives certificates to a server that is tested.
+    Pebble,
     /// Without it Korean is boxes in screenshots.
     CjkFont,
     /// Without it emoji are boxes in screenshots.
@@ -33,6 +35,10 @@ struct Need {
 
 /// Where the browser tests are.
 pub(crate) const E2E: &str = "tests/e2e/package.json";
+/// Where certificates are asked for.
+const ACME: &str = "tests/scenarios/acme.rs";
+/// The authority that the tests ask, as Go names it.
+const PEBBLE: &str = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1";
 /// Where the fault tests are.
 pub(crate) const FAULTS: &str = "tests/faults/Cargo.toml";
 
@@ -59,6 +65,13 @@ const NEEDS: &[Need] = &[
         present: || browser().is_some(),
         packages: &["chromium"],
         advice: "no browser: install Chromium or Chrome so that it is on the path",
+    },
+    Need {
+        tool: Tool::Pebble,
+        wanted_by: ACME,
+        present: || pebble().is_file(),
+        packages: &[],
+        advice: "no ACME server: install Go, with which pebble is built",
     },
     Need {
         tool: Tool::CjkFont,
@@ -91,9 +104,25 @@ pub(crate) fn provide(steps: &mut Steps) {
     {
         apt.install(steps, &packages);
     }
+    if missing.iter().any(|need| need.tool == Tool::Pebble) && on_path(&["go"]).is_some() {
+        build_pebble(steps);
+    }
     for need in missing.into_iter().filter(|need| !(need.present)()) {
         steps.missing("needed for tests", need.advice);
     }
+}
+
+/// Where the ACME server of the tests is, once it is built.
+pub(crate) fn pebble() -> std::path::PathBuf {
+    target().join("tools/pebble")
+}
+
+fn build_pebble(steps: &mut Steps) {
+    let mut build = std::process::Command::new("go");
+    build
+        .args(["install", PEBBLE])
+        .env("GOBIN", target().join("tools"));
+    steps.fetch("pebble", &mut build);
 }
 
 /// Whether a tool is here.
@@ -153,6 +182,7 @@ mod tests {
             Tool::CCompiler,
             Tool::Node,
             Tool::Browser,
+            Tool::Pebble,
             Tool::CjkFont,
             Tool::EmojiFont,
         ] {

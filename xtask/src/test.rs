@@ -18,6 +18,9 @@ fn rust_tests(steps: &mut Steps) {
         steps.missing("fault tests", needs::advice(Tool::CCompiler));
         command.args(["--exclude", "madang-faults"]);
     }
+    if needs::is_present(Tool::Pebble) {
+        command.env("MADANG_TEST_PEBBLE", needs::pebble());
+    }
     steps.program("tests", &mut command);
 }
 
