@@ -1,6 +1,7 @@
 //! FerretDB, which speaks MongoDB's protocol where there is no mongod: over PostgreSQL, and over SQLite.
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -45,12 +46,20 @@ fn address(port: u16) -> String {
     format!("mongodb://127.0.0.1:{port}")
 }
 
+/// What it is built from, and kept with it: another source is built anew.
+const SOURCE: &str = include_str!("../../services/ferretdb/main.go");
+
 fn program() -> PathBuf {
     programs().join("ferretdb")
 }
 
+fn is_built() -> bool {
+    program().is_file()
+        && fs::read_to_string(programs().join("ferretdb.go")).is_ok_and(|source| source == SOURCE)
+}
+
 fn provide(steps: &mut Steps) {
-    if program().is_file() {
+    if is_built() {
         return;
     }
     if on_path(&["go"]).is_none()
@@ -65,7 +74,10 @@ fn provide(steps: &mut Steps) {
             .arg(program())
             .arg(".")
             .current_dir(root().join("xtask/services/ferretdb"));
-        steps.fetch("services: build ferretdb", &mut build);
+        if steps.fetch("services: build ferretdb", &mut build) {
+            // Without it the program is built again, which does no harm.
+            let _ = fs::write(programs().join("ferretdb.go"), SOURCE);
+        }
     }
 }
 
@@ -87,11 +99,13 @@ fn start_on_sqlite(place: &Place) -> Result<(), String> {
 }
 
 fn start(place: &Place, handler: &str, url: &str) -> Result<(), String> {
-    if !program().is_file() {
+    if !is_built() {
         return Err(format!(
             "no ferretdb: install Go 1.24, with which it is built, or name a MongoDB in {MONGO}"
         ));
     }
     let address = format!("127.0.0.1:{}", place.port().unwrap_or_default());
-    place.start(Command::new(program()).args([&address, handler, url]))
+    // A socket's path may be no longer than a hundred characters or so: beside the data it could be.
+    let socket = env::temp_dir().join(format!("madang-ferretdb-{address}.sock"));
+    place.start(Command::new(program()).args([&address, handler, url]).arg(socket))
 }
