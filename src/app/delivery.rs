@@ -63,6 +63,10 @@ impl Receiver for Ear {
         self.delivery.hear(&commit);
     }
 
+    fn passed(&self, stream: StreamId, rev: u64) {
+        self.delivery.hear_of(stream, rev);
+    }
+
     fn signal(&self, signal: Signal) {
         self.chat.hear_signal(&signal);
     }
@@ -90,7 +94,10 @@ pub async fn follow(store: Store, delivery: Delivery) {
     loop {
         let began = Instant::now();
         match look(&store, &delivery, &mut cursor, is_first).await {
-            Ok(()) => is_first = false,
+            Ok(()) => {
+                is_first = false;
+                delivery.broker.looked(began);
+            }
             Err(error) => tracing::warn!(%error, "what changed cannot be read"),
         }
         wait(&delivery.broker, began).await;

@@ -5,17 +5,24 @@
 
 #[cfg(test)]
 pub mod conformance;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod memory;
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use madang_storage::model::{Commit, GuildId, RoomId, SessionId, Timestamp, UserId};
+use madang_storage::model::{Commit, GuildId, RoomId, SessionId, StreamId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+/// One process among those that work on the same data. Made anew at each start: no two nodes ever share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NodeId(pub u128);
+
 /// What nodes tell each other besides events. Never stored, never numbered, may be lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signal {
     /// Somebody types in a room.
     Typing {
@@ -84,10 +91,29 @@ pub enum Signal {
     },
 }
 
+#[cfg(feature = "kafka")]
+impl Signal {
+    /// Whom or what it is about: signals about the same arrive in the order in which they were told.
+    fn about(&self) -> UserId {
+        match self {
+            Self::Typing { user, .. }
+            | Self::Marker { user, .. }
+            | Self::Switched { user, .. }
+            | Self::Asked { user, .. }
+            | Self::SessionsEnded { user, .. }
+            | Self::Profile { user, .. } => *user,
+            Self::SessionEnded { session } => UserId::from_u128(session.as_u128()),
+        }
+    }
+}
+
 /// Who hears what other nodes tell. Must not block: a broker calls it one after the other.
 pub trait Receiver: Send + Sync + 'static {
     /// A durable event. It may be old, come twice, or be ahead of one that never comes.
     fn event(&self, commit: Arc<Commit>);
+
+    /// A durable event of a kind that this node does not know: its number is all there is to it.
+    fn passed(&self, stream: StreamId, rev: u64);
 
     /// A signal.
     fn signal(&self, signal: Signal);
@@ -126,6 +152,13 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Tells every other node a signal. Never blocks; one that cannot be told is gone.
     fn tell_signal(&self, signal: Signal);
+
+    /// Which nodes are there, as the store says: one of them that is not heard makes this node doubt, however long it
+    /// is silent.
+    fn expect(&self, nodes: &[NodeId]);
+
+    /// Everything that was stored before this moment has been found in the store.
+    fn looked(&self, began: Instant);
 
     /// How the broker is doing. Cheap: asked with each request.
     fn status(&self) -> Status;
@@ -171,6 +204,16 @@ impl Broker {
     /// Tells a signal. See [`Backend::tell_signal`].
     pub fn tell_signal(&self, signal: Signal) {
         self.0.tell_signal(signal);
+    }
+
+    /// Which nodes are there. See [`Backend::expect`].
+    pub fn expect(&self, nodes: &[NodeId]) {
+        self.0.expect(nodes);
+    }
+
+    /// The store was looked through. See [`Backend::looked`].
+    pub fn looked(&self, began: Instant) {
+        self.0.looked(began);
     }
 
     /// How the broker is doing. See [`Backend::status`].

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use madang_storage::embedded::{self, Options};
-use madang_storage::model::{Commit, StateKey, StateOutcome, StateTable, Timestamp, UserId};
+use madang_storage::model::{Commit, StateKey, StateOutcome, StateTable, StreamId, Timestamp, UserId};
 use madang_storage::{Clock, Env, StateRecord, Store};
 use tokio::sync::Notify;
 
@@ -75,6 +75,8 @@ pub(super) struct Ear(pub(super) Chat);
 
 impl Receiver for Ear {
     fn event(&self, _commit: Arc<Commit>) {}
+
+    fn passed(&self, _stream: StreamId, _rev: u64) {}
 
     fn signal(&self, signal: broker::Signal) {
         self.0.hear_signal(&signal);
