@@ -9,13 +9,11 @@ use madang_storage::StateRecord;
 use madang_storage::model::{
     Fact, GuildId, RoomId, StateKey, StateOutcome, StateTable, StreamId, Timestamp, UserId,
 };
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, Visitor};
 use super::credentials::Credentials;
 use super::names::{self, Name};
-use super::registration::Registration;
 use super::sessions::SignedIn;
 use super::{Chat, Code, Error, Result, secrets};
 
@@ -58,32 +56,7 @@ pub struct SetUp {
     pub owner: Credentials,
 }
 
-/// The instance as everybody may know it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "Instance")]
-pub struct InstanceView {
-    /// Its name; empty before it is set up.
-    pub name: String,
-    /// Whether it has an owner.
-    pub set_up: bool,
-    /// The server's version.
-    pub version: &'static str,
-    /// Who may sign up.
-    pub registration: Registration,
-}
-
 impl Chat {
-    /// The instance.
-    pub async fn instance(&self) -> Result<InstanceView> {
-        let instance = self.store().instance().await?;
-        Ok(InstanceView {
-            set_up: instance.is_some(),
-            name: instance.map(|instance| instance.name).unwrap_or_default(),
-            version: env!("CARGO_PKG_VERSION"),
-            registration: self.registration().await?.mode,
-        })
-    }
-
     /// Called once at start: carries an interrupted set-up to its end. While the instance has no owner, answers a new
     /// token for the link; earlier ones are void.
     pub async fn open_setup(&self) -> Result<Option<String>> {

@@ -3,10 +3,14 @@
 use super::describe::{Method, Operation, Scope, of_noun};
 use super::input::{id, page, text};
 use super::{Answer, Call};
-use crate::chat::{AccountList, RegistrationChanges, RegistrationView, Result};
+use crate::chat::{AccountList, InstanceView, RegistrationChanges, RegistrationView, Result};
 
 pub(super) fn operations() -> Vec<Operation> {
     let operations = [
+        Operation::new(Method::Patch, "change_instance", "/instance", change)
+            .about("Changes how the instance is called; what is left out stays.")
+            .takes(text("name", "up to 64 characters").optional())
+            .answers::<InstanceView>(),
         Operation::new(
             Method::Get,
             "registration",
@@ -66,6 +70,12 @@ pub(super) fn operations() -> Vec<Operation> {
     ];
     let for_administrators = operations.map(|operation| operation.scope(Scope::Admin));
     of_noun("instance", for_administrators)
+}
+
+async fn change(mut call: Call) -> Result<Answer> {
+    let name = call.optional_text("name")?;
+    let changed = call.chat.change_instance(&call.identity, name.as_deref());
+    Ok(Answer::of(changed.await?))
 }
 
 async fn registration(call: Call) -> Result<Answer> {

@@ -74,6 +74,7 @@ scenarios! {
         a_name_that_looks_like_another_is_taken,
         whoever_is_deactivated_is_out_at_once_and_leaves_everything,
         the_instance_has_an_administrator_whatever_they_do,
+        the_place_gets_another_name_and_everybody_sees_it,
     }
     tokens {
         a_token_does_what_its_scopes_say,

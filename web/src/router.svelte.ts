@@ -29,7 +29,7 @@ export function parseRoute(path: string, search: string, hash: string): Route {
     return { page: 'setup', token: token ?? '' };
   }
   if (first === 'settings') return { page: 'settings', section: second ?? 'profile' };
-  if (first === 'administration') return { page: 'administration', section: second ?? 'people' };
+  if (first === 'administration') return { page: 'administration', section: second ?? 'overview' };
   if (first === 'guilds') return { page: 'guilds' };
   if (first === 'welcome') return { page: 'welcome' };
   if (first === 'inbox') return { page: 'inbox' };

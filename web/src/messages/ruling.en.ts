@@ -185,6 +185,7 @@ export const en = {
     'account.reactivated': 'let in again',
     'administrator.granted': 'made an administrator of',
     'administrator.revoked': 'took administration from',
+    'instance.changed': 'renamed this place',
     'registration.changed': 'changed who may sign up',
   },
   auditFields: {
@@ -226,6 +227,7 @@ export const en = {
 
   notAdministrator: 'Only administrators of the server see this.',
   registration: 'Sign-up',
+  instanceNameHint: 'Shown in the title, to whoever signs in, and on invites.',
   registrationLead: 'Who may make an account on this server.',
   registrationModes: { open: 'Everybody', invite: 'Only who is invited', closed: 'Nobody' },
   registrationHints: {

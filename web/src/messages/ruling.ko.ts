@@ -186,6 +186,7 @@ export const ko: RulingMessages = {
     'account.reactivated': '계정 정지를 풂',
     'administrator.granted': '서버 관리자로 정함',
     'administrator.revoked': '서버 관리자에서 뺌',
+    'instance.changed': '이곳의 이름을 바꿈',
     'registration.changed': '가입 방법을 바꿈',
   },
   auditFields: {
@@ -227,6 +228,7 @@ export const ko: RulingMessages = {
 
   notAdministrator: '서버 관리자만 볼 수 있어요.',
   registration: '가입',
+  instanceNameHint: '제목과 로그인 화면, 초대장에 보여요.',
   registrationLead: '이 서버에 누가 계정을 만들 수 있는지 정해요.',
   registrationModes: { open: '누구나', invite: '초대받은 사람만', closed: '아무도 안 됨' },
   registrationHints: {
