@@ -23,6 +23,7 @@ mod keeper;
 mod leaving;
 mod limits;
 mod operation;
+mod passwords;
 mod people;
 mod presence;
 mod profiles;
@@ -75,6 +76,10 @@ scenarios! {
         whoever_is_deactivated_is_out_at_once_and_leaves_everything,
         the_instance_has_an_administrator_whatever_they_do,
         the_place_gets_another_name_and_everybody_sees_it,
+    }
+    passwords {
+        whoever_has_the_link_chooses_a_password_once,
+        of_two_who_use_a_link_one_does_and_guesses_are_slowed,
     }
     tokens {
         a_token_does_what_its_scopes_say,

@@ -38,6 +38,7 @@ export const ko: Messages = {
   signIn: '로그인하기',
   signOut: '로그아웃',
   signInHint: '계정이 없다면 이곳에 있는 사람에게 초대 링크를 부탁하세요.',
+  forgotHint: '비밀번호를 잊었다면 관리자에게 링크를 부탁하세요.',
   sessionEnded: '로그인이 끝났어요. 다시 로그인해 주세요.',
 
   inviteTitle: (guild) => `${guild}에 들어가기`,
