@@ -183,9 +183,7 @@ impl Chat {
         self.append_unless(guild, actor, Vec::new(), guild_created, |head, _| head.exists())
             .await?;
         self.join_guild(plan.guild, plan.user).await?;
-        let channel = names::title("name", super::founding::FIRST_CHANNEL)?;
-        self.make_channel(plan.guild, plan.room, plan.user, &channel, String::new())
-            .await?;
+        self.make_first_channel(plan.guild, plan.room, plan.user).await?;
         self.welcome_in(plan.guild, plan.room, plan.user).await?;
         let instance_created = Fact::InstanceCreated {
             name: plan.instance_name.clone(),
