@@ -7,7 +7,6 @@ use madang_storage::model::{
 use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE};
 
 use super::audit::details;
-use super::founding::FIRST_CHANNEL;
 use super::moderation::require;
 use super::names::{self, Name};
 use super::places::GuildCopy;
@@ -65,7 +64,8 @@ impl Asked {
             is_announcement: new.is_announcement,
             ..Room::new(RoomKind::Channel { guild }, name.shown.clone(), topic)
         };
-        if !new.is_private && !(new.roles.is_empty() && new.users.is_empty()) {
+        let names_somebody = !new.roles.is_empty() || !new.users.is_empty();
+        if names_somebody && !new.is_private {
             let text = "only of a private channel it is said who sees it";
             return Err(Error::invalid("is_private", text));
         }
@@ -201,11 +201,16 @@ impl Chat {
     }
 
     /// Makes the channel that a guild begins with.
-    pub(super) async fn make_first_channel(&self, guild: GuildId, id: RoomId, user: UserId) -> Result<()> {
-        let name = names::title("name", FIRST_CHANNEL)?;
+    pub(super) async fn make_first_channel(
+        &self,
+        guild: GuildId,
+        id: RoomId,
+        user: UserId,
+        name: &Name,
+    ) -> Result<()> {
         let room = Room::new(RoomKind::Channel { guild }, name.shown.clone(), String::new());
         let rev = self.store().head(StreamId::Guild(guild)).await?.rev;
-        self.make_channel(id, user, &name, room, rev).await
+        self.make_channel(id, user, name, room, rev).await
     }
 
     /// Claims the name, then starts the room's stream. Doing it again with the same ids changes nothing.

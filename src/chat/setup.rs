@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, Visitor};
 use super::credentials::Credentials;
+use super::founding::first_channel;
 use super::names::{self, Name};
 use super::sessions::SignedIn;
 use super::{Chat, Code, Error, Result, secrets};
@@ -41,6 +42,8 @@ struct Plan {
     guild: GuildId,
     room: RoomId,
     at: Timestamp,
+    #[serde(default)]
+    channel_name: Option<String>,
 }
 
 /// What a set-up asks for.
@@ -52,6 +55,8 @@ pub struct SetUp {
     pub instance_name: String,
     /// How its first guild is called.
     pub guild_name: String,
+    /// How the guild's first channel is called; `None` for the usual name.
+    pub channel_name: Option<String>,
     /// The owner's name and password.
     pub owner: Credentials,
 }
@@ -139,6 +144,7 @@ impl Chat {
     async fn plan(&self, request: &SetUp) -> Result<Plan> {
         let instance_name = names::title("instance_name", &request.instance_name)?.shown;
         let guild_name = names::title("guild_name", &request.guild_name)?.shown;
+        first_channel(request.channel_name.as_deref())?;
         let Name { shown, folded } = names::user_name(&request.owner.name)?;
         let password_hash = self.inner.passwords.hash(&request.owner.password).await?;
         let env = self.env();
@@ -152,6 +158,7 @@ impl Chat {
             guild: GuildId::from_u128(env.next_id()),
             room: RoomId::from_u128(env.next_id()),
             at: env.now(),
+            channel_name: request.channel_name.clone(),
         })
     }
 
@@ -183,7 +190,9 @@ impl Chat {
         self.append_unless(guild, actor, Vec::new(), guild_created, |head, _| head.exists())
             .await?;
         self.join_guild(plan.guild, plan.user).await?;
-        self.make_first_channel(plan.guild, plan.room, plan.user).await?;
+        let channel = first_channel(plan.channel_name.as_deref())?;
+        self.make_first_channel(plan.guild, plan.room, plan.user, &channel)
+            .await?;
         self.welcome_in(plan.guild, plan.room, plan.user).await?;
         let instance_created = Fact::InstanceCreated {
             name: plan.instance_name.clone(),
