@@ -31,9 +31,9 @@ test('the place gets another name, which open pages show at once', async () => {
   const { page } = ann;
   await expect(bo.page).toHaveTitle(/Yard$/);
   await page.goto(`${server.url}/administration`);
-  await expect(page.getByLabel('Name of this server')).toHaveValue('Yard');
+  await expect(page.getByLabel('Name of this place')).toHaveValue('Yard');
   await isAccessible(page, 'overview');
-  await page.getByLabel('Name of this server').fill('  Wide yard ');
+  await page.getByLabel('Name of this place').fill('  Wide yard ');
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByText('Saved')).toBeVisible();
   await expect(page).toHaveTitle(/Wide yard$/);
@@ -112,6 +112,32 @@ test('a private channel is made at once for those who are chosen', async () => {
   await expect(bo.channel('afterwards')).toBeVisible();
   await expect(bo.channel('own notes')).toHaveCount(0);
   await expect(ann.page.getByRole('navigation').getByRole('link', { name: /quiet corner|own notes|afterwards/ })).toHaveText([/quiet corner/, /own notes/, /afterwards/]);
+});
+
+test('a channel and a guild are muted for a time, and heard again', async () => {
+  const { page } = bo;
+  const menuOf = async (which: 'channel' | 'guild') => {
+    if (which === 'guild') await page.getByRole('button', { name: 'Hanok: menu' }).click();
+    else await bo.channel('general').click({ button: 'right' });
+  };
+  for (const which of ['channel', 'guild'] as const) {
+    await menuOf(which);
+    await page.getByRole('button', { name: 'Mute', exact: true }).click();
+    await isAccessible(page, `muting a ${which}`);
+    await page.getByRole('button', { name: 'For 8 hours' }).click();
+    await expect(page.getByText('Muted. Nothing notifies you from here.')).toBeVisible();
+    await page.reload();
+    await menuOf(which);
+    await expect(page.getByRole('button', { name: 'Unmute Ends in 8 hours' })).toBeVisible();
+    await page.getByRole('button', { name: /^Unmute/ }).click();
+    await expect(page.getByText('No longer muted.')).toBeVisible();
+    await menuOf(which);
+    await page.getByRole('button', { name: 'Mute', exact: true }).click();
+    await page.getByRole('button', { name: 'Until I unmute it' }).click();
+    await menuOf(which);
+    await expect(page.getByRole('button', { name: 'Unmute Until you unmute it' })).toBeVisible();
+    await page.keyboard.press('Escape');
+  }
 });
 
 test('nobody`s browser complained', () => {
