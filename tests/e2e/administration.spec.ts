@@ -117,7 +117,7 @@ test('a private channel is made at once for those who are chosen', async () => {
 test('a channel and a guild are muted for a time, and heard again', async () => {
   const { page } = bo;
   const menuOf = async (which: 'channel' | 'guild') => {
-    if (which === 'guild') await page.getByRole('button', { name: 'Hanok: menu' }).click();
+    if (which === 'guild') await page.getByRole('button', { name: /^Hanok ?: menu/ }).click();
     else await bo.channel('general').click({ button: 'right' });
   };
   for (const which of ['channel', 'guild'] as const) {

@@ -17,8 +17,9 @@ class Mutes {
 
   /** When it ends; undefined for what is not muted. */
   until(place: Place, now: number): number | undefined {
-    const end = this.owner === client.me.id ? this.ends.get(idOf(place)) : undefined;
-    return end === undefined || end <= now ? undefined : end;
+    // Asked for first, so that whoever asks learns of what comes later.
+    const end = this.ends.get(idOf(place));
+    return end === undefined || end <= now || this.owner !== client.me.id ? undefined : end;
   }
 
   /** Asks how it is: another session may have said something else. */
