@@ -218,5 +218,7 @@ describe('the way back', () => {
     expect(spotOf(at('/g/G/r/R/t/5'), at('/g/G/r/R'), undefined)).toBeUndefined();
     expect(spotOf(at('/g/G/r/R/pins'), at('/g/G/r/R'), 3)).toBeUndefined();
     expect(spotOf(at('/g/G/r/R'), at('/inbox'), undefined)).toBeUndefined();
+    expect(at('/inbox')).toEqual({ page: 'inbox', section: 'calls' });
+    expect(at('/inbox/threads')).toEqual({ page: 'inbox', section: 'threads' });
   });
 });

@@ -22,7 +22,7 @@ import { guilds } from './guilds.svelte';
 import { mustFit } from './fitting';
 import { HOME } from './home';
 import { altered, changed } from './altered';
-import { readChannels, readConversation, readConversations, untilAnswered } from './listing';
+import { putThread, readChannels, readConversation, readConversations, untilAnswered } from './listing';
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
 import { pace } from './pace.svelte';
@@ -316,7 +316,7 @@ class Client {
     if (kind !== 'room') return;
     this.visits.get(id)?.apply(event);
     const known = rooms.get(id);
-    if (known?.guild === HOME) rooms.alter(id, { at: event.at });
+    if (known?.guild === HOME || known?.kind === 'thread') rooms.alter(id, { at: event.at });
     if (event.kind === 'room_access.changed') permissions.changed(id);
     if (event.kind.startsWith('room')) this.applyToRoom(id, event);
     if (event.kind === 'message.posted') {
@@ -385,8 +385,11 @@ class Client {
     switch (signal) {
       case 'head': {
         const head = data as Head & { room: string };
-        const isNew = (rooms.get(head.room)?.n ?? 0) < head.n;
+        const known = rooms.get(head.room);
+        const isNew = (known?.n ?? 0) < head.n;
         rooms.head(head.room, head);
+        if (known === undefined) void untilAnswered(() => putThread(this.ask('thread', { room: head.room })));
+        else if (isNew && known.kind === 'thread') rooms.alter(head.room, { at: new Date().toISOString() });
         if (isNew) this.calls.want();
         if (isNew) this.onNews(head.room);
         break;
@@ -417,10 +420,9 @@ class Client {
         typing.heard(room, user);
         break;
       }
-      case 'marker': {
+      case 'marker':
         this.marked(data as Marker & { room: string; unread: number; back?: boolean });
         break;
-      }
       case 'presence':
         presence.heard((data as { users: Presence[] }).users);
         break;
