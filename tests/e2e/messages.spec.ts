@@ -118,6 +118,20 @@ test('a date leads to its first message', async () => {
   await expect(bo.said('line 79')).toBeInViewport();
 });
 
+test('the line of a day and the menu of the room lead to a date as well', async () => {
+  const { page } = bo;
+  const field = page.getByLabel('Go to a date', { exact: true }).last();
+  await page.getByRole('log').getByRole('button', { name: 'Today' }).last().click();
+  await expect(field).toBeVisible();
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Channel', exact: true }).click();
+  await page.getByRole('button', { name: 'Go to a date' }).click();
+  await expect(field).toBeFocused();
+  await page.getByRole('button', { name: 'Go', exact: true }).click();
+  await expect(bo.row(1)).toBeInViewport();
+  await page.goBack();
+});
+
 test('a moderator deletes several messages at once, and says why', async () => {
   await bo.posts(server, bo.room, ['spam 1', 'spam 2', 'spam 3', 'no spam']);
   await ann.hears('no spam');

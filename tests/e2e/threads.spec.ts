@@ -1,3 +1,4 @@
+import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
 import { Person } from './support/person.ts';
 import { Server } from './support/server.ts';
@@ -75,6 +76,8 @@ test('the threads that one follows stand beside the inbox, what is unread first,
   await expect(rows.first()).toContainText('And what about colours?');
   await expect(rows.first()).toContainText('Thread in #general');
   await expect(rows.last()).toContainText('2 replies');
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id} ${nodes.map((node) => node.html).join('\n')}`)).toEqual([]);
 
   await bo.page.goto(`${server.url}/inbox/threads`);
   await expect(bo.page.getByText('You follow no thread yet.')).toBeVisible();
