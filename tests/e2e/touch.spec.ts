@@ -1,9 +1,8 @@
 import { expect, test } from '@playwright/test';
 import { Person } from './support/person.ts';
-import { Server } from './support/server.ts';
+import type { Server } from './support/server.ts';
+import { together } from './support/together.ts';
 import { Finger } from './support/touch.ts';
-
-test.describe.configure({ mode: 'serial' });
 
 /** Longer than a finger has to rest. */
 const RESTED_MS = 700;
@@ -13,9 +12,9 @@ let ann: Person;
 let phone: Person;
 let finger: Finger;
 
-test.beforeAll(async ({ browser }) => {
-  server = await Server.start();
-  [ann] = (await Person.gather(browser, server, 'Ann')) as [Person];
+together(['Ann'], async (people, its, browser) => {
+  [ann] = people;
+  server = its;
   await ann.posts(server, ann.room, Array.from({ length: 60 }, (_, at) => `line ${at}`));
   await ann.posts(server, ann.room, [`\`\`\`\n${'wide '.repeat(80)}\n\`\`\``]);
   // The same person, with a phone in the hand.
@@ -29,10 +28,6 @@ test.beforeAll(async ({ browser }) => {
   await phone.page.goto(ann.page.url());
   await phone.hears('line 59');
   finger = await Finger.on(phone.page);
-});
-
-test.afterAll(async () => {
-  await server?.remove();
 });
 
 const sheet = () => phone.page.getByRole('dialog', { name: 'Message actions' });

@@ -37,6 +37,7 @@ async function post(path: string, data: object, headers: Record<string, string> 
 }
 
 test.beforeAll(async ({ browser }) => {
+  test.setTimeout(1_800_000);
   server = await Server.start();
   [ann] = (await Person.gather(browser, server, 'Ann')) as [Person];
   room = ann.room;
