@@ -22,6 +22,7 @@ test('what everybody loads first is small, and keeps to the policy', async ({ br
   let bytes = 0;
   for (const path of new Set([...named, ...shown])) bytes += await sizeOf(path);
   const [lexer = ''] = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname).filter((path) => path.includes('/markdown-')));
+  expect(lexer, 'what reads Markdown is there, and a part of its own').not.toBe('');
   const inside = bytes + (await sizeOf(lexer));
   console.log(`first load: ${bytes} bytes of script, compressed; inside: ${inside}`);
   expect(bytes).toBeGreaterThan(30_000);
