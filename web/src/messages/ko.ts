@@ -25,7 +25,7 @@ export const ko: Messages = {
   guildName: '첫 길드 이름',
   guildNameHint: '길드는 팀이나 모임 하나예요. 채널은 길드 안에 있어요.',
   yourName: '내 이름',
-  nameHint: '다른 사람에게 보이는 이름이에요. 글자와 숫자, 빈칸, . _ - 를 써서 2자에서 32자까지예요.',
+  nameHint: '다른 사람에게 보이는 이름이에요. 글자와 숫자, 빈칸, .\u00a0_\u00a0-를 2자에서 32자까지 쓸 수 있어요.',
   password: '비밀번호',
   passwordHint: '8자 이상이어야 해요.',
   showPassword: '비밀번호 보기',
