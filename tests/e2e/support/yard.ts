@@ -55,6 +55,7 @@ export class Yard {
     await person.page.addInitScript((locale) => {
       // As on every visit but the first: with the page's own letters.
       localStorage.setItem('madang.letters', '1');
+      localStorage.setItem('madang.session', '1');
       if (locale !== undefined) localStorage.setItem('madang.locale', locale);
     }, options.locale);
     return person;
@@ -124,7 +125,11 @@ export class Yard {
         this.ages[`${posted.message.room} ${posted.message.seq}`] = answer.ago;
         this.rooms['thread'] = `${room}/t/${seq}`;
       }
-      if (isPinned) await this.ask(OWNER, 'PUT', `/rooms/${room}/pins/${seq}`);
+      if (isPinned) {
+        await this.ask(OWNER, 'PUT', `/rooms/${room}/pins/${seq}`);
+        // The server tells of it in the room.
+        this.ages[`${room} ${seq + 1}`] = ago;
+      }
       if (isEdited) await this.ask(by, 'PATCH', path, { text: this.written(text) });
       if (isDeleted) await this.ask(by, 'DELETE', path);
     }
