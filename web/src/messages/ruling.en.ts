@@ -79,6 +79,7 @@ export const en = {
   viewAsLead: 'See what somebody may do here, also before you save.',
   viewAsWhom: 'As whom',
   viewAsSees: (name: string) => `${name} sees this channel and may`,
+  viewAsList: (name: string, count: number) => `${name}: ${plural('en', count, { one: '# channel in sight', other: '# channels in sight' })}`,
   viewAsBlind: (name: string) => `${name} does not see this channel.`,
   may: 'May',
   mayNot: 'May not',

@@ -80,6 +80,7 @@ export const ko: RulingMessages = {
   viewAsLead: '누가 여기서 무엇을 할 수 있는지 저장하기 전에도 볼 수 있어요.',
   viewAsWhom: '누구의 눈으로',
   viewAsSees: (name) => `${name}: 이 채널이 보이고, 할 수 있는 일은`,
+  viewAsList: (name, count) => `${name}: 보이는 채널 ${number(count)}개`,
   viewAsBlind: (name) => `${name}: 이 채널이 보이지 않아요.`,
   may: '할 수 있음',
   mayNot: '할 수 없음',

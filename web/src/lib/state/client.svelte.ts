@@ -22,12 +22,11 @@ import { guilds } from './guilds.svelte';
 import { mustFit } from './fitting';
 import { HOME } from './home';
 import { altered, changed } from './altered';
-import { readChannels, readConversation, readConversations, untilAnswered } from './listing';
+import { putThread, readChannels, readConversation, readConversations, untilAnswered } from './listing';
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
 import { pace } from './pace.svelte';
 import { people } from './people.svelte';
-import { permissions } from './permissions.svelte';
 import { presence } from './presence.svelte';
 import { roles } from './roles.svelte';
 import { rooms } from './rooms.svelte';
@@ -135,7 +134,6 @@ class Client {
     rooms.forget();
     people.forget();
     roles.forget();
-    permissions.forget();
     pace.forget();
     presence.forget();
     guilds.forget();
@@ -257,8 +255,8 @@ class Client {
     if (isOther) this.startOver();
     this.epoch = ready.epoch;
     presence.renew();
-    permissions.changed();
-    if (!ready.resumed) {
+    if (ready.resumed) guilds.rooms.renew();
+    else {
       for (const timeline of this.visits.all) timeline.isOpen = false;
       guilds.renew();
     }
@@ -308,7 +306,6 @@ class Client {
     if (kind === 'guild') {
       this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, event.rev));
       if (event.kind.startsWith('role.')) roles.changed(id);
-      if (event.kind.startsWith('role.') || event.kind === 'guild.changed') permissions.changed();
       if (event.kind === 'member.changed') this.memberChanged(id, event.data as { user: string; roles: string[] });
       guilds.heard(id, event);
       if (event.kind === 'guild.changed') this.guildChanged(id, event.data as { guild: Guild });
@@ -316,8 +313,7 @@ class Client {
     if (kind !== 'room') return;
     this.visits.get(id)?.apply(event);
     const known = rooms.get(id);
-    if (known?.guild === HOME) rooms.alter(id, { at: event.at });
-    if (event.kind === 'room_access.changed') permissions.changed(id);
+    if (known?.guild === HOME || known?.kind === 'thread') rooms.alter(id, { at: event.at });
     if (event.kind.startsWith('room')) this.applyToRoom(id, event);
     if (event.kind === 'message.posted') {
       const { seq, n, author, system } = event.data as Message;
@@ -351,7 +347,6 @@ class Client {
   private memberChanged(guild: string, { user, roles: given }: { user: string; roles: string[] }): void {
     if (user !== this.me.id) return;
     this.ownRoles.set(guild, given);
-    permissions.changed();
   }
 
   private guildChanged(id: string, { guild }: { guild: Guild }): void {
@@ -385,8 +380,11 @@ class Client {
     switch (signal) {
       case 'head': {
         const head = data as Head & { room: string };
-        const isNew = (rooms.get(head.room)?.n ?? 0) < head.n;
+        const known = rooms.get(head.room);
+        const isNew = (known?.n ?? 0) < head.n;
         rooms.head(head.room, head);
+        if (known === undefined) void untilAnswered(() => putThread(this.ask('thread', { room: head.room })));
+        else if (isNew && known.kind === 'thread') rooms.alter(head.room, { at: new Date().toISOString() });
         if (isNew) this.calls.want();
         if (isNew) this.onNews(head.room);
         break;
@@ -417,10 +415,9 @@ class Client {
         typing.heard(room, user);
         break;
       }
-      case 'marker': {
+      case 'marker':
         this.marked(data as Marker & { room: string; unread: number; back?: boolean });
         break;
-      }
       case 'presence':
         presence.heard((data as { users: Presence[] }).users);
         break;

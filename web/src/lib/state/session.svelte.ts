@@ -4,6 +4,7 @@ import type { Instance, User } from '../api/types';
 import { forgetDrafts } from '../drafts';
 import { client } from './client.svelte';
 import { people } from './people.svelte';
+import { texts } from './texts.svelte';
 import { threads } from './threads.svelte';
 
 const RETRY_MS = 3_000;
@@ -38,6 +39,7 @@ class Session {
   }
 
   async start(letters: Promise<unknown>): Promise<void> {
+    if (localStorage.getItem(KEY) !== null) void texts.load();
     const patience = new Promise((resolve) => setTimeout(resolve, LETTERS_MS));
     try {
       this.instance = await http.instance();
@@ -58,6 +60,7 @@ class Session {
     const { keeping } = await kept();
     const shell = await keeping.read();
     if (shell === undefined) return false;
+    await texts.load();
     this.instance = shell.instance;
     this.user = shell.user;
     this.owner = shell.isOwner;
@@ -80,6 +83,7 @@ class Session {
     }
     this.hasEnded = false;
     localStorage.setItem(KEY, '1');
+    await texts.load();
     people.know(this.user);
     client.me = this.user;
     client.start();
