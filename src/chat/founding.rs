@@ -11,8 +11,8 @@ use super::places::GuildCopy;
 use super::view::{GuildView, PermissionsView};
 use super::{Chat, Code, Error, Identity, Once, Result, names, text};
 
-/// The channel that a new guild starts with.
-pub(super) const FIRST_CHANNEL: &str = "general";
+/// How the channel that a new guild starts with is called when nobody says.
+const FIRST_CHANNEL: &str = "general";
 /// How many guilds one person may be a member of.
 pub(super) const MAX_GUILDS: usize = 100;
 /// The longest description, in characters.
@@ -32,9 +32,16 @@ pub struct GuildChanges {
 }
 
 impl Chat {
-    /// Makes a guild with a first channel, owned by whoever asks.
-    pub async fn create_guild(&self, identity: &Identity, once: &Once, name: &str) -> Result<GuildView> {
+    /// Makes a guild with a first channel, owned by whoever asks. Without a name of its own the channel has the usual one.
+    pub async fn create_guild(
+        &self,
+        identity: &Identity,
+        once: &Once,
+        name: &str,
+        channel_name: Option<&str>,
+    ) -> Result<GuildView> {
         let name = names::title("name", name)?.shown;
+        let channel = first_channel(channel_name)?;
         self.check_room_for_guild(identity).await?;
         let guild = GuildId::from_u128(self.new_id(identity, once, "guild"));
         let room = RoomId::from_u128(self.new_id(identity, once, "first channel"));
@@ -45,7 +52,6 @@ impl Chat {
             let stream = StreamId::Guild(guild);
             chat.append_unless(stream, Some(user), Vec::new(), fact, |head, _| head.exists())
                 .await?;
-            let channel = names::title("name", FIRST_CHANNEL)?;
             chat.make_channel(guild, room, user, &channel, String::new())
                 .await?;
             chat.welcome_in(guild, room, user).await
@@ -201,4 +207,9 @@ impl Chat {
         };
         self.look_at_guild(id, look).await?.ok_or_else(Error::not_found)
     }
+}
+
+/// The name of a guild's first channel, as asked for or the usual one.
+pub(super) fn first_channel(asked: Option<&str>) -> Result<names::Name> {
+    names::title("channel_name", asked.unwrap_or(FIRST_CHANNEL))
 }

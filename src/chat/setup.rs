@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, Visitor};
 use super::credentials::Credentials;
+use super::founding::first_channel;
 use super::names::{self, Name};
 use super::registration::Registration;
 use super::sessions::SignedIn;
@@ -43,6 +44,8 @@ struct Plan {
     guild: GuildId,
     room: RoomId,
     at: Timestamp,
+    #[serde(default)]
+    channel_name: Option<String>,
 }
 
 /// What a set-up asks for.
@@ -54,6 +57,8 @@ pub struct SetUp {
     pub instance_name: String,
     /// How its first guild is called.
     pub guild_name: String,
+    /// How the guild's first channel is called; `None` for the usual name.
+    pub channel_name: Option<String>,
     /// The owner's name and password.
     pub owner: Credentials,
 }
@@ -166,6 +171,7 @@ impl Chat {
     async fn plan(&self, request: &SetUp) -> Result<Plan> {
         let instance_name = names::title("instance_name", &request.instance_name)?.shown;
         let guild_name = names::title("guild_name", &request.guild_name)?.shown;
+        first_channel(request.channel_name.as_deref())?;
         let Name { shown, folded } = names::user_name(&request.owner.name)?;
         let password_hash = self.inner.passwords.hash(&request.owner.password).await?;
         let env = self.env();
@@ -179,6 +185,7 @@ impl Chat {
             guild: GuildId::from_u128(env.next_id()),
             room: RoomId::from_u128(env.next_id()),
             at: env.now(),
+            channel_name: request.channel_name.clone(),
         })
     }
 
@@ -210,7 +217,7 @@ impl Chat {
         self.append_unless(guild, actor, Vec::new(), guild_created, |head, _| head.exists())
             .await?;
         self.join_guild(plan.guild, plan.user).await?;
-        let channel = names::title("name", super::founding::FIRST_CHANNEL)?;
+        let channel = first_channel(plan.channel_name.as_deref())?;
         self.make_channel(plan.guild, plan.room, plan.user, &channel, String::new())
             .await?;
         self.welcome_in(plan.guild, plan.room, plan.user).await?;

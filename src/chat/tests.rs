@@ -416,7 +416,7 @@ async fn the_last_place_on_a_list_is_given_once() {
     let (jiho, sora) = (world.add("jiho").await, world.add("sora").await);
     let guild = world
         .chat
-        .create_guild(&world.owner(), &Once::default(), "together")
+        .create_guild(&world.owner(), &Once::default(), "together", None)
         .await
         .expect("a guild");
     for user in [&jiho, &sora] {

@@ -1,6 +1,6 @@
 //! What the server says at its start: what to open, and who else can.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use crate::config::Config;
 
@@ -14,6 +14,8 @@ pub(super) struct Greeting {
     is_encrypted: bool,
     /// The name that a certificate is got for.
     domain: Option<String>,
+    /// This machine's address in its network, where it has one.
+    near: Option<IpAddr>,
 }
 
 impl Greeting {
@@ -23,6 +25,7 @@ impl Greeting {
             public_url: config.server.public_url.clone(),
             is_encrypted: config.tls.is_on(),
             domain: config.tls.acme_domains.first().cloned(),
+            near: near_address(),
         }
     }
 
@@ -53,7 +56,7 @@ impl Greeting {
         match (&self.domain, self.address.port()) {
             (Some(domain), HTTPS_PORT) => format!("https://{domain}"),
             (Some(domain), port) => format!("https://{domain}:{port}"),
-            (None, _) => format!("{}://{}", self.scheme(), reachable(self.address)),
+            (None, _) => format!("{}://{}", self.scheme(), self.reachable()),
         }
     }
 
@@ -61,10 +64,11 @@ impl Greeting {
     fn hints(&self) -> Vec<String> {
         let mut hints = Vec::new();
         let is_local = self.address.ip().to_canonical().is_loopback();
+        let is_everywhere = self.address.ip().is_unspecified();
         // With a name and without TLS there is a proxy on this machine, which lets others in.
         if is_local && (self.is_encrypted || !self.has_name()) {
             hints.extend(self.ways_in());
-        } else if self.address.ip().is_unspecified() && !self.has_name() {
+        } else if is_everywhere && self.near.is_none() && !self.has_name() {
             hints.push("from another machine use this one's name or address instead of localhost".to_owned());
         }
         if !is_local && !self.is_encrypted && !self.public_url.starts_with("https://") {
@@ -83,6 +87,17 @@ impl Greeting {
             );
         }
         hints
+    }
+
+    /// The address as it can be typed. All addresses together are none that can be called; that in the network also
+    /// works for others, whom an invite then leads there.
+    fn reachable(&self) -> String {
+        let port = self.address.port();
+        match self.near {
+            _ if !self.address.ip().is_unspecified() => self.address.to_string(),
+            Some(near) => SocketAddr::new(near, port).to_string(),
+            None => format!("localhost:{port}"),
+        }
     }
 
     fn has_name(&self) -> bool {
@@ -109,13 +124,13 @@ impl Greeting {
     }
 }
 
-/// The address as it can be typed on this machine: all addresses together are none that can be called.
-fn reachable(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        format!("localhost:{}", address.port())
-    } else {
-        address.to_string()
-    }
+/// From which address this machine would talk to others. Asking the system's routes sends nothing, and no packet
+/// could reach the address that is asked for: RFC 5737 keeps it for examples.
+fn near_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
 }
 
 #[cfg(test)]
@@ -128,18 +143,25 @@ mod tests {
             public_url: String::new(),
             is_encrypted: false,
             domain: None,
+            near: None,
         }
     }
 
     #[test]
     fn what_is_printed_can_be_opened() {
-        for (listens, printed) in [
-            ("0.0.0.0:80", "localhost:80"),
-            ("[::]:8080", "localhost:8080"),
-            ("127.0.0.1:8080", "127.0.0.1:8080"),
-            ("[fd00::1]:8080", "[fd00::1]:8080"),
+        for (listens, alone, in_a_network) in [
+            ("0.0.0.0:80", "localhost:80", "192.168.0.7:80"),
+            ("[::]:8080", "localhost:8080", "192.168.0.7:8080"),
+            ("127.0.0.1:8080", "127.0.0.1:8080", "127.0.0.1:8080"),
+            ("[fd00::1]:8080", "[fd00::1]:8080", "[fd00::1]:8080"),
         ] {
-            assert_eq!(reachable(listens.parse().unwrap()), printed);
+            assert_eq!(greeting(listens).reachable(), alone);
+            let near = Greeting {
+                near: Some("192.168.0.7".parse().unwrap()),
+                ..greeting(listens)
+            };
+            assert_eq!(near.reachable(), in_a_network);
+            assert!(!near.text(None).contains("instead of localhost"));
         }
     }
 

@@ -103,6 +103,7 @@ async fn set_up(
         token: fields.text("token")?,
         instance_name: fields.text("instance_name")?,
         guild_name: fields.text("guild_name")?,
+        channel_name: fields.optional_text("channel_name")?,
         owner: credentials(&mut fields)?,
     };
     let transport = Transport::read(&mut fields)?;

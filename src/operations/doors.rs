@@ -51,6 +51,13 @@ pub fn doors() -> Vec<Door> {
             .takes(text("token", "the link's token"))
             .takes(text("instance_name", "the name of this place"))
             .takes(text("guild_name", "the name of its first guild"))
+            .takes(
+                text(
+                    "channel_name",
+                    "the name of the guild's first channel, `general` without",
+                )
+                .optional(),
+            )
             .signs_in(),
         Door::new(Method::Post, "sign_up", "/accounts")
             .about("Makes an account, where registration is open, and signs in.")

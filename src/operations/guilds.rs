@@ -23,6 +23,7 @@ pub(super) fn operations() -> Vec<Operation> {
             Operation::new(Method::Post, "create_guild", "/guilds", create)
                 .about("Makes a guild with a first channel. Whoever asks owns it.")
                 .takes(text("name", "up to 64 characters"))
+                .takes(text("channel_name", "the name of its first channel, `general` without").optional())
                 .takes(idempotency_key())
                 .makes::<GuildView>(),
             Operation::new(Method::Get, "guild", "/guilds/{guild}", guild)
@@ -85,11 +86,12 @@ async fn open(mut call: Call) -> Result<Answer> {
 }
 
 async fn create(mut call: Call) -> Result<Answer> {
-    let name = call.text("name")?;
+    let (name, channel) = (call.text("name")?, call.optional_text("channel_name")?);
     let once = call.once()?;
-    Ok(Answer::of(
-        call.chat.create_guild(&call.identity, &once, &name).await?,
-    ))
+    let made = call
+        .chat
+        .create_guild(&call.identity, &once, &name, channel.as_deref());
+    Ok(Answer::of(made.await?))
 }
 
 async fn change(mut call: Call) -> Result<Answer> {

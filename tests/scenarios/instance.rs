@@ -1,4 +1,4 @@
-//! What administrators of the instance decide: who may sign up, who is kept out, who is one of them.
+//! How an instance begins, and what its administrators decide: who may sign up, who is kept out, who is one of them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::accounts::{call, done, id_of, is_good, refused, sign_in, token_of};
 use super::rest::at_once;
-use super::support::{Client, Form, World};
+use super::support::{Client, Form, Server, World};
 
 fn sign_up(world: &World, name: &str, password: &str) -> (u16, Value) {
     let body = json!({ "name": name, "password": password, "transport": "bearer" });
@@ -325,4 +325,44 @@ pub(crate) fn the_instance_has_an_administrator_whatever_they_do(form: Form) {
         member
     };
     assert_eq!(administrators(left), 1);
+}
+
+pub(crate) fn a_first_channel_is_called_as_asked(form: Form) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(form, folder.path(), None);
+    let set_up = |channel: &str| {
+        let body = json!({
+            "token": server.setup_token, "instance_name": "yard", "guild_name": "guild", "channel_name": channel,
+            "name": "owner", "password": "correct horse", "transport": "bearer",
+        });
+        server.call("POST", "/api/v1/setup", None, Some(body))
+    };
+    let (status, problem) = set_up(&"x".repeat(65));
+    assert_eq!(
+        (status, &problem["field"]),
+        (413, &json!("channel_name")),
+        "{problem}"
+    );
+    let (status, session) = set_up("일반");
+    assert_eq!(status, 201, "{session}");
+    let token = session["token"].as_str().unwrap();
+    let channels = |guild: &Value| {
+        let path = format!("/api/v1/guilds/{}/channels", guild["id"].as_str().unwrap());
+        let (_, page) = server.call("GET", &path, Some(token), None);
+        let channels = page["channels"].as_array().unwrap().iter();
+        channels
+            .map(|channel| channel["name"].clone())
+            .collect::<Vec<_>>()
+    };
+    let (_, guilds) = server.call("GET", "/api/v1/guilds", Some(token), None);
+    assert_eq!(channels(&guilds["guilds"][0]), ["일반"]);
+    for (asked, name) in [(json!("lobby"), "lobby"), (Value::Null, "general")] {
+        let mut body = json!({ "name": "another" });
+        if !asked.is_null() {
+            body["channel_name"] = asked;
+        }
+        let (status, guild) = server.call("POST", "/api/v1/guilds", Some(token), Some(body));
+        assert_eq!(status, 201, "{guild}");
+        assert_eq!(channels(&guild), [name]);
+    }
 }

@@ -69,6 +69,7 @@ scenarios! {
         a_certificate_is_got_kept_and_renewed,
     }
     instance {
+        a_first_channel_is_called_as_asked,
         who_may_sign_up_is_set_while_it_runs,
         of_two_who_want_one_name_one_gets_it_and_floods_are_slowed,
         a_name_that_looks_like_another_is_taken,

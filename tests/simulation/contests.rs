@@ -163,6 +163,7 @@ async fn three_administrators(chat: &Chat) -> Vec<UserId> {
         token: chat.open_setup().await.unwrap().unwrap(),
         instance_name: "yard".to_owned(),
         guild_name: "guild".to_owned(),
+        channel_name: None,
         owner: Credentials {
             name: "minji".to_owned(),
             password: PASSWORD.to_owned(),

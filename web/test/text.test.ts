@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import emoji from '../src/components/emoji/emoji.json';
 import { find, type Groups } from '../src/components/emoji/search';
 import { graphemesLeft, isTooBig } from '../src/lib/graphemes';
-import { clock, hue, initials, plural, time } from '../src/lib/i18n/format';
+import { abbreviation, clock, hue, initials, plural, time } from '../src/lib/i18n/format';
 import { isEmojiOnly, parse, plain, safeHref, type Block, type Inline } from '../src/lib/timeline/markdown';
 import { ulid, ulidTime } from '../src/lib/ulid';
 import { en } from '../src/messages/en';
@@ -149,6 +149,8 @@ describe('languages', () => {
 describe('people', () => {
   test('initials', () => {
     expect(initials('김하늘')).toBe('하늘');
+    expect(abbreviation('디자인팀')).toBe('디자');
+    expect(abbreviation('Core team')).toBe('CT');
     expect(initials('Mina Weber')).toBe('MW');
     expect(initials('👩‍🚀')).not.toBe('');
   });

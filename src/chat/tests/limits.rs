@@ -24,7 +24,7 @@ async fn a_guild_has_so_many_channels() {
     let world = World::new().await;
     let (chat, owner) = (&world.chat, world.owner());
     let guild = chat
-        .create_guild(&owner, &Once::default(), "many")
+        .create_guild(&owner, &Once::default(), "many", None)
         .await
         .expect("a guild")
         .id;
@@ -62,15 +62,17 @@ async fn somebody_is_in_so_many_guilds() {
     let mut last = None;
     for number in 1..crate::chat::founding::MAX_GUILDS {
         let name = format!("guild {number}");
-        let made = chat.create_guild(&owner, &Once::default(), &name).await;
+        let made = chat.create_guild(&owner, &Once::default(), &name, None).await;
         last = Some(made.expect("a guild"));
     }
-    let error = chat.create_guild(&owner, &Once::default(), "one more").await;
+    let error = chat
+        .create_guild(&owner, &Once::default(), "one more", None)
+        .await;
     assert_eq!(error.expect_err("it is full").code, Code::TooMany);
     let last = last.expect("a guild");
     let deleted = chat.delete_guild(&owner, last.id, &last.name, None);
     deleted.await.expect("deleted");
-    chat.create_guild(&owner, &Once::default(), "one more")
+    chat.create_guild(&owner, &Once::default(), "one more", None)
         .await
         .expect("a place that was given back");
 }

@@ -166,6 +166,7 @@ impl World {
             token,
             instance_name: "yard".to_owned(),
             guild_name: "guild".to_owned(),
+            channel_name: None,
             owner: credentials("owner", PASSWORD),
         };
         let owner = chat.set_up(request, &visitor()).await.expect("a set-up");

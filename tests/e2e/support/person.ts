@@ -32,7 +32,7 @@ export class Person {
   async setUp(server: Server): Promise<void> {
     const { page } = this;
     await page.goto(server.setUpLink);
-    await page.getByLabel('Name of this server').fill('Yard');
+    await page.getByLabel('Name of this place').fill('Yard');
     await page.getByLabel('Name of your first guild').fill('Hanok');
     await page.getByLabel('Your name').fill(this.name);
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
@@ -44,7 +44,7 @@ export class Person {
   async invite(): Promise<string> {
     const { page } = this;
     await page.getByRole('button', { name: /: menu/ }).click();
-    await page.getByRole('button', { name: 'Invite people' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Invite people' }).click();
     const link = page.getByLabel('Invite link');
     await expect(link).toHaveValue(/\/invite\//);
     const url = await link.inputValue();

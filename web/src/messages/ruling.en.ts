@@ -275,7 +275,7 @@ export const en = {
   onlyHere: 'This link works only on this machine. So that others can come:',
   onlyHereNetwork: 'In your network, start the server with',
   onlyHereWorld: 'From everywhere, put it behind an address of its own and start it with',
-  onlyHereTls: 'Beyond your own network the address should begin with https: a proxy with a certificate in front of the server does that.',
+  onlyHereTls: 'Beyond your own network the address should begin with https: the server does that by itself with [tls] in its configuration, or a proxy in front of it.',
   onlyNetwork: 'This link works in your network only, and what is written travels unencrypted.',
   notPrivate: 'What is written travels unencrypted: others on the way can read it. An address with https keeps it private.',
 

@@ -276,7 +276,7 @@ export const ko: RulingMessages = {
   onlyHere: '이 링크는 이 컴퓨터에서만 열려요. 다른 사람이 들어오게 하려면:',
   onlyHereNetwork: '같은 네트워크라면 서버를 이렇게 시작하세요',
   onlyHereWorld: '어디서나 들어오게 하려면 주소를 마련하고 이렇게 시작하세요',
-  onlyHereTls: '네트워크 밖에서 쓸 주소는 https로 시작해야 안전해요. 서버 앞에 인증서가 있는 프록시를 두면 돼요.',
+  onlyHereTls: '네트워크 밖에서 쓸 주소는 https로 시작해야 안전해요. 설정 파일의 [tls]를 켜면 서버가 알아서 하고, 앞에 프록시를 두어도 돼요.',
   onlyNetwork: '이 링크는 같은 네트워크에서만 열리고, 주고받는 내용이 암호화되지 않아요.',
   notPrivate: '주고받는 내용이 암호화되지 않아 중간에서 엿볼 수 있어요. https 주소를 쓰면 안전해요.',
 

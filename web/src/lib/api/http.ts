@@ -1,5 +1,5 @@
 import { ApiError, NO_ANSWER, OFFLINE } from './errors';
-import type { Channel, Conversation, Guild, Instance, Invite, InviteInfo, Presence, User } from './types';
+import type { Channel, Conversation, Instance, Invite, InviteInfo, Presence, User, WelcomingGuild } from './types';
 
 const BASE = '/api/v1';
 const TIMEOUT_MS = 15_000;
@@ -42,6 +42,7 @@ export interface SetUp {
   token: string;
   instance_name: string;
   guild_name: string;
+  channel_name: string;
   name: string;
   password: string;
 }
@@ -57,11 +58,11 @@ export const http = {
   invite: (code: string) => call<InviteInfo>('GET', `/invites/${part(code)}`),
   acceptInvite: (code: string, name: string, password: string) =>
     call<{ user: User }>('POST', `/invites/${part(code)}/accept`, { name, password }),
-  joinByInvite: (code: string) => call<Guild>('POST', `/invites/${part(code)}/join`, {}),
+  joinByInvite: (code: string) => call<WelcomingGuild>('POST', `/invites/${part(code)}/join`, {}),
   makeInvite: (guild: string) => call<Invite>('POST', '/invites', { guild }),
   makeChannel: (guild: string, name: string, topic: string) =>
     call<Channel>('POST', `/guilds/${part(guild)}/channels`, topic ? { name, topic } : { name }),
-  guilds: () => call<{ guilds: Guild[] }>('GET', '/guilds'),
+  guilds: () => call<{ guilds: WelcomingGuild[] }>('GET', '/guilds'),
   channels: (guild: string, after?: string) =>
     call<{ channels: Channel[]; more: boolean }>(
       'GET',

@@ -38,11 +38,15 @@ export interface Category {
   position: number;
 }
 
+/** A guild, and where it tells who came and went. */
+export interface WelcomingGuild extends Guild {
+  welcome_room: string | null;
+}
+
 /** What a guild says of itself, and what the asker may do in it. */
-export interface GuildDetails extends Guild {
+export interface GuildDetails extends WelcomingGuild {
   description: string;
   is_public: boolean;
-  welcome_room: string | null;
   permissions: string[];
 }
 

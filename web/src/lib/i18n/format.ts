@@ -61,6 +61,13 @@ export function initials(name: string): string {
   return (first + second).toUpperCase();
 }
 
+/** The same for a guild, which is known by its first letters. */
+export function abbreviation(name: string): string {
+  const trimmed = name.trim();
+  if (/^\p{Script=Hangul}+$/u.test(trimmed)) return Array.from(trimmed).slice(0, 2).join('');
+  return initials(trimmed);
+}
+
 /** One of twelve hues, the same for a person wherever they appear. */
 export function hue(id: string): number {
   let sum = 0;

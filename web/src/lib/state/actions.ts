@@ -1,4 +1,5 @@
 import type { Conversation, Guild, InboxPage, Member, Message, Page, Profile, Thread, User } from '../api/types';
+import { i18n } from '../i18n/i18n.svelte';
 import { HOME } from './home';
 import { client } from './client.svelte';
 import { mustFit } from './fitting';
@@ -147,7 +148,7 @@ async function entered(guild: Promise<Guild>): Promise<string> {
   return found.id;
 }
 
-export const makeGuild = (name: string) => entered(client.ask<Guild>('create_guild', { name }));
+export const makeGuild = (name: string) => entered(client.ask<Guild>('create_guild', { name, channel_name: i18n.t.firstChannel }));
 
 export const joinGuild = (guild: string) => entered(client.ask<Guild>('join_guild', { guild }));
 
