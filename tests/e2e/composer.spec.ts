@@ -1,21 +1,16 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { Person } from './support/person.ts';
-import { Server } from './support/server.ts';
-
-test.describe.configure({ mode: 'serial' });
+import type { Person } from './support/person.ts';
+import type { Server } from './support/server.ts';
+import { together } from './support/together.ts';
 
 let server: Server;
 let ann: Person;
 let bo: Person;
 
-test.beforeAll(async ({ browser }) => {
-  server = await Server.start();
-  [ann, bo] = (await Person.gather(browser, server, 'Ann', 'Bo')) as [Person, Person];
-});
-
-test.afterAll(async () => {
-  await server?.remove();
+together(['Ann', 'Bo'], (people, its) => {
+  [ann, bo] = people;
+  server = its;
 });
 
 test('signs are put around what is selected, and undone', async () => {

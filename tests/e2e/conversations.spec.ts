@@ -1,21 +1,13 @@
 import { expect, test } from '@playwright/test';
-import { Person } from './support/person.ts';
-import { Server } from './support/server.ts';
+import type { Person } from './support/person.ts';
+import { together } from './support/together.ts';
 
-test.describe.configure({ mode: 'serial' });
-
-let server: Server;
 let ann: Person;
 let bo: Person;
 let cy: Person;
 
-test.beforeAll(async ({ browser }) => {
-  server = await Server.start();
-  [ann, bo, cy] = (await Person.gather(browser, server, 'Ann', 'Bo', 'Cy')) as [Person, Person, Person];
-});
-
-test.afterAll(async () => {
-  await server?.remove();
+together(['Ann', 'Bo', 'Cy'], (people) => {
+  [ann, bo, cy] = people;
 });
 
 test('a card leads to a direct message, and who gets it is told at once', async () => {

@@ -19,6 +19,52 @@ async function compose(session: CDPSession, steps: string[]) {
   }
 }
 
+test('what is typed or pasted while nothing has the focus is written, from the first letter on', async ({ browser }) => {
+  const other = await Server.start();
+  const iseul = await Person.open(browser, '이슬');
+  await iseul.setUp(other);
+  const { page } = iseul;
+  // Where one comes to a room one can write at once.
+  await expect(iseul.composer).toBeFocused();
+  await iseul.say('처음');
+  await iseul.hasSent('처음');
+  const session = await page.context().newCDPSession(page);
+  const nowhere = () => page.evaluate(() => (document.activeElement as HTMLElement).blur());
+  const begin = () => session.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', key: 'Process', code: 'KeyG', windowsVirtualKeyCode: 229 });
+
+  await nowhere();
+  await begin();
+  await compose(session, ['ㅎ', '하', '한']);
+  await session.send('Input.insertText', { text: '한' });
+  await expect(iseul.composer).toHaveValue('한');
+  await nowhere();
+  await page.keyboard.type('go');
+  await expect(iseul.composer).toHaveValue('한go');
+  await nowhere();
+  await page.evaluate(() => navigator.clipboard.writeText(' pasted'));
+  await page.keyboard.press('Control+v');
+  await expect(iseul.composer).toHaveValue('한go pasted');
+
+  // A link has no use for letters; a message, a field and what is open have.
+  await page.getByRole('link', { name: 'Inbox' }).focus();
+  await page.keyboard.type('!');
+  await expect(iseul.composer).toHaveValue('한go pasted!');
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('x');
+  await expect(page.getByRole('combobox')).toHaveValue('x');
+  await page.keyboard.press('Escape');
+  await page.locator('[data-seq]').last().focus();
+  await page.keyboard.press('r');
+  await expect(page.getByText('Replying to 이슬')).toBeVisible();
+  await expect(iseul.composer).toHaveValue('한go pasted!');
+  await page.keyboard.press('Escape');
+  await nowhere();
+  await page.keyboard.press('Control+/');
+  await page.keyboard.press('Escape');
+  await expect(iseul.composer).toHaveValue('한go pasted!');
+  await other.remove();
+});
+
 test('a syllable in the making is never sent', async ({ browser }) => {
   const haneul = await Person.open(browser, '하늘');
   await haneul.setUp(server);

@@ -1,23 +1,18 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { Person } from './support/person.ts';
-import { Server } from './support/server.ts';
-
-test.describe.configure({ mode: 'serial' });
+import type { Person } from './support/person.ts';
+import type { Server } from './support/server.ts';
+import { together } from './support/together.ts';
 
 let server: Server;
 let ann: Person;
 
-test.beforeAll(async ({ browser }) => {
-  server = await Server.start();
-  [ann] = (await Person.gather(browser, server, 'Ann')) as [Person];
+together(['Ann'], async (people, its) => {
+  [ann] = people;
+  server = its;
   await ann.say('**Bold**, `code`, ||covered||, [a link](https://example.org) and @everyone');
   await ann.posts(server, ann.room, ['> said\n\n- one\n- two\n\n```rust\nlet a = "b"; // c\n```', ...Array.from({ length: 30 }, (_, at) => `line ${at}`)]);
   await ann.hears('line 29');
-});
-
-test.afterAll(async () => {
-  await server?.remove();
 });
 
 async function choose(group: string, option: string) {

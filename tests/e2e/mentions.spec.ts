@@ -1,20 +1,12 @@
 import { expect, test } from '@playwright/test';
-import { Person } from './support/person.ts';
-import { Server } from './support/server.ts';
+import type { Person } from './support/person.ts';
+import { together } from './support/together.ts';
 
-test.describe.configure({ mode: 'serial' });
-
-let server: Server;
 let ann: Person;
 let bo: Person;
 
-test.beforeAll(async ({ browser }) => {
-  server = await Server.start();
-  [ann, bo] = (await Person.gather(browser, server, 'Ann', 'Bo Kim')) as [Person, Person];
-});
-
-test.afterAll(async () => {
-  await server?.remove();
+together(['Ann', 'Bo Kim'], (people) => {
+  [ann, bo] = people;
 });
 
 test('typing @ suggests people; the mention is shown by name and marked for whom it calls', async () => {

@@ -1,21 +1,16 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { Person } from './support/person.ts';
-import { Server } from './support/server.ts';
-
-test.describe.configure({ mode: 'serial' });
+import type { Person } from './support/person.ts';
+import type { Server } from './support/server.ts';
+import { together } from './support/together.ts';
 
 let server: Server;
 let ann: Person;
 let bo: Person;
 
-test.beforeAll(async ({ browser }) => {
-  server = await Server.start();
-  [ann, bo] = (await Person.gather(browser, server, 'Ann', 'Bo')) as [Person, Person];
-});
-
-test.afterAll(async () => {
-  await server?.remove();
+together(['Ann', 'Bo'], (people, its) => {
+  [ann, bo] = people;
+  server = its;
 });
 
 async function isAccessible({ page }: Person, where: string) {
@@ -116,6 +111,20 @@ test('a date leads to its first message', async () => {
   expect(page.url()).toMatch(/\/1$/);
   await page.goBack();
   await expect(bo.said('line 79')).toBeInViewport();
+});
+
+test('the line of a day and the menu of the room lead to a date as well', async () => {
+  const { page } = bo;
+  const field = page.getByLabel('Go to a date', { exact: true }).last();
+  await page.getByRole('log').getByRole('button', { name: 'Today' }).last().click();
+  await expect(field).toBeVisible();
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Channel', exact: true }).click();
+  await page.getByRole('button', { name: 'Go to a date' }).click();
+  await expect(field).toBeFocused();
+  await page.getByRole('button', { name: 'Go', exact: true }).click();
+  await expect(bo.row(1)).toBeInViewport();
+  await page.goBack();
 });
 
 test('a moderator deletes several messages at once, and says why', async () => {

@@ -115,6 +115,9 @@ test('each list and panel is accessible in both themes', async ({ browser }) => 
   await page.getByRole('link', { name: 'Inbox' }).click();
   await page.getByText('Nothing here yet').waitFor();
   await inBothThemes(page, 'empty inbox');
+  await page.getByRole('link', { name: 'Threads', exact: true }).click();
+  await page.getByText('You follow no thread yet.').waitFor();
+  await inBothThemes(page, 'no threads');
   await page.getByRole('link', { name: 'Hanok' }).click();
   await ann.composer.waitFor();
   await ann.composer.pressSequentially('@');

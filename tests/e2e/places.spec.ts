@@ -1,23 +1,15 @@
 import { expect, test, type Page } from '@playwright/test';
 import { Frames } from './support/frames.ts';
-import { Person } from './support/person.ts';
-import { Server } from './support/server.ts';
+import type { Person } from './support/person.ts';
+import { together } from './support/together.ts';
 
-test.describe.configure({ mode: 'serial' });
-
-let server: Server;
 let ann: Person;
 let bo: Person;
 let heard: Frames;
 
-test.beforeAll(async ({ browser }) => {
-  server = await Server.start();
-  [ann, bo] = (await Person.gather(browser, server, 'Ann', 'Bo')) as [Person, Person];
+together(['Ann', 'Bo'], (people) => {
+  [ann, bo] = people;
   heard = new Frames(bo.page);
-});
-
-test.afterAll(async () => {
-  await server?.remove();
 });
 
 const list = (page: Page) => page.getByRole('navigation', { name: 'Channels' });

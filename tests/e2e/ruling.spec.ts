@@ -2,9 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
 import { Person } from './support/person.ts';
-import { Server } from './support/server.ts';
-
-test.describe.configure({ mode: 'serial' });
+import type { Server } from './support/server.ts';
+import { together } from './support/together.ts';
 
 let server: Server;
 let ann: Person;
@@ -12,14 +11,10 @@ let bo: Person;
 let cy: Person;
 let guild: string;
 
-test.beforeAll(async ({ browser }) => {
-  server = await Server.start();
-  [ann, bo, cy] = (await Person.gather(browser, server, 'Ann', 'Bo', 'Cy')) as [Person, Person, Person];
+together(['Ann', 'Bo', 'Cy'], (people, its) => {
+  [ann, bo, cy] = people;
+  server = its;
   guild = /\/g\/(\w+)/.exec(ann.page.url())?.[1] ?? '';
-});
-
-test.afterAll(async () => {
-  await server?.remove();
 });
 
 async function isAccessible(page: Page, where: string) {

@@ -1,7 +1,10 @@
 import { defineConfig } from '@playwright/test';
 import { launchOptions } from './support/browser.ts';
 
-/** How quick the page itself is, with the stand-in server: 10,000 messages in a room, and 1,000 rooms. Needs `npm run build` in web/. */
+/**
+ * How quick the page itself is, with the stand-in server: 10,000 messages in a room, and 1,000 rooms. Needs `npm run build` in web/.
+ * `many.spec.ts` asks the real binary.
+ */
 export default defineConfig({
   testDir: 'speed',
   outputDir: 'results/traces',

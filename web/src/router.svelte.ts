@@ -3,13 +3,16 @@ import { HOME } from './lib/state/home';
 /** What stands beside a room: the thread on one of its messages, or a list. */
 export type Panel = { kind: 'thread'; on: number; seq: number | undefined } | { kind: 'pins' } | { kind: 'members' };
 
+/** What calls the reader, or the threads that one follows. */
+export type InboxSection = 'calls' | 'threads';
+
 /** Where the page is. Addresses are the server's own paths, so that they can be shared. */
 export type Route =
   | { page: 'home' }
   | { page: 'guild'; guild: string }
   | { page: 'room'; guild: string | undefined; room: string; seq: number | undefined; panel?: Panel }
   | { page: 'setup'; token: string }
-  | { page: 'inbox' }
+  | { page: 'inbox'; section: InboxSection }
   | { page: 'settings'; section: string }
   | { page: 'guild-settings'; guild: string; section: string }
   | { page: 'room-settings'; guild: string; room: string; section: string }
@@ -17,6 +20,7 @@ export type Route =
   | { page: 'guilds' }
   | { page: 'welcome' }
   | { page: 'sign-in' }
+  | { page: 'new-password'; token: string }
   | { page: 'invite'; code: string };
 
 export function parseRoute(path: string, search: string, hash: string): Route {
@@ -28,11 +32,12 @@ export function parseRoute(path: string, search: string, hash: string): Route {
       new URLSearchParams(hash.slice(1)).get('token') ?? new URLSearchParams(search).get('token');
     return { page: 'setup', token: token ?? '' };
   }
+  if (first === 'new-password') return { page: 'new-password', token: new URLSearchParams(hash.slice(1)).get('token') ?? '' };
   if (first === 'settings') return { page: 'settings', section: second ?? 'profile' };
-  if (first === 'administration') return { page: 'administration', section: second ?? 'people' };
+  if (first === 'administration') return { page: 'administration', section: second ?? 'overview' };
   if (first === 'guilds') return { page: 'guilds' };
   if (first === 'welcome') return { page: 'welcome' };
-  if (first === 'inbox') return { page: 'inbox' };
+  if (first === 'inbox') return { page: 'inbox', section: second === 'threads' ? 'threads' : 'calls' };
   if (first === 'sign-in') return { page: 'sign-in' };
   if (first === 'invite' && second !== undefined) return { page: 'invite', code: second };
   const guild = first === 'dm' ? HOME : first === 'g' ? second : undefined;

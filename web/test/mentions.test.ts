@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { begun, decode, encode } from '../src/lib/mentions';
 import { calls } from '../src/lib/timeline/calls';
-import { parse, plain, type NameOf } from '../src/lib/timeline/markdown';
+import { parse } from '../src/lib/timeline/markdown';
+import { plain as plainOf, type NameOf } from '../src/lib/timeline/plain';
 import { ME, message } from './fixtures';
 
+const plain = (text: string, nameOf?: NameOf) => plainOf(parse(text), nameOf);
 const ANN = '01JD0000000000000000000ANN';
 const BO = '01JD00000000000000000000B0';
 const names: Record<string, string> = { [ANN]: 'Ann', [BO]: 'Ann Bo' };

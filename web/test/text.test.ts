@@ -3,12 +3,15 @@ import emoji from '../src/components/emoji/emoji.json';
 import { find, type Groups } from '../src/components/emoji/search';
 import { graphemesLeft, isTooBig } from '../src/lib/graphemes';
 import { abbreviation, clock, hue, initials, plural, time } from '../src/lib/i18n/format';
-import { isEmojiOnly, parse, plain, safeHref, type Block, type Inline } from '../src/lib/timeline/markdown';
+import { parse, safeHref } from '../src/lib/timeline/markdown';
+import { isPlain, type Block, type Inline } from '../src/lib/timeline/parts';
+import { isEmojiOnly, plain as plainOf } from '../src/lib/timeline/plain';
 import { ulid, ulidTime } from '../src/lib/ulid';
 import { en } from '../src/messages/en';
 import { ko } from '../src/messages/ko';
 import { parseRoute, roomPath, spotOf } from '../src/router.svelte';
 
+const plain = (text: string) => plainOf(parse(text));
 const kinds = (text: string) => parse(text).map((block) => block.kind);
 
 function hrefs(parts: (Block | Inline)[]): string[] {
@@ -23,6 +26,15 @@ describe('markdown', () => {
   test('blocks', () => {
     expect(kinds('one')).toEqual(['paragraph']);
     expect(kinds('# a\n\n> b\n\n- c\n\n```js\nd\n```\n\n---')).toEqual(['heading', 'quote', 'list', 'code', 'rule']);
+  });
+
+  test('a text that is taken as plain is read no differently', () => {
+    for (const text of ['안녕하세요, 내일 봐요!', 'a (b) c: 1 + 1 = 2; 50% of "it"', ' spaced ', "it's 3,000 & more"]) {
+      expect(isPlain(text)).toBe(true);
+      expect(plain(text)).toBe(text.trim());
+      expect(kinds(text)).toEqual(['paragraph']);
+    }
+    for (const text of ['a*b*', 'https://a.b', '@here', '1. one', 'a\nb']) expect(isPlain(text)).toBe(false);
   });
 
   test('a line break is a line break', () => {
@@ -208,5 +220,7 @@ describe('the way back', () => {
     expect(spotOf(at('/g/G/r/R/t/5'), at('/g/G/r/R'), undefined)).toBeUndefined();
     expect(spotOf(at('/g/G/r/R/pins'), at('/g/G/r/R'), 3)).toBeUndefined();
     expect(spotOf(at('/g/G/r/R'), at('/inbox'), undefined)).toBeUndefined();
+    expect(at('/inbox')).toEqual({ page: 'inbox', section: 'calls' });
+    expect(at('/inbox/threads')).toEqual({ page: 'inbox', section: 'threads' });
   });
 });

@@ -1,4 +1,5 @@
 import { expect, test, type Page } from '@playwright/test';
+import { framesWhile, tell } from './frames.ts';
 
 const URL = 'http://127.0.0.1:4190';
 /** A frame at 60 a second, and a half: what is later than this is seen. */
@@ -10,14 +11,6 @@ async function signIn(page: Page) {
   await page.locator('input[name=password]').fill('madang-madang');
   await page.locator('input[name=password]').press('Enter');
   await page.locator('nav li').first().waitFor();
-}
-
-const at = (sorted: number[], share: number) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
-
-function tell(what: string, times: number[]) {
-  const sorted = times.toSorted((a, b) => a - b);
-  console.log(`${what}: median ${at(sorted, 0.5)} ms, 95 % ${at(sorted, 0.95)} ms, most ${at(sorted, 1)} ms, ${times.length} in all`);
-  return { median: at(sorted, 0.5), most: at(sorted, 1), late: at(sorted, 0.95) };
 }
 
 test('a room of 10,000 messages scrolls at the rate of the display', async ({ page }) => {
@@ -85,17 +78,7 @@ test('a room that was looked at before is there within 50 ms, without a blank fr
 test('1,000 rooms are listed, scrolled and searched without waiting', async ({ page }) => {
   await signIn(page);
   await expect.poll(() => page.locator('nav li a').count()).toBeGreaterThanOrEqual(1_000);
-  const frames = await page.locator('nav .list').first().evaluate(async (list) => {
-    const frames: number[] = [];
-    let before = await new Promise<number>(requestAnimationFrame);
-    for (let step = 0; step < 180; step += 1) {
-      list.scrollTop += 120;
-      const now = await new Promise<number>(requestAnimationFrame);
-      frames.push(now - before);
-      before = now;
-    }
-    return frames;
-  });
+  const frames = await framesWhile(page.locator('nav .list').first(), 180, 120);
   expect(tell('frames while the list scrolls', frames).late).toBeLessThanOrEqual(2 * FRAME_MS);
   await page.keyboard.press('Control+k');
   const field = page.getByRole('dialog').getByRole('combobox').or(page.getByRole('dialog').locator('input')).first();

@@ -1,4 +1,4 @@
-import type { NameOf } from './timeline/markdown';
+import type { NameOf } from './timeline/plain';
 
 /** What somebody picked while writing, as it stands in the field, and what it stands for in the message. */
 export type Picked = ReadonlyMap<string, string>;

@@ -124,6 +124,21 @@ export async function readThread(parent: string, thread: string): Promise<void> 
   rooms.putThread(parent, await client.ask<Thread>('thread', { room: thread }));
 }
 
+/** So many of the threads that one follows are read; nobody looks at more. */
+const MOST_FOLLOWED = 1_000;
+
+export async function readFollowed(): Promise<void> {
+  let after: string | null = null;
+  for (let read = 0; read < MOST_FOLLOWED; ) {
+    const args: object = { limit: 100, ...(after === null ? {} : { after }) };
+    const page: { threads: Thread[]; next: string | null } = await client.ask('followed_threads', args);
+    for (const thread of page.threads) rooms.putThread(thread.parent, thread);
+    read += Math.max(1, page.threads.length);
+    after = page.next;
+    if (after === null) return;
+  }
+}
+
 export async function followThread(thread: string, on: boolean): Promise<void> {
   await client.ask('follow_thread', { room: thread, on });
   rooms.follow(thread, on);

@@ -1,6 +1,7 @@
+import type { Permission } from '../rights';
 import type { Row } from '../timeline/window';
 import { client } from './client.svelte';
-import { permissions } from './permissions.svelte';
+import { guilds } from './guilds.svelte';
 import { rooms } from './rooms.svelte';
 
 /** What the reader may do with a message. */
@@ -30,8 +31,8 @@ const NOTHING: Allowed = {
 
 /** Whether the reader may write in a room, as far as that is known. */
 export function mayPost(room: string): boolean {
-  const isRefused = permissions.has(room, 'post') === false;
-  const isOnlyHeard = rooms.get(room)?.is_announcement === true && permissions.has(room, 'announce') === false;
+  const isRefused = guilds.mayIn(room, 'post') === false;
+  const isOnlyHeard = rooms.get(room)?.is_announcement === true && guilds.mayIn(room, 'announce') === false;
   return !isRefused && !isOnlyHeard;
 }
 
@@ -40,15 +41,15 @@ export function allowed(row: Row): Allowed {
   const kind = rooms.get(row.room)?.kind;
   const isMine = row.author === client.me.id;
   // Nearly everybody may do these; while nobody knows, they stay where they are.
-  const may = (permission: string) => permissions.has(row.room, permission) ?? true;
-  const isModerator = permissions.has(row.room, 'manage_messages') ?? false;
+  const may = (permission: Permission) => guilds.mayIn(row.room, permission) ?? true;
+  const isModerator = guilds.mayIn(row.room, 'manage_messages') ?? false;
   return {
     react: may('react'),
     reply: mayPost(row.room),
     // Nothing hangs on what hangs already.
     thread: kind !== 'thread' && may('threads'),
     edit: isMine,
-    pin: kind !== 'thread' && (permissions.has(row.room, 'pin') ?? kind !== 'channel'),
+    pin: kind !== 'thread' && (guilds.mayIn(row.room, 'pin') ?? kind !== 'channel'),
     delete: isMine || isModerator,
     select: isModerator,
     revisions: row.edited_at !== null && (isMine || isModerator),

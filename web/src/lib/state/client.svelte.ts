@@ -4,9 +4,9 @@ import type {
   Channel,
   Guild,
   Head,
+  InstanceName,
   Marker,
   Message,
-  Presence,
   Ready,
   Resume,
   RoomDetails,
@@ -19,15 +19,15 @@ import { calls } from '../timeline/calls';
 import type { Row } from '../timeline/window';
 import { Calls } from './calls';
 import { guilds } from './guilds.svelte';
+import { heardOfPeople } from './heard';
 import { mustFit } from './fitting';
 import { HOME } from './home';
 import { altered, changed } from './altered';
-import { readChannels, readConversation, readConversations, untilAnswered } from './listing';
+import { putThread, readChannels, readConversation, readConversations, untilAnswered } from './listing';
 import { Markers } from './markers';
 import { Outbox } from './outbox.svelte';
 import { pace } from './pace.svelte';
 import { people } from './people.svelte';
-import { permissions } from './permissions.svelte';
 import { presence } from './presence.svelte';
 import { roles } from './roles.svelte';
 import { rooms } from './rooms.svelte';
@@ -60,6 +60,8 @@ class Client {
   /** Called when a connection failed before it was ready; the session may have ended. */
   onUnreached: () => void = () => undefined;
 
+  /** Called when the instance is called so, which may be no news. */
+  onInstance: (instance: InstanceName) => void = () => undefined;
   /** Called when somebody has posted something that is told whole; `calls` says whether it calls this user. */
   onPosted: (message: Message, calls: boolean) => void = () => undefined;
   /** Called when a room of which only the head is told has something new. */
@@ -135,7 +137,6 @@ class Client {
     rooms.forget();
     people.forget();
     roles.forget();
-    permissions.forget();
     pace.forget();
     presence.forget();
     guilds.forget();
@@ -252,13 +253,14 @@ class Client {
 
   private ready(ready: Ready): void {
     this.me = ready.user;
+    this.onInstance(ready.instance);
     people.know(ready.user);
     const isOther = this.epoch !== '' && this.epoch !== ready.epoch;
     if (isOther) this.startOver();
     this.epoch = ready.epoch;
     presence.renew();
-    permissions.changed();
-    if (!ready.resumed) {
+    if (ready.resumed) guilds.rooms.renew();
+    else {
       for (const timeline of this.visits.all) timeline.isOpen = false;
       guilds.renew();
     }
@@ -308,16 +310,17 @@ class Client {
     if (kind === 'guild') {
       this.guildRevs.set(id, Math.max(this.guildRevs.get(id) ?? 0, event.rev));
       if (event.kind.startsWith('role.')) roles.changed(id);
-      if (event.kind.startsWith('role.') || event.kind === 'guild.changed') permissions.changed();
       if (event.kind === 'member.changed') this.memberChanged(id, event.data as { user: string; roles: string[] });
       guilds.heard(id, event);
-      if (event.kind === 'guild.changed') this.guildChanged(id, event.data as { guild: Guild });
+      if (event.kind === 'guild.changed') {
+        const { name, owner } = (event.data as { guild: Guild }).guild;
+        rooms.renameGuild(id, name, owner);
+      }
     }
     if (kind !== 'room') return;
     this.visits.get(id)?.apply(event);
     const known = rooms.get(id);
-    if (known?.guild === HOME) rooms.alter(id, { at: event.at });
-    if (event.kind === 'room_access.changed') permissions.changed(id);
+    if (known?.guild === HOME || known?.kind === 'thread') rooms.alter(id, { at: event.at });
     if (event.kind.startsWith('room')) this.applyToRoom(id, event);
     if (event.kind === 'message.posted') {
       const { seq, n, author, system } = event.data as Message;
@@ -351,11 +354,6 @@ class Client {
   private memberChanged(guild: string, { user, roles: given }: { user: string; roles: string[] }): void {
     if (user !== this.me.id) return;
     this.ownRoles.set(guild, given);
-    permissions.changed();
-  }
-
-  private guildChanged(id: string, { guild }: { guild: Guild }): void {
-    rooms.renameGuild(id, guild.name, guild.owner);
   }
 
   /** What happens to a room itself, as opposed to what is said in it. */
@@ -385,8 +383,11 @@ class Client {
     switch (signal) {
       case 'head': {
         const head = data as Head & { room: string };
-        const isNew = (rooms.get(head.room)?.n ?? 0) < head.n;
+        const known = rooms.get(head.room);
+        const isNew = (known?.n ?? 0) < head.n;
         rooms.head(head.room, head);
+        if (known === undefined) void untilAnswered(() => putThread(this.ask('thread', { room: head.room })));
+        else if (isNew && known.kind === 'thread') rooms.alter(head.room, { at: new Date().toISOString() });
         if (isNew) this.calls.want();
         if (isNew) this.onNews(head.room);
         break;
@@ -411,30 +412,19 @@ class Client {
         if (channel.n > 0) this.calls.want();
         break;
       }
-      case 'typing': {
-        const { room, user } = data as { room: string; user: string };
-        people.want(user);
-        typing.heard(room, user);
-        break;
-      }
-      case 'marker': {
+      case 'marker':
         this.marked(data as Marker & { room: string; unread: number; back?: boolean });
         break;
-      }
-      case 'presence':
-        presence.heard((data as { users: Presence[] }).users);
-        break;
-      case 'switched':
-        switches.heard(data as { room: string; on: boolean });
-        break;
-      case 'profile':
-        people.renew((data as { user: string }).user);
+      case 'instance':
+        this.onInstance(data as InstanceName);
         break;
       case 'draining':
         this.isDraining = true;
         this.hasTriedAgain = false;
         this.drainedAt = Date.now();
         break;
+      default:
+        heardOfPeople(signal, data);
     }
   }
 

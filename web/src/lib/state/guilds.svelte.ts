@@ -23,8 +23,10 @@ class Guilds {
     return this.details.get(guild)?.permissions.includes(permission) ?? false;
   }
 
-  mayIn(room: string, permission: Permission): boolean {
-    return this.rooms.get(room)?.permissions.includes(permission) ?? false;
+  /** Whether the reader may do something in a room; nothing while nobody knows. The server decides: this only keeps what is refused out of sight. */
+  mayIn(room: string, permission: Permission): boolean | undefined {
+    const held = this.rooms.get(room)?.permissions;
+    return held === undefined ? undefined : held.includes('administrator') || held.includes(permission);
   }
 
   /** A guild's channels under its categories, as they are shown. */
@@ -39,7 +41,11 @@ class Guilds {
 
   heard(guild: string, { kind, data }: StreamEvent): void {
     if (kind.startsWith('category.')) this.categories.changed(guild);
-    if (kind === 'guild.changed') this.details.changed(guild);
+    if (kind === 'guild.changed') {
+      // It may have another owner.
+      this.details.changed(guild);
+      this.rooms.renew();
+    }
     const isOwn = kind === 'member.changed' && (data as { user: string }).user === client.me.id;
     if (kind.startsWith('role.') || isOwn) {
       this.details.changed(guild);

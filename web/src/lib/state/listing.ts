@@ -1,5 +1,6 @@
 import { codeOf } from '../api/errors';
 import { http } from '../api/http';
+import type { Thread } from '../api/types';
 import { rooms } from './rooms.svelte';
 
 /** After these, about a minute, there is no connection; the next one tells everything anew. */
@@ -35,6 +36,12 @@ export async function readConversations(): Promise<void> {
 /** Reads one that is new here. */
 export async function readConversation(id: string): Promise<void> {
   rooms.putConversation(await http.conversation(id));
+}
+
+/** Takes a thread that somebody follows, and of which this page has not heard before. */
+export async function putThread(asked: Promise<Thread>): Promise<void> {
+  const thread = await asked;
+  rooms.putThread(thread.parent, thread);
 }
 
 /** What a signal asked for is asked again until there is an answer: the signal does not come twice. */

@@ -1,5 +1,5 @@
 import { SvelteMap } from 'svelte/reactivity';
-import { permissions } from './permissions.svelte';
+import { guilds } from './guilds.svelte';
 import { rooms } from './rooms.svelte';
 
 /** When one may post again in rooms that are slow. The server decides; this says it before somebody has typed in vain. */
@@ -14,7 +14,7 @@ class Pace {
   until(room: string, now: number): number | undefined {
     const seconds = rooms.get(room)?.slow_mode_seconds ?? 0;
     const last = this.last.get(room);
-    if (seconds === 0 || last === undefined || permissions.has(room, 'skip_slow_mode') !== false) return undefined;
+    if (seconds === 0 || last === undefined || guilds.mayIn(room, 'skip_slow_mode') !== false) return undefined;
     const at = last + seconds * 1_000;
     return at > now ? at : undefined;
   }

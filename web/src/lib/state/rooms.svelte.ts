@@ -79,6 +79,11 @@ class Rooms {
     return this.inGuild(HOME).sort((a, b) => (a.at < b.at ? 1 : -1));
   }
 
+  /** Those that are known. */
+  get threads(): Room[] {
+    return this.inGuild(THREADS);
+  }
+
   inGuild(guild: string): Room[] {
     return [...this.byId.values()].filter((room) => room.guild === guild);
   }
@@ -164,6 +169,7 @@ class Rooms {
     const old = this.byId.get(id);
     if (old !== undefined && unread === undefined) {
       this.head(id, { rev, seq, n });
+      if (at > old.at) this.alter(id, { at });
       return;
     }
     const left = unread ?? 0;

@@ -2,6 +2,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import type { Message, Page, RoomDetails } from '../api/types';
 import * as actions from './actions';
 import { client } from './client.svelte';
+import { people } from './people.svelte';
 import { rooms } from './rooms.svelte';
 
 /** Where threads hang that were never on the screen: what is told of them says only which room they are. */
@@ -28,12 +29,21 @@ class Threads {
   }
 
   private async read(thread: string): Promise<void> {
-    const { parent, parent_seq: seq } = await client.ask<RoomDetails>('room', { room: thread });
+    const { room: parent, seq } = rooms.get(thread)?.parent ?? (await this.find(thread)) ?? {};
     if (parent === undefined || seq === undefined) return;
-    await actions.readThread(parent, thread);
     const { messages } = await client.ask<Page>('history', { room: parent, around: seq, limit: 1 });
     const found = messages.find((message) => message.seq === seq);
-    if (found !== undefined) this.parents.set(thread, found);
+    if (found === undefined) return;
+    people.want(found.author);
+    this.parents.set(thread, found);
+  }
+
+  /** Where a thread hangs of which nothing is known. */
+  private async find(thread: string): Promise<{ room: string; seq: number } | undefined> {
+    const { parent, parent_seq: seq } = await client.ask<RoomDetails>('room', { room: thread });
+    if (parent === undefined || seq === undefined) return undefined;
+    await actions.readThread(parent, thread);
+    return { room: parent, seq };
   }
 }
 

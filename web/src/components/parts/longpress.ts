@@ -2,6 +2,23 @@ const LONG_MS = 450;
 /** A finger that travels further scrolls. */
 const STILL_PX = 10;
 
+/** The finger that goes must not press what has come up under it. */
+function swallowTap(): void {
+  const end = (event: TouchEvent) => {
+    if (event.cancelable) event.preventDefault();
+  };
+  const done = () => {
+    removeEventListener('pointerup', done);
+    removeEventListener('pointercancel', done);
+    setTimeout(() => {
+      removeEventListener('touchend', end);
+    });
+  };
+  addEventListener('touchend', end, { passive: false });
+  addEventListener('pointerup', done);
+  addEventListener('pointercancel', done);
+}
+
 /** Tells of a finger that rests on something: the way to a message's actions where there is no pointer to hover. What is excepted has a meaning of its own. */
 export function longPress(onpress: (event: PointerEvent) => void, except = 'button, textarea') {
   return (node: HTMLElement) => {
@@ -17,6 +34,7 @@ export function longPress(onpress: (event: PointerEvent) => void, except = 'butt
       if (event.pointerType === 'mouse' || isControl) return;
       from = event;
       timer = setTimeout(() => {
+        swallowTap();
         onpress(event);
       }, LONG_MS);
     };
