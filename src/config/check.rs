@@ -1,10 +1,12 @@
 //! Settings that are each understood but do not fit: one function for each area.
 
 use super::load::ConfigError;
-use super::{Config, Gateway, Presence, Server, Storage, Tls};
+use super::{Broker, BrokerKind, Config, Gateway, Presence, Server, Storage, StorageKind, Tls};
 
 /// More memory than any machine has that this runs on, in MiB: a slip of the keyboard.
 const MAX_CACHE_MIB: u64 = 1024 * 1024;
+/// More than anybody spreads one topic over: every node reads all of them.
+const MAX_PARTITIONS: u64 = 1_000;
 /// Longer than anybody waits to hear who is there: an hour.
 const MAX_PRESENCE_SECONDS: u64 = 60 * 60;
 
@@ -14,6 +16,7 @@ pub(super) fn check(config: &Config) -> Vec<ConfigError> {
     errors.extend(check_server(&config.server));
     errors.extend(check_tls(&config.tls, &config.server));
     errors.extend(check_storage(&config.storage));
+    errors.extend(check_broker(&config.broker, &config.storage));
     errors.extend(check_gateway(&config.gateway));
     errors.extend(check_presence(&config.presence));
     errors
@@ -107,8 +110,28 @@ fn check_storage(storage: &Storage) -> Vec<ConfigError> {
     let folder = is_named
         .then_some(())
         .ok_or_else(|| wrong("storage.folder", "a folder is needed"));
+    let (url, url_file) = (
+        !storage.url.0.is_empty(),
+        !storage.url_file.as_os_str().is_empty(),
+    );
+    let is_mongodb = storage.kind == StorageKind::Mongodb;
     wrong_ones([
         folder,
+        unless(
+            is_mongodb && !url && !url_file,
+            "storage.url",
+            "the address of the MongoDB is needed here or in storage.url_file",
+        ),
+        unless(
+            url && url_file,
+            "storage.url_file",
+            "storage.url is given, too: leave out one of both",
+        ),
+        unless(
+            !is_mongodb && (url || url_file),
+            "storage.kind",
+            "with storage.url or storage.url_file it must be \"mongodb\"",
+        ),
         at_least("storage.cache_mib", storage.cache_mib, 1),
         at_most("storage.cache_mib", storage.cache_mib, MAX_CACHE_MIB),
     ])
@@ -122,6 +145,55 @@ fn check_presence(presence: &Presence) -> Vec<ConfigError> {
     wrong_ones([
         at_most("presence.grace_seconds", grace_seconds, MAX_PRESENCE_SECONDS),
         at_most("presence.quiet_seconds", quiet_seconds, MAX_PRESENCE_SECONDS),
+    ])
+}
+
+fn check_broker(broker: &Broker, storage: &Storage) -> Vec<ConfigError> {
+    let is_kafka = broker.kind == BrokerKind::Kafka;
+    let is_secret = !broker.password.0.is_empty();
+    let is_in_file = !broker.password_file.as_os_str().is_empty();
+    wrong_ones([
+        unless(
+            is_kafka && storage.kind != StorageKind::Mongodb,
+            "broker.kind",
+            "nodes that share data need a database that they share: set storage.kind to \"mongodb\"",
+        ),
+        unless(
+            is_kafka && broker.servers.is_empty(),
+            "broker.servers",
+            "some of Kafka's servers are needed, as \"kafka-1:9092\"",
+        ),
+        unless(
+            !is_kafka && !broker.servers.is_empty(),
+            "broker.kind",
+            "with broker.servers it must be \"kafka\"",
+        ),
+        unless(broker.topics.is_empty(), "broker.topics", "a name is needed"),
+        unless(
+            !broker
+                .topics
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter)),
+            "broker.topics",
+            "Kafka's names have letters, digits, and . _ - in them",
+        ),
+        unless(
+            is_secret && is_in_file,
+            "broker.password_file",
+            "broker.password is given, too: leave out one of both",
+        ),
+        unless(
+            broker.user.is_empty() && (is_secret || is_in_file),
+            "broker.user",
+            "the name that the password belongs to is needed",
+        ),
+        unless(
+            !["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"].contains(&broker.mechanism.as_str()),
+            "broker.mechanism",
+            "expected \"SCRAM-SHA-512\", \"SCRAM-SHA-256\" or \"PLAIN\"",
+        ),
+        at_least("broker.partitions", u64::from(broker.partitions), 1),
+        at_most("broker.partitions", u64::from(broker.partitions), MAX_PARTITIONS),
     ])
 }
 

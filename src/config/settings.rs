@@ -1,10 +1,11 @@
 //! Everything that can be configured. The comments below are the documentation: `madang config example` prints them.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use madang_storage::engine::EngineKind;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// All settings. Each has a default, so that no file is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub struct Config {
     pub tls: Tls,
     /// Where the data is.
     pub storage: Storage,
+    /// How several nodes tell each other what happens.
+    pub broker: Broker,
     /// The WebSocket connections.
     pub gateway: Gateway,
     /// Who is there.
@@ -119,10 +122,17 @@ impl Default for Tls {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Storage {
-    /// The storage engine: "sled" or "redb". `madang compact --engine` moves existing data.
-    #[serde(with = "engine_name")]
-    pub kind: EngineKind,
-    /// The data folder. Made if it is missing.
+    /// The storage engine: "sled" or "redb", with the data in `folder`; `madang compact --engine` moves existing data. Or
+    /// "mongodb", with the data in a MongoDB, for which the binary must have been built.
+    pub kind: StorageKind,
+    /// How to reach the MongoDB, as "mongodb://name:password@host:27017/?replicaSet=rs0". It is a secret: better give it in
+    /// `url_file`, or as MADANG_STORAGE__URL.
+    pub url: Secret,
+    /// A file that has the MongoDB's address in it, instead of `url`.
+    pub url_file: PathBuf,
+    /// The MongoDB's database. Empty: the one that the address names, or else "madang".
+    pub database: String,
+    /// The data folder. Made if it is missing. With a MongoDB only certificates and the control socket are in it.
     pub folder: PathBuf,
     /// How much memory the engine may use to keep pages at hand, in MiB.
     pub cache_mib: u64,
@@ -133,12 +143,145 @@ pub struct Storage {
 impl Default for Storage {
     fn default() -> Self {
         Self {
-            kind: EngineKind::Sled,
+            kind: StorageKind::Engine(EngineKind::Sled),
+            url: Secret::default(),
+            url_file: PathBuf::new(),
+            database: String::new(),
             folder: PathBuf::from("data"),
             cache_mib: 64,
             min_free_mib: 1_024,
         }
     }
+}
+
+impl Storage {
+    /// The MongoDB's address, from wherever it is given; or why there is none.
+    pub fn read_url(&self) -> Result<String, String> {
+        given(&self.url, &self.url_file)
+    }
+}
+
+/// In what the data is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageKind {
+    /// In the data folder, by this engine.
+    Engine(EngineKind),
+    /// In a MongoDB.
+    Mongodb,
+}
+
+impl StorageKind {
+    const MONGODB: &str = "mongodb";
+
+    /// The name in the settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Engine(engine) => engine.name(),
+            Self::Mongodb => Self::MONGODB,
+        }
+    }
+}
+
+impl Serialize for StorageKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for StorageKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name == Self::MONGODB {
+            return Ok(Self::Mongodb);
+        }
+        name.parse().map(Self::Engine).map_err(D::Error::custom)
+    }
+}
+
+/// What is given either as it is or in a file.
+fn given(secret: &Secret, file: &Path) -> Result<String, String> {
+    if file.as_os_str().is_empty() {
+        return Ok(secret.0.clone());
+    }
+    let text = std::fs::read_to_string(file);
+    let text = text.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// A text that is never shown.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "..." })
+    }
+}
+
+/// How several nodes tell each other what happens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Broker {
+    /// "memory" for a node that is alone; "kafka" for several on the same data, which goes with storage.kind = "mongodb", and
+    /// for which the binary must have been built.
+    pub kind: BrokerKind,
+    /// Some of Kafka's servers, as ["kafka-1:9092", "kafka-2:9092"].
+    pub servers: Vec<String>,
+    /// What the names of all topics begin with. Topics that are missing are made.
+    pub topics: String,
+    /// Into how many partitions a topic is divided that is made. Every node reads all of them; more of them spread the
+    /// work over more of Kafka's servers. They can be added later, never taken away.
+    pub partitions: u16,
+    /// On how many of Kafka's servers a topic is kept that is made. 0: as Kafka itself is configured.
+    pub replicas: u16,
+    /// Whether Kafka is reached over TLS.
+    pub tls: bool,
+    /// A file with the certificates by which Kafka is known, in PEM. Empty: those of the system.
+    pub ca_file: PathBuf,
+    /// The name that Kafka knows this server by (SASL). Empty: Kafka asks for none.
+    pub user: String,
+    /// Its password. It is a secret: better give it in `password_file`, or as MADANG_BROKER__PASSWORD.
+    pub password: Secret,
+    /// A file that has the password in it, instead of `password`.
+    pub password_file: PathBuf,
+    /// How the password is proved: "SCRAM-SHA-512", "SCRAM-SHA-256", or "PLAIN", which shows it to Kafka.
+    pub mechanism: String,
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self {
+            kind: BrokerKind::Memory,
+            servers: Vec::new(),
+            topics: "madang".to_owned(),
+            partitions: 6,
+            replicas: 0,
+            tls: false,
+            ca_file: PathBuf::new(),
+            user: String::new(),
+            password: Secret::default(),
+            password_file: PathBuf::new(),
+            mechanism: "SCRAM-SHA-512".to_owned(),
+        }
+    }
+}
+
+impl Broker {
+    /// The password, from wherever it is given; or why there is none.
+    pub fn read_password(&self) -> Result<String, String> {
+        given(&self.password, &self.password_file)
+    }
+}
+
+/// By what nodes tell each other what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BrokerKind {
+    /// By nothing: there is one node.
+    Memory,
+    /// By Kafka.
+    Kafka,
 }
 
 /// The WebSocket connections.
@@ -266,21 +409,5 @@ mod optional_address {
         address
             .map(Some)
             .map_err(|_| D::Error::custom("expected an address and a port, as \"0.0.0.0:80\""))
-    }
-}
-
-/// An engine by its name.
-mod engine_name {
-    use madang_storage::engine::EngineKind;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(kind: &EngineKind, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(kind.name())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EngineKind, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
     }
 }
