@@ -453,8 +453,14 @@ class Client {
       this.markers.drop(room);
       this.visits.hold(room, seq);
     }
-    rooms.mark(room, { seq, n }, unread, back);
+    rooms.mark(room, { seq, n }, back ? Math.max(0, unread - this.ownAfter(room, seq)) : unread, back);
     if (back) this.calls.want();
+  }
+
+  /** Nobody's own words are new to them. What is not here is counted as the server counts it. */
+  private ownAfter(room: string, after: number): number {
+    const rows = this.visits.get(room)?.window.rows ?? [];
+    return rows.filter(({ seq, author, deleted, system }) => seq > after && author === this.me.id && deleted === null && system === undefined).length;
   }
 
   private advance({ stream, rev }: { stream: string; rev: number }): void {
