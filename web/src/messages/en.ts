@@ -112,6 +112,8 @@ export const en = {
   people: 'People',
   peopleCount: (count: number) => plural('en', count, { one: '# person', other: '# people' }),
   findPeople: 'Find people',
+  peopleChosen: (count: number) => plural('en', count, { one: '# person chosen', other: '# people chosen' }),
+  doNotChoose: (name: string) => `Take ${name} off again`,
   nobodyFound: 'Nobody here has such a name.',
   peopleFailed: 'The people could not be loaded.',
   profileOf: (name: string) => `Profile of ${name}`,

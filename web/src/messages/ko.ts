@@ -115,6 +115,8 @@ export const ko: Messages = {
   people: '사람들',
   peopleCount: (count) => `${number(count)}명`,
   findPeople: '사람 찾기',
+  peopleChosen: (count) => `${number(count)}명을 골랐어요`,
+  doNotChoose: (name) => `${name}님 빼기`,
   nobodyFound: '그런 이름을 가진 사람이 없어요.',
   peopleFailed: '사람들을 불러오지 못했어요.',
   profileOf: (name) => `${name}님의 프로필`,

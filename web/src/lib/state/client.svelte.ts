@@ -54,6 +54,10 @@ class Client {
   isDraining = $state(false);
   /** What is here is what this browser had kept: it is read, and nothing else, until there is a connection. */
   isShell = $state(false);
+  /** What the browser says of its network. A link that has just died may not know yet. */
+  isOnline = $state(true);
+  /** There was a connection, or what was kept of one, and there is none now. */
+  readonly isAway = $derived(!this.isOnline || (this.link !== 'ready' && (this.wasReady || this.isShell)));
   me = $state.raw<User>({ id: '', name: '' });
   /** Called when the server ended the session. */
   onEnded: () => void = () => undefined;
@@ -78,6 +82,7 @@ class Client {
   private readonly visits = new Visits({
     ask: (op, args) => this.ask(op, args),
     isReady: () => this.link === 'ready',
+    isAway: () => this.isAway,
     me: () => this.me.id,
   });
   private gateway: Gateway | undefined;
@@ -144,14 +149,23 @@ class Client {
     this.ownRoles.clear();
   }
 
+  /** Where to look for what this browser has kept of a room. */
+  keptBy(room: (id: string) => Promise<KeptRoom | undefined>): void {
+    this.visits.kept = async (id) => {
+      const kept = await room(id);
+      // Of other data, which are numbered otherwise, nothing fits.
+      return kept === undefined || (kept.epoch ?? this.epoch) === this.epoch ? kept : undefined;
+    };
+  }
+
   /** Shows what this browser has kept, until there is a connection. */
-  openShell(kept: Shell, room: (id: string) => Promise<KeptRoom | undefined>): void {
+  openShell(kept: Shell): void {
     this.isShell = true;
+    this.isOnline = navigator.onLine;
     this.me = kept.user;
     this.epoch = kept.epoch;
     for (const user of kept.people) people.know(user);
     rooms.take(kept.guilds, kept.conversations, false, () => true);
-    this.visits.kept = room;
   }
 
   /** The rooms that were on the screen, the last one last. */
@@ -161,6 +175,11 @@ class Client {
 
   hurry(): void {
     this.gateway?.hurry();
+  }
+
+  online(isOnline: boolean): void {
+    this.isOnline = isOnline;
+    if (isOnline) this.probe();
   }
 
   probe(): void {
@@ -434,8 +453,14 @@ class Client {
       this.markers.drop(room);
       this.visits.hold(room, seq);
     }
-    rooms.mark(room, { seq, n }, unread, back);
+    rooms.mark(room, { seq, n }, back ? Math.max(0, unread - this.ownAfter(room, seq)) : unread, back);
     if (back) this.calls.want();
+  }
+
+  /** Nobody's own words are new to them. What is not here is counted as the server counts it. */
+  private ownAfter(room: string, after: number): number {
+    const rows = this.visits.get(room)?.window.rows ?? [];
+    return rows.filter(({ seq, author, deleted, system }) => seq > after && author === this.me.id && deleted === null && system === undefined).length;
   }
 
   private advance({ stream, rev }: { stream: string; rev: number }): void {
