@@ -15,7 +15,7 @@ import type {
   User,
 } from '../api/types';
 import type { Spot } from '../../router.svelte';
-import { calls } from '../timeline/calls';
+import { calls, ownAfter } from '../timeline/calls';
 import type { Row } from '../timeline/window';
 import { Calls } from './calls';
 import { guilds } from './guilds.svelte';
@@ -63,7 +63,6 @@ class Client {
   onEnded: () => void = () => undefined;
   /** Called when a connection failed before it was ready; the session may have ended. */
   onUnreached: () => void = () => undefined;
-
   /** Called when the instance is called so, which may be no news. */
   onInstance: (instance: InstanceName) => void = () => undefined;
   /** Called when somebody has posted something that is told whole; `calls` says whether it calls this user. */
@@ -139,13 +138,7 @@ class Client {
     this.visits.forget();
     if (keepOutbox) this.outbox.pause();
     else this.outbox.forget();
-    rooms.forget();
-    people.forget();
-    roles.forget();
-    pace.forget();
-    presence.forget();
-    guilds.forget();
-    switches.forget();
+    for (const known of [rooms, people, roles, pace, presence, guilds, switches]) known.forget();
     this.ownRoles.clear();
   }
 
@@ -453,14 +446,9 @@ class Client {
       this.markers.drop(room);
       this.visits.hold(room, seq);
     }
-    rooms.mark(room, { seq, n }, back ? Math.max(0, unread - this.ownAfter(room, seq)) : unread, back);
+    const own = back ? ownAfter(this.visits.get(room)?.window.rows ?? [], this.me.id, seq) : 0;
+    rooms.mark(room, { seq, n }, Math.max(0, unread - own), back);
     if (back) this.calls.want();
-  }
-
-  /** Nobody's own words are new to them. What is not here is counted as the server counts it. */
-  private ownAfter(room: string, after: number): number {
-    const rows = this.visits.get(room)?.window.rows ?? [];
-    return rows.filter(({ seq, author, deleted, system }) => seq > after && author === this.me.id && deleted === null && system === undefined).length;
   }
 
   private advance({ stream, rev }: { stream: string; rev: number }): void {
