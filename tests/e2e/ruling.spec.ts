@@ -191,6 +191,7 @@ test('administrators see all accounts, and keep somebody out', async () => {
   const { page } = ann;
   await page.getByRole('button', { name: /^Ann: you/ }).click();
   await page.getByRole('link', { name: 'Administration' }).click();
+  await page.getByRole('link', { name: 'People', exact: true }).click();
   await expect(page.getByText('4 people')).toBeVisible();
   await page.getByLabel('Find people').fill('dan');
   await page.getByRole('button', { name: 'Dan: what you can do' }).click();
