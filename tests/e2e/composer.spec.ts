@@ -41,6 +41,26 @@ test('an address that is pasted over words makes a link of them', async () => {
   await expect(page.getByRole('link', { name: 'plan' })).toHaveAttribute('href', 'https://example.org/plan');
 });
 
+test('a code of an emoji becomes it with its last colon, but not within code, and is undone', async () => {
+  const { composer, page } = ann;
+  await composer.pressSequentially('well done :smile:');
+  await expect(composer).toHaveValue('well done 😄');
+  await page.keyboard.press('Control+z');
+  await expect(composer).toHaveValue(/:smile:?$/);
+  await composer.fill('');
+  await composer.pressSequentially('`:smile:`');
+  await expect(composer).toHaveValue('`:smile:`');
+  await composer.fill('');
+  await composer.pressSequentially('fine :+1');
+  await expect(page.getByRole('option').first()).toContainText('👍');
+  await composer.press('Enter');
+  await expect(composer).toHaveValue('fine 👍 ');
+  await composer.fill('');
+  await composer.pressSequentially(':하트');
+  await expect(page.getByRole('option').first()).toContainText('❤️');
+  await composer.fill('');
+});
+
 test('lists go on, and end with an empty item; in code Enter is a new line', async () => {
   const { composer } = ann;
   await composer.pressSequentially('- one');

@@ -57,6 +57,38 @@ test('a group is made, named, grows, and is left', async () => {
   await expect(bo.page.getByRole('navigation').getByRole('link', { name: /Lunch club/ })).toBeVisible();
 });
 
+test('people are found and taken by the keyboard, and stay in sight while one looks for others', async () => {
+  const { page } = cy;
+  await page.getByRole('link', { name: /^Direct messages/ }).click();
+  await page.getByRole('button', { name: 'New message' }).first().click();
+  const dialog = page.getByRole('dialog');
+  const search = dialog.getByRole('searchbox', { name: 'Find people' });
+  await search.fill('ann');
+  await expect(dialog.getByRole('checkbox')).toHaveCount(1);
+  await search.press('Enter');
+  await expect(search).toHaveValue('');
+  await search.fill('nobody');
+  await search.press('Enter');
+  await expect(search).toHaveValue('nobody');
+  await expect(dialog.getByText('1 person chosen')).toBeVisible();
+  await search.fill('bo');
+  await expect(dialog.getByRole('checkbox')).toHaveCount(1);
+  await search.press('Enter');
+  await expect(dialog.getByText('2 people chosen')).toBeVisible();
+  await expect(dialog.getByRole('checkbox', { name: /Ann/ })).toBeChecked();
+  await dialog.getByRole('button', { name: 'Take Ann off again' }).click();
+  await expect(dialog.getByText('1 person chosen')).toBeVisible();
+  await search.press('Enter');
+  await expect(page).toHaveURL(/\/dm\/r\/\w+$/);
+  await expect(page.getByRole('heading', { name: 'Bo' })).toBeVisible();
+});
+
+test('settings that are opened directly name conversations by their people', async () => {
+  const { page } = cy;
+  await page.goto(new URL('/settings/notifications', page.url()).href);
+  await expect(page.getByRole('combobox', { name: /\bBo\b/ })).toBeVisible();
+});
+
 test('conversations are there again after a reload, the newest first', async () => {
   await ann.page.reload();
   const links = ann.page.getByRole('navigation', { name: 'Direct messages' }).getByRole('link');

@@ -57,4 +57,16 @@ test('Ctrl+K also finds what can be done, and the pages that are no rooms', asyn
   await ann.page.keyboard.press('Enter');
   await expect(ann.page).toHaveURL(/\/administration/);
   await ann.page.goBack();
+  // By the words of the other language, too, and what opens instead of leading somewhere.
+  await ann.page.keyboard.press('Control+k');
+  await ann.page.getByRole('combobox').fill('감사 기록');
+  await ann.page.keyboard.press('Enter');
+  await expect(ann.page).toHaveURL(/\/settings\/audit/);
+  await ann.page.goBack();
+  await ann.page.keyboard.press('Control+k');
+  await ann.page.getByRole('combobox').fill('invite people');
+  await ann.page.keyboard.press('Enter');
+  await expect(ann.page.getByRole('dialog', { name: 'Invite people' }).getByLabel('Invite link')).toHaveValue(/\/invite\//);
+  await ann.page.keyboard.press('Escape');
+  await expect(ann.page.getByRole('dialog')).toHaveCount(0);
 });

@@ -60,6 +60,49 @@ test('with the connection everything goes on by itself', async () => {
   expect(await ann.numbers()).toEqual([1, 2]);
 });
 
+test('offline, one goes from room to room by what this browser kept, and is told so', async () => {
+  const { page } = ann;
+  const first = ann.room;
+  await ann.newChannel('barn');
+  await ann.say('in the barn');
+  await ann.hasSent('in the barn');
+  await ann.newChannel('cellar');
+  await page.evaluate(() => dispatchEvent(new Event('pagehide')));
+  await expect.poll(() => page.evaluate(kept)).toContain(`room ${first}`);
+  await ann.goTo('barn');
+  await ann.hears('in the barn');
+  await page.evaluate(() => dispatchEvent(new Event('pagehide')));
+  await page.reload();
+  await ann.hears('in the barn');
+  const dot = page.locator('footer .dot');
+  await expect(dot).toHaveClass(/online/);
+  await page.context().setOffline(true);
+  await expect(dot).toHaveClass(/offline/);
+  await ann.goTo('general');
+  await ann.hears('kept for later');
+  await expect(page.getByText('You are offline. What you see was kept by this browser.')).toBeVisible();
+  await page.context().setOffline(false);
+  await expect(page.getByText('was kept by this browser')).toHaveCount(0);
+  await expect(dot).toHaveClass(/online/);
+  await ann.say('back in the room');
+  await ann.hasSent('back in the room');
+});
+
+test('offline, a room that this browser did not keep says so', async () => {
+  const { page } = ann;
+  await ann.goTo('barn');
+  await ann.hears('in the barn');
+  await page.reload();
+  await ann.hears('in the barn');
+  await page.evaluate(forgetRoom, /\/r\/(\w+)/.exec((await ann.channel('general').getAttribute('href')) ?? '')?.[1] ?? '');
+  await page.context().setOffline(true);
+  await ann.goTo('general');
+  await expect(page.getByText('This browser has kept nothing of this room.')).toBeVisible();
+  await page.context().setOffline(false);
+  await page.reload();
+  await ann.hears('kept for later');
+});
+
 test('a new version is offered, and taken when somebody wants it', async ({ browser }) => {
   const wire = await Wire.to(server);
   const again = await Person.open(browser, 'Ann');
@@ -99,6 +142,22 @@ function kept(): Promise<string[]> {
       all.onsuccess = () => {
         request.result.close();
         resolve(all.result.map(String));
+      };
+    };
+  });
+}
+
+/** As if this browser had never kept a room. */
+function forgetRoom(room: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open('madang', 1);
+    request.onerror = () => reject(new Error('there is no database'));
+    request.onsuccess = () => {
+      const transaction = request.result.transaction('shelf', 'readwrite');
+      transaction.objectStore('shelf').delete(`room ${room}`);
+      transaction.oncomplete = () => {
+        request.result.close();
+        resolve();
       };
     };
   });

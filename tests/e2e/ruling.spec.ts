@@ -176,7 +176,7 @@ test('somebody is kicked with a reason, and banned with what they wrote', async 
   await page.getByRole('button', { name: 'Cy: what you can do' }).click();
   await page.getByRole('button', { name: 'Ban', exact: true }).click();
   await page.getByLabel('Reason').fill('Spam');
-  await page.getByLabel('Delete what they wrote').selectOption('Of the last 1 day');
+  await page.getByLabel('Delete what they wrote').selectOption('Of the last day');
   await isAccessible(page, 'ban');
   await page.getByRole('dialog').getByRole('button', { name: 'Ban', exact: true }).click();
   await expect(cy.page.getByRole('link', { name: 'Hanok' })).toHaveCount(0);
@@ -191,6 +191,7 @@ test('administrators see all accounts, and keep somebody out', async () => {
   const { page } = ann;
   await page.getByRole('button', { name: /^Ann: you/ }).click();
   await page.getByRole('link', { name: 'Administration' }).click();
+  await page.getByRole('link', { name: 'People', exact: true }).click();
   await expect(page.getByText('4 people')).toBeVisible();
   await page.getByLabel('Find people').fill('dan');
   await page.getByRole('button', { name: 'Dan: what you can do' }).click();

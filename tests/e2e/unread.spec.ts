@@ -131,6 +131,24 @@ test('what comes while one looks elsewhere is not read, and its beginning stays 
   await expect(bo.page).not.toHaveTitle(/^\(/);
 });
 
+test('what one makes unread again does not count one`s own words', async () => {
+  await write(1);
+  await bo.hears(`line ${count}`);
+  await bo.say('my own answer');
+  await bo.hasSent('my own answer');
+  count += 1;
+  await write(1);
+  await bo.hears(`line ${count}`);
+  await expect(bo.page).not.toHaveTitle(/^\(/);
+  await bo.said(`line ${count - 2}`).focus();
+  await bo.page.keyboard.press('u');
+  await expect(bo.page).toHaveTitle(/^\(2\)/);
+  await bo.goTo('lunch');
+  await expectUnread(2);
+  await bo.goTo('general');
+  await expect(bo.page).not.toHaveTitle(/^\(/);
+});
+
 test('a hidden page reads nothing', async () => {
   const hide = (state: string) =>
     bo.page.evaluate((value) => {

@@ -92,14 +92,20 @@ class Router {
   /** Counts navigations, so that going to the same message twice shows it twice. */
   visits = $state(0);
 
+  private href = '';
+
   /** Where one was when one left the place that one has come back to; undefined after going anywhere new. */
   back: Spot | undefined;
   /** Says where one is, for when one comes back. */
   spot: () => Spot | undefined = () => undefined;
 
+  /** Whether something would be lost by leaving; then it asks first, and goes on when one wants to. */
+  holds: (go: () => void) => boolean = () => false;
+
   start(): void {
     this.read();
     addEventListener('popstate', ({ state }: PopStateEvent) => {
+      if (this.holdsBack()) return;
       const from = this.route;
       this.read();
       this.back = spotOf(from, this.route, (state as { spot?: Spot } | null)?.spot);
@@ -113,6 +119,11 @@ class Router {
   }
 
   go(path: string, how: 'push' | 'replace' = 'push'): void {
+    if (path !== location.pathname && this.holds(() => { this.open(path, how); })) return;
+    this.open(path, how);
+  }
+
+  private open(path: string, how: 'push' | 'replace'): void {
     if (how === 'push') {
       const spot = this.spot();
       // The end is where an address without a message leads anyway.
@@ -126,11 +137,20 @@ class Router {
   /** Another address of the same place: nobody went anywhere. */
   correct(path: string): void {
     history.replaceState(history.state, '', path);
+    this.href = location.href;
     this.route = parseRoute(location.pathname, location.search, location.hash);
+  }
+
+  /** The browser has gone back already: one is brought to where one was until one has said what one wants. */
+  private holdsBack(): boolean {
+    const isHeld = location.href !== this.href && this.holds(() => { history.back(); });
+    if (isHeld) history.pushState(null, '', this.href);
+    return isHeld;
   }
 
   private read(): void {
     this.back = undefined;
+    this.href = location.href;
     this.route = parseRoute(location.pathname, location.search, location.hash);
     this.visits += 1;
   }

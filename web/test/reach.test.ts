@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isPlain, reachOf } from '../src/lib/reach';
+import { isPlain, portOf, reachOf } from '../src/lib/reach';
 
 it('knows where a link works', () => {
   const reaches = (all: string[]) => all.map(reachOf);
@@ -12,4 +12,8 @@ it('knows when others on the way can read along', () => {
   expect(isPlain('http://chat.example/')).toBe(true);
   expect(isPlain('https://chat.example/')).toBe(false);
   expect(isPlain('http://127.0.0.1/')).toBe(false);
+});
+
+it('knows the port that the server listens on', () => {
+  expect(['http://127.0.0.1:9000/invite/x', 'http://localhost/invite/x'].map(portOf)).toEqual(['9000', '8080']);
 });

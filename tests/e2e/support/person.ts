@@ -193,7 +193,7 @@ export class Person {
     return this.page.getByRole('button', { name: /^Jump to present/ });
   }
 
-  private async isInside(): Promise<void> {
+  async isInside(): Promise<void> {
     await expect(this.composer).toBeVisible();
   }
 }

@@ -1,5 +1,7 @@
 import type { AuditEntry } from './api/types';
 
+const ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+
 /** One field that was different before. */
 export interface Change {
   field: string;
@@ -17,7 +19,29 @@ export function changesOf({ details }: AuditEntry): { changes: Change[]; others:
     else fields.add(field);
   }
   const changes = [...fields].map((field) => ({ field, before: details[`before.${field}`] ?? '', after: details[`after.${field}`] ?? '' }));
-  return { changes, others };
+  return { changes: changes.filter((change) => !isUsual(change)), others };
+}
+
+/** What is new, or gone, says of itself only what is not as everywhere. */
+function isUsual({ field, before, after }: Change): boolean {
+  const isAlone = before === '' || after === '';
+  return isAlone && (field === 'position' || ['false', '0'].includes(before + after));
+}
+
+/** A value in words: ids and rights by their names, and exceptions one after the other. */
+export function worded(value: string, nameOf: (id: string) => string, rightOf: (right: string) => string | undefined): string {
+  const exceptions = value.split(', ').map((one) => /^(?:role|user) ([0-9A-HJKMNP-TV-Z]{26})((?: [+-][a-z_]+)*)$/.exec(one));
+  if (!exceptions.includes(null)) {
+    return exceptions.map((found) => {
+      const [, id = '', rights = ''] = found ?? [];
+      const told = rights.trim().split(' ').filter(Boolean).map((right) => `${right.startsWith('+') ? '✓' : '✕'} ${rightOf(right.slice(1)) ?? right.slice(1)}`);
+      return told.length === 0 ? nameOf(id) : `${nameOf(id)}: ${told.join(', ')}`;
+    }).join('; ');
+  }
+  const words = value.split(' ');
+  const rights = words.map(rightOf);
+  if (rights.every((right) => right !== undefined)) return rights.join(', ');
+  return words.every((word) => ID.test(word)) ? words.map(nameOf).join(', ') : value;
 }
 
 /** For a spreadsheet. What could begin a formula there is kept from doing so. */

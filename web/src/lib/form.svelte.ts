@@ -26,6 +26,11 @@ export class Form {
     }
   }
 
+  /** What was wrong is not looked at any more. */
+  forget(): void {
+    this.problem = undefined;
+  }
+
   /** What is wrong with one field. */
   of(field: string): string | undefined {
     return this.fieldOfProblem === field ? explain(i18n.t, this.problem, this.namesThing) : undefined;

@@ -57,6 +57,6 @@ export function begun(text: string, caret: number): Begun | undefined {
   if (found === null) return undefined;
   const [, , sign, typed = ''] = found;
   // A colon stands in many texts; two letters after it are a wish for an emoji.
-  if (sign === ':' && (Array.from(typed).length < 2 || /^[^\p{L}]/u.test(typed))) return undefined;
+  if (sign === ':' && (Array.from(typed).length < 2 || /^[^\p{L}+-]/u.test(typed))) return undefined;
   return { sign: sign as Begun['sign'], typed, from: caret - typed.length - 1, to: caret };
 }

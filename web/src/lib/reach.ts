@@ -11,3 +11,6 @@ export function reachOf(url: string): Reach {
 
 /** Whether everybody on the way can read what is written: without TLS, beyond this machine. */
 export const isPlain = (url: string): boolean => new URL(url).protocol === 'http:' && reachOf(url) !== 'machine';
+
+/** Where the server listens, as far as its address says; without a port that is where it listens unasked. */
+export const portOf = (url: string): string => new URL(url).port || '8080';

@@ -1,6 +1,9 @@
 /** The fields for messages that are on the page; the one that was used last is the last one. */
 let fields: readonly HTMLTextAreaElement[] = [];
 
+/** Whether the next field has the focus, whatever has it then. */
+let isExpected = false;
+
 /** A finger would bring up the keyboard, which covers what one came to read. */
 const isTouch = () => matchMedia('(hover: none) and (pointer: coarse)').matches;
 
@@ -9,11 +12,20 @@ export function offer(field: HTMLTextAreaElement): () => void {
   const used = () => (fields = [...fields.filter((one) => one !== field), field]);
   used();
   field.addEventListener('focus', used);
-  take();
+  if (isExpected && !isTouch()) {
+    // What was open closes meanwhile, and gives the focus back to where it was.
+    setTimeout(() => { field.focus({ preventScroll: true }); });
+  } else take();
+  isExpected = false;
   return () => {
     field.removeEventListener('focus', used);
     fields = fields.filter((one) => one !== field);
   };
+}
+
+/** One has just made the place where the next field is, and writes there. */
+export function expect(): void {
+  isExpected = true;
 }
 
 /**

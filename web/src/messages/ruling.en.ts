@@ -72,6 +72,11 @@ export const en = {
     return plural('en', seconds / 86_400, { one: '# day', other: '# days' });
   },
   needs: (what: string) => `You can read this. To change it you need the permission “${what}”.`,
+  notSaved: 'Not saved yet',
+  leaveUnsaved: 'Leave without saving?',
+  leaveUnsavedLead: 'What you changed here is not saved, and is lost when you leave.',
+  stayHere: 'Stay here',
+  leaveAnyway: 'Leave without saving',
   onlyOwn: 'You do not have this permission yourself, so you cannot give or take it.',
   isPrivate: 'Only those see it who are named below, and administrators.',
   isOpen: 'Everybody in the guild sees it.',
@@ -81,6 +86,7 @@ export const en = {
   exceptionsLead: 'What a role or a member may do here differs from the rest of the guild. What is closer to the person wins.',
   stances: { allow: 'Allow', neutral: 'As usual', deny: 'Deny' },
   stanceCount: (allowed: number, denied: number) => (allowed + denied === 0 ? 'as usual' : [allowed > 0 ? `${allowed} allowed` : '', denied > 0 ? `${denied} denied` : ''].filter(Boolean).join(', ')),
+  seesNot: 'do not see it',
   addException: 'Add a role or member',
   removeException: 'Remove exception',
   roleOrMember: 'Find a role or member',
@@ -135,7 +141,10 @@ export const en = {
   kickLead: 'They may come back with an invite.',
   purge: 'Delete what they wrote',
   purgeNothing: 'Nothing',
-  purgeSince: (length: string) => `Of the last ${length}`,
+  purgeSince: (seconds: number) => {
+    const hours = seconds / 3_600;
+    return hours % 24 === 0 ? plural('en', hours / 24, { one: 'Of the last day', other: 'Of the last # days' }) : plural('en', hours, { one: 'Of the last hour', other: 'Of the last # hours' });
+  },
   invites: 'Invites',
   makeInvite: 'Make invite',
   inviteLives: 'Works for',

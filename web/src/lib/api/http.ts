@@ -53,6 +53,7 @@ export const http = {
   signIn: (name: string, password: string) => call<{ user: User }>('POST', '/sessions', { name, password }),
   passwordLink: (token: string) => call<{ name: string }>('POST', '/password-link', { token }),
   usePasswordLink: (token: string, password: string) => call<{ user: User }>('POST', '/password-link/use', { token, password }),
+  signUp: (name: string, password: string) => call<{ user: User }>('POST', '/accounts', { name, password }),
   signOut: () => call<undefined>('DELETE', '/sessions/current'),
   me: () => call<{ user: User; owner: boolean }>('GET', '/me'),
   users: (ids: string[]) => call<{ users: User[] }>('GET', `/users?ids=${ids.map(part).join(',')}`),

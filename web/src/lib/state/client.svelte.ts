@@ -15,7 +15,7 @@ import type {
   User,
 } from '../api/types';
 import type { Spot } from '../../router.svelte';
-import { calls } from '../timeline/calls';
+import { calls, ownAfter } from '../timeline/calls';
 import type { Row } from '../timeline/window';
 import { Calls } from './calls';
 import { guilds } from './guilds.svelte';
@@ -54,12 +54,15 @@ class Client {
   isDraining = $state(false);
   /** What is here is what this browser had kept: it is read, and nothing else, until there is a connection. */
   isShell = $state(false);
+  /** What the browser says of its network. A link that has just died may not know yet. */
+  isOnline = $state(true);
+  /** There was a connection, or what was kept of one, and there is none now. */
+  readonly isAway = $derived(!this.isOnline || (this.link !== 'ready' && (this.wasReady || this.isShell)));
   me = $state.raw<User>({ id: '', name: '' });
   /** Called when the server ended the session. */
   onEnded: () => void = () => undefined;
   /** Called when a connection failed before it was ready; the session may have ended. */
   onUnreached: () => void = () => undefined;
-
   /** Called when the instance is called so, which may be no news. */
   onInstance: (instance: InstanceName) => void = () => undefined;
   /** Called when somebody has posted something that is told whole; `calls` says whether it calls this user. */
@@ -78,6 +81,7 @@ class Client {
   private readonly visits = new Visits({
     ask: (op, args) => this.ask(op, args),
     isReady: () => this.link === 'ready',
+    isAway: () => this.isAway,
     me: () => this.me.id,
   });
   private gateway: Gateway | undefined;
@@ -134,24 +138,27 @@ class Client {
     this.visits.forget();
     if (keepOutbox) this.outbox.pause();
     else this.outbox.forget();
-    rooms.forget();
-    people.forget();
-    roles.forget();
-    pace.forget();
-    presence.forget();
-    guilds.forget();
-    switches.forget();
+    for (const known of [rooms, people, roles, pace, presence, guilds, switches]) known.forget();
     this.ownRoles.clear();
   }
 
+  /** Where to look for what this browser has kept of a room. */
+  keptBy(room: (id: string) => Promise<KeptRoom | undefined>): void {
+    this.visits.kept = async (id) => {
+      const kept = await room(id);
+      // Of other data, which are numbered otherwise, nothing fits.
+      return kept === undefined || (kept.epoch ?? this.epoch) === this.epoch ? kept : undefined;
+    };
+  }
+
   /** Shows what this browser has kept, until there is a connection. */
-  openShell(kept: Shell, room: (id: string) => Promise<KeptRoom | undefined>): void {
+  openShell(kept: Shell): void {
     this.isShell = true;
+    this.isOnline = navigator.onLine;
     this.me = kept.user;
     this.epoch = kept.epoch;
     for (const user of kept.people) people.know(user);
     rooms.take(kept.guilds, kept.conversations, false, () => true);
-    this.visits.kept = room;
   }
 
   /** The rooms that were on the screen, the last one last. */
@@ -161,6 +168,11 @@ class Client {
 
   hurry(): void {
     this.gateway?.hurry();
+  }
+
+  online(isOnline: boolean): void {
+    this.isOnline = isOnline;
+    if (isOnline) this.probe();
   }
 
   probe(): void {
@@ -434,7 +446,8 @@ class Client {
       this.markers.drop(room);
       this.visits.hold(room, seq);
     }
-    rooms.mark(room, { seq, n }, unread, back);
+    const own = back ? ownAfter(this.visits.get(room)?.window.rows ?? [], this.me.id, seq) : 0;
+    rooms.mark(room, { seq, n }, Math.max(0, unread - own), back);
     if (back) this.calls.want();
   }
 

@@ -28,6 +28,8 @@ export interface KeptRoom {
   room: string;
   rev: number;
   window: Window;
+  /** Of which data; not known of what was kept before this was. */
+  epoch?: string;
 }
 
 /** Keeps a little of what was read in this browser, to be read again without a connection; until one signs out. */
@@ -76,7 +78,7 @@ class Keeping {
     const changed = seen.filter(({ room, window }) => window.reachesEnd && this.kept.get(room) !== window.rows);
     const entries = new Map<string, unknown>([[SHELL, this.shell(this.about)]]);
     for (const { room, rev, window } of changed) {
-      entries.set(ROOM + room, { room, rev, window: newestOf(window) } satisfies KeptRoom);
+      entries.set(ROOM + room, { room, rev, window: newestOf(window), epoch: client.epoch } satisfies KeptRoom);
       this.kept.set(room, window.rows);
     }
     await this.shelf.put(entries);

@@ -67,7 +67,8 @@ class Session {
     this.instance = { ...shell.instance, rev: 0 };
     this.user = shell.user;
     this.owner = shell.isOwner;
-    client.openShell(shell, (room) => keeping.room(room));
+    client.openShell(shell);
+    client.keptBy((room) => keeping.room(room));
     client.start();
     this.phase = 'signed-in';
     return true;
@@ -108,7 +109,13 @@ class Session {
   }
 
   private keep(): void {
-    kept().then(({ keeping }) => { keeping.start(this.instance, this.owner); }, () => undefined);
+    const { instance, owner } = this;
+    const start = ({ keeping }: Awaited<ReturnType<typeof kept>>) => {
+      if (this.phase !== 'signed-in') return;
+      keeping.start(instance, owner);
+      client.keptBy((room) => keeping.room(room));
+    };
+    kept().then(start, () => undefined);
   }
 
   async signOut(): Promise<void> {

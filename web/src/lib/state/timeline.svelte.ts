@@ -52,6 +52,10 @@ export class Timeline {
   view: View | undefined;
   /** Its reader made something unread here, and it stays so until the next visit. */
   isHeld = false;
+  /** What is here was kept by this browser; nobody has said yet what came after it. */
+  isKept = $state(false);
+  /** There is no connection, and this browser has kept nothing of this room. */
+  isMissing = $state(false);
   /** Counts what asked to open this room; an overtaken one leads nowhere. */
   visit = 0;
   /** Whether the server pushes this room's events. */
@@ -115,6 +119,7 @@ export class Timeline {
     this.window = window;
     this.rev = rev;
     this.status = 'ready';
+    this.isKept = true;
   }
 
   /** The visit's place is there, or as near to it as can be. */

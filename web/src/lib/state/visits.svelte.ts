@@ -12,6 +12,8 @@ const MOST_OPEN = 8;
 export interface VisitsOptions {
   ask: <T>(op: string, args: object) => Promise<T>;
   isReady: () => boolean;
+  /** The connection is gone, or the browser says that nothing can be reached. */
+  isAway: () => boolean;
   me: () => string;
 }
 
@@ -148,12 +150,13 @@ export class Visits {
   private async fill(timeline: Timeline): Promise<void> {
     timeline.visit += 1;
     const mine = timeline.visit;
+    if (timeline.status === 'idle') timeline.status = 'loading';
+    timeline.isMissing = false;
+    if (this.options.isAway()) await this.takeKept(timeline, mine);
+    if (mine !== timeline.visit) return;
     if (!this.options.isReady()) {
       const { goal } = timeline;
-      if (timeline.status === 'idle') {
-        timeline.status = 'loading';
-        await this.takeKept(timeline);
-      } else if (timeline.status === 'ready' && (goal === undefined || timeline.has(goal))) timeline.arrive(firstNew(timeline));
+      if (timeline.status === 'ready' && (goal === undefined || timeline.has(goal))) timeline.arrive(firstNew(timeline));
       return;
     }
     let isStale = timeline.status !== 'ready';
@@ -165,6 +168,7 @@ export class Visits {
         return;
       }
     }
+    timeline.isKept = false;
     if (timeline.arrival !== undefined) {
       if (isStale) await this.readHere(timeline);
       else if (timeline.isPinned && !timeline.window.reachesEnd) await timeline.readNewest();
@@ -180,10 +184,15 @@ export class Visits {
     if (isThere && timeline.status === 'ready') timeline.arrive(firstNew(timeline));
   }
 
-  private async takeKept(timeline: Timeline): Promise<void> {
+  /** Shows what this browser has kept of a room of which nothing is here. */
+  private async takeKept(timeline: Timeline, visit: number): Promise<void> {
+    if (timeline.window.rows.length > 0 || (timeline.status !== 'loading' && timeline.status !== 'failed')) return;
+    timeline.status = 'loading';
     const kept = await this.kept?.(timeline.room);
     // A connection may have come first.
-    if (kept === undefined || timeline.status !== 'loading' || this.options.isReady()) return;
+    if (visit !== timeline.visit) return;
+    timeline.isMissing = kept === undefined;
+    if (kept === undefined) return;
     timeline.restore(kept);
     timeline.arrive(firstNew(timeline));
   }
