@@ -17,9 +17,21 @@ pub(super) struct Data {
     pub(super) embedded: Option<Embedded>,
 }
 
+/// Whether this binary has what the settings name.
+pub fn check(storage: &Storage) -> Result<()> {
+    if storage.kind == StorageKind::Mongodb && !cfg!(feature = "mongodb") {
+        return Err(Error::CannotOpen(
+            "storage.kind is \"mongodb\", but this binary was built without it: build it with `--features mongodb`"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
 /// Opens the data that the settings name, and makes what is missing.
 pub(super) async fn open(config: &Config, env: Env, sink: Arc<dyn CommitSink>) -> Result<Data> {
     let storage = &config.storage;
+    check(storage)?;
     let is_alone = config.broker.kind == BrokerKind::Memory;
     match storage.kind {
         StorageKind::Engine(engine) => open_folder(storage, engine, env, sink).await,
@@ -51,7 +63,6 @@ async fn open_folder(
         min_free_bytes: bytes(storage.min_free_mib).max(LEAST_FREE_BYTES),
         env,
         sink,
-        ..Options::default()
     };
     open_with(&storage.folder, options, embedded::open).await
 }
@@ -100,13 +111,13 @@ async fn open_mongodb(
 
 #[cfg(not(feature = "mongodb"))]
 async fn open_mongodb(
-    _storage: &Storage,
+    storage: &Storage,
     _is_alone: bool,
     _env: Env,
     _sink: Arc<dyn CommitSink>,
 ) -> Result<Data> {
-    Err(Error::CannotOpen(
-        "storage.kind is \"mongodb\", but this binary was built without it: build it with `--features mongodb`"
-            .to_owned(),
-    ))
+    Err(Error::CannotOpen(format!(
+        "no {} is built in",
+        storage.kind.name()
+    )))
 }

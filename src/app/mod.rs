@@ -4,7 +4,7 @@ mod absent;
 pub mod accounts;
 pub mod certificates;
 pub mod control;
-mod data;
+pub mod data;
 pub mod delivery;
 mod figures;
 mod logic;

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let data = arguments.folder.find()?;
+    let data = arguments.folder.with_data(Folder::OWN_TOOLS)?;
     let made = match ask_server(arguments, &data)? {
         Some(report) => report,
         None => embedded::backup(&data, &arguments.file)?,

@@ -23,7 +23,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let done = embedded::compact(&arguments.folder.find()?, arguments.engine)?;
+    let data = arguments.folder.with_data(Folder::OWN_TOOLS)?;
+    let done = embedded::compact(&data, arguments.engine)?;
     report::print(arguments.json, &done, || {
         format!(
             "{}: {} rows, {} bytes with {} before, {} bytes with {} now\n",

@@ -5,8 +5,8 @@ use clap::{Args, Subcommand};
 use super::Failure;
 use super::output::{self, Stream};
 use super::serve;
-use crate::app::certificates;
-use crate::config;
+use crate::app::{certificates, data};
+use crate::config::{self, Storage};
 
 /// What can be configured.
 #[derive(Debug, Args)]
@@ -30,6 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         What::Check(arguments) => {
             let config = arguments.load()?;
             certificates::check(&config).map_err(|error| Failure(error.to_string()))?;
+            data::check(&config.storage)?;
             let mut text: String = serve::unknown_variables()
                 .iter()
                 .map(|variable| format!("{variable} is no setting: nothing reads it\n"))
@@ -37,10 +38,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             text.push_str(&format!(
                 "the configuration is good: it listens on {} and keeps its data in {}\n",
                 config.server.listen,
-                config.storage.folder.display()
+                place(&config.storage)
             ));
             output::write(Stream::Out, &text)
                 .map_err(|error| Failure(format!("cannot print the answer: {error}")))
         }
+    }
+}
+
+/// Where the data is. An address may hold a password, so of a database only the kind is told.
+fn place(storage: &Storage) -> String {
+    if storage.is_in_folder() {
+        storage.folder.display().to_string()
+    } else {
+        format!("a {}", storage.kind.name())
     }
 }

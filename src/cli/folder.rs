@@ -19,12 +19,30 @@ pub(super) struct Folder {
 }
 
 impl Folder {
+    /// What to do where somebody else's database has the data.
+    pub(super) const OWN_TOOLS: &str = "use that database's own tools";
+
     /// The folder: what is said here, or else what the configuration says.
     pub(super) fn find(&self) -> Result<PathBuf, Failure> {
         if let Some(data) = &self.data {
             return Ok(data.clone());
         }
         Ok(self.load()?.storage.folder)
+    }
+
+    /// The folder, for what works on the data in it. Where the data is elsewhere it is said what to do `instead`.
+    pub(super) fn with_data(&self, instead: &str) -> Result<PathBuf, Failure> {
+        if let Some(data) = &self.data {
+            return Ok(data.clone());
+        }
+        let storage = self.load()?.storage;
+        if storage.is_in_folder() {
+            return Ok(storage.folder);
+        }
+        Err(Failure(format!(
+            "this needs a data folder, but the data is elsewhere (storage.kind is \"{}\"): {instead}",
+            storage.kind.name()
+        )))
     }
 
     /// How the server is called, where the configuration says so.

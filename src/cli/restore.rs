@@ -9,6 +9,8 @@ use madang_storage::{Env, embedded};
 use super::{Failure, report};
 
 /// Makes data from a backup, in a folder that has none.
+///
+/// It needs a folder: a database of its own is restored with its own tools.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The backup.

@@ -1,7 +1,6 @@
 //! `madang user`: accounts, for whoever keeps the server.
 
 use std::io::{BufRead as _, IsTerminal as _};
-use std::path::Path;
 
 use clap::{Args, Subcommand};
 
@@ -85,7 +84,7 @@ struct Which {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let data = &arguments.folder.find()?;
+    let folder = &arguments.folder;
     match &arguments.command {
         Command::Add {
             name,
@@ -97,45 +96,45 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 password: password(*password_stdin)?,
                 administrator: *admin,
             };
-            change(data, ask, &format!("{name} can sign in"))
+            change(folder, ask, &format!("{name} can sign in"))
         }
         Command::Passwd { name, password_stdin } => {
             let ask = AccountAsk::Password {
                 name: name.clone(),
                 password: password(*password_stdin)?,
             };
-            change(data, ask, &format!("{name} has another password"))
+            change(folder, ask, &format!("{name} has another password"))
         }
         Command::PasswordLink { name } => {
             let ask = AccountAsk::PasswordLink { name: name.clone() };
             let done = format!("{name} can choose another password, once and within 24 hours");
-            link(data, ask, &done, &arguments.folder.public_url())
+            link(folder, ask, &done, &folder.public_url())
         }
-        Command::Deactivate { name } => deactivate(data, name, true),
-        Command::Reactivate { name } => deactivate(data, name, false),
+        Command::Deactivate { name } => deactivate(folder, name, true),
+        Command::Reactivate { name } => deactivate(folder, name, false),
         Command::Admin { name, which } => {
             let ask = AccountAsk::Administrator {
                 name: name.clone(),
                 on: which.grant,
             };
             let what = if which.grant { "is" } else { "is not" };
-            change(data, ask, &format!("{name} {what} an administrator now"))
+            change(folder, ask, &format!("{name} {what} an administrator now"))
         }
-        Command::List { json } => list(data, *json),
+        Command::List { json } => list(folder, *json),
     }
 }
 
-fn deactivate(data: &Path, name: &str, on: bool) -> Result<(), Failure> {
+fn deactivate(folder: &Folder, name: &str, on: bool) -> Result<(), Failure> {
     let ask = AccountAsk::Deactivate {
         name: name.to_owned(),
         on,
     };
     let what = if on { "is kept out" } else { "may sign in again" };
-    change(data, ask, &format!("{name} {what}"))
+    change(folder, ask, &format!("{name} {what}"))
 }
 
-fn change(data: &Path, ask: AccountAsk, done: &str) -> Result<(), Failure> {
-    let text = match answer(data, ask)? {
+fn change(folder: &Folder, ask: AccountAsk, done: &str) -> Result<(), Failure> {
+    let text = match answer(folder, ask)? {
         AccountAnswer::Password(password) => format!("{done}\npassword: {password}\n"),
         _ => format!("{done}\n"),
     };
@@ -143,8 +142,8 @@ fn change(data: &Path, ask: AccountAsk, done: &str) -> Result<(), Failure> {
 }
 
 /// Where nobody has said how the server is called, what follows its address is all that can be said.
-fn link(data: &Path, ask: AccountAsk, done: &str, public_url: &str) -> Result<(), Failure> {
-    let AccountAnswer::PasswordLink(token) = answer(data, ask)? else {
+fn link(folder: &Folder, ask: AccountAsk, done: &str, public_url: &str) -> Result<(), Failure> {
+    let AccountAnswer::PasswordLink(token) = answer(folder, ask)? else {
         return Err(unexpected());
     };
     let what = if public_url.is_empty() {
@@ -156,10 +155,10 @@ fn link(data: &Path, ask: AccountAsk, done: &str, public_url: &str) -> Result<()
     output::write(Stream::Out, &text).map_err(|error| Failure(format!("cannot write the answer: {error}")))
 }
 
-fn list(data: &Path, json: bool) -> Result<(), Failure> {
+fn list(folder: &Folder, json: bool) -> Result<(), Failure> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let AccountAnswer::List { accounts, more } = answer(data, AccountAsk::List { after })? else {
+        let AccountAnswer::List { accounts, more } = answer(folder, AccountAsk::List { after })? else {
             return Err(unexpected());
         };
         all.extend(accounts);
@@ -190,14 +189,15 @@ fn line(account: &AccountLine) -> String {
 }
 
 /// A running server has the data to itself: it is asked. Otherwise the data is opened.
-fn answer(data: &Path, what: AccountAsk) -> Result<AccountAnswer, Failure> {
+fn answer(folder: &Folder, what: AccountAsk) -> Result<AccountAnswer, Failure> {
     let ask = Ask::Accounts { what };
-    let answered = control::ask(data, &ask)
+    let answered = control::ask(&folder.find()?, &ask)
         .map_err(|error| Failure(format!("cannot ask the running server: {error}")))?;
     let answer = match (answered, ask) {
         (Some(answer), _) => answer,
         (None, Ask::Accounts { what }) => {
-            accounts::on_folder(data, what).map_err(|error| Failure(error.to_string()))?
+            let data = folder.with_data("start the server, which does this while it runs")?;
+            accounts::on_folder(&data, what).map_err(|error| Failure(error.to_string()))?
         }
         (None, Ask::Backup { .. } | Ask::Health) => return Err(unexpected()),
     };

@@ -24,7 +24,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let found = embedded::verify(&arguments.folder.find()?, arguments.against.as_deref())?;
+    let data = arguments.folder.with_data(Folder::OWN_TOOLS)?;
+    let found = embedded::verify(&data, arguments.against.as_deref())?;
     report::print(arguments.json, &found, || {
         let mut text = format!("{} rows of {} streams checked", found.rows, found.streams);
         if arguments.against.is_some() {

@@ -70,7 +70,7 @@ impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, error) in self.0.iter().enumerate() {
             let line = if index == 0 { "" } else { "\n" };
-            write!(f, "{line}{}", error.to_string().trim_end())?;
+            write!(f, "{line}{}", without_addresses(error.to_string().trim_end()))?;
         }
         Ok(())
     }
@@ -233,6 +233,18 @@ fn set(table: &mut Table, variable: &str, text: &str) -> Result<(), ConfigError>
         }
     }
     Err(wrong(reason))
+}
+
+/// Reasons quote what was not understood, and an address in it may hold a password. What follows a scheme is left out to
+/// the end of its line, because a slip of the keyboard may be just what hides where the address ends.
+fn without_addresses(text: &str) -> String {
+    let hide = |line: &str| match line.split_once("://") {
+        Some((before, _)) if !before.ends_with("http") && !before.ends_with("https") => {
+            format!("{before}://...")
+        }
+        _ => line.to_owned(),
+    };
+    text.split('\n').map(hide).collect::<Vec<_>>().join("\n")
 }
 
 fn first_line(text: &str) -> String {

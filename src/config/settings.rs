@@ -155,6 +155,11 @@ impl Default for Storage {
 }
 
 impl Storage {
+    /// Whether the data is in the folder.
+    pub const fn is_in_folder(&self) -> bool {
+        matches!(self.kind, StorageKind::Engine(_))
+    }
+
     /// The MongoDB's address, from wherever it is given; or why there is none.
     pub fn read_url(&self) -> Result<String, String> {
         given(&self.url, &self.url_file)

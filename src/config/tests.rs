@@ -242,6 +242,16 @@ fn a_mongodb_has_one_address_that_nobody_sees() {
         let error = from_variables(variables).unwrap_err().to_string();
         assert!(error.contains(named) && !error.contains("secret"), "{error}");
     }
+    for wrong in [
+        "[storage]\nkind = \"mongodb\"\nurl = \"mongodb://me:sec\"ret@db.example\"\n",
+        "[storage]\nurl = \"mongodb://me:secret@db.example\n",
+        "storage = \"mongodb://me:secret@db.example\"\n",
+        "[storage]\nkind = \"mongodb://me:secret@db.example\"\n",
+        "[storage]\ncache_mib = \"mongodb://me:secret@db.example\"\n",
+    ] {
+        let error = from_file(wrong).unwrap_err().to_string();
+        assert!(error.contains("mongodb://") && !error.contains("ret@"), "{error}");
+    }
     let gone = from_variables(&[kind, ("MADANG_STORAGE__URL_FILE", "/nowhere/url")]).unwrap();
     assert!(gone.storage.read_url().unwrap_err().contains("/nowhere/url"));
 }

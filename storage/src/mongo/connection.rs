@@ -144,7 +144,6 @@ impl Connection {
     }
 
     /// Removes the database.
-    #[cfg(feature = "testing")]
     pub(super) async fn remove(&self) -> Result<()> {
         let answer = self.run(doc! { "dropDatabase": 1 }).await;
         answer

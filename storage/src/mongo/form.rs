@@ -261,31 +261,43 @@ fn from_bson<T: DeserializeOwned>(value: Bson) -> Answer<T> {
 
 /// Turns the numbers that stand for moments into dates: what is called `at`, or ends like it.
 fn with_dates(value: Bson) -> Bson {
-    each(value, &|name, value| match value {
-        Bson::Int64(millis) if name == "at" || name.ends_with("_at") => {
-            Bson::DateTime(DateTime::from_millis(millis))
-        }
-        other => other,
+    each(value, &|name, value| {
+        let value = match value {
+            Bson::Int64(millis) if name == "at" || name.ends_with("_at") => {
+                Bson::DateTime(DateTime::from_millis(millis))
+            }
+            other => other,
+        };
+        (field_name(name), value)
     })
 }
 
 fn without_dates(value: Bson) -> Bson {
-    each(value, &|_, value| match value {
-        Bson::DateTime(date) => Bson::Int64(date.timestamp_millis()),
-        other => other,
+    each(value, &|name, value| {
+        let value = match value {
+            Bson::DateTime(date) => Bson::Int64(date.timestamp_millis()),
+            other => other,
+        };
+        (name_of_field(name), value)
     })
 }
 
-/// Changes every value by its name, the inner ones as well.
-fn each(value: Bson, change: &impl Fn(&str, Bson) -> Bson) -> Bson {
+/// The name of a field in the database: to it dots and dollar signs mean something, and some servers refuse them.
+fn field_name(name: &str) -> String {
+    name.replace('%', "%25").replace('.', "%2E").replace('$', "%24")
+}
+
+fn name_of_field(name: &str) -> String {
+    name.replace("%2E", ".").replace("%24", "$").replace("%25", "%")
+}
+
+/// Changes every name and value, the inner ones as well.
+fn each(value: Bson, change: &impl Fn(&str, Bson) -> (String, Bson)) -> Bson {
     match value {
         Bson::Document(fields) => Bson::Document(
             fields
                 .into_iter()
-                .map(|(name, value)| {
-                    let value = change(&name, each(value, change));
-                    (name, value)
-                })
+                .map(|(name, value)| change(&name, each(value, change)))
                 .collect(),
         ),
         Bson::Array(values) => Bson::Array(values.into_iter().map(|value| each(value, change)).collect()),

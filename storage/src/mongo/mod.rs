@@ -87,7 +87,6 @@ pub async fn open(options: Options) -> Result<Store> {
 }
 
 /// Removes a database with everything in it, for tests.
-#[cfg(feature = "testing")]
 pub async fn remove(options: &Options) -> Result<()> {
     let connection = Connection::open(options).await?;
     connection.remove().await
