@@ -5,8 +5,8 @@
 //! - [`Store`]: the contract that all of Madang is written against; [`Backend`] is what a store implements.
 //! - [`engine`]: a small ordered key-value layer with one atomic durable batch at a time, on sled and on redb.
 //! - [`embedded`]: the store of one node, over an engine.
-//! - `document`: the store over single-document writes, and `sim`, the simulator that behaves like such a database
-//!   on a bad day (feature `testing`).
+//! - `document`: the store over single-document writes; `mongo`, which gives it a MongoDB (feature `mongodb`), and
+//!   `sim`, the simulator that behaves like such a database on a bad day (feature `testing`).
 //! - `conformance`: one named test for each promise of the contract, for every store (feature `testing`).
 //!
 //! # Invariants
@@ -16,13 +16,15 @@
 
 #[cfg(feature = "testing")]
 pub mod conformance;
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "testing", feature = "mongodb"))]
 pub mod document;
 pub mod embedded;
 pub mod engine;
 mod env;
 mod error;
 pub mod model;
+#[cfg(feature = "mongodb")]
+pub mod mongo;
 #[cfg(feature = "testing")]
 pub mod sim;
 mod store;

@@ -2,6 +2,8 @@
 
 // A failed expectation is a failed test, in helpers too.
 #![allow(clippy::expect_used)]
+// A test that is left out says so.
+#![allow(clippy::print_stderr)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -85,6 +87,10 @@ mod redb {
     use super::*;
     store_conformance!(embedded_home(EngineKind::Redb));
 }
+
+#[cfg(feature = "mongodb")]
+#[path = "mongo/mod.rs"]
+mod mongo;
 
 /// A case that no list names would never run, and nothing else would say so.
 #[test]

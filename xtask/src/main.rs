@@ -31,7 +31,9 @@ usage: cargo xtask <command>
 
   test      install what the tests need, where that is possible, and run all of them
   ci        formatting, lints of each feature set, dependencies, the UI's checks, then test
-  services  say which outside services the tests need
+  services up      start the outside services that tests need, fetching what is missing
+  services down    end them and remove their data
+  services status  say what runs where
   ui        build the web UI
   dist      build a release and lay it out in target/dist
 
@@ -48,10 +50,12 @@ fn main() -> ExitCode {
             say(USAGE);
             return ExitCode::SUCCESS;
         }
-        [name] => name,
-        _ => return misuse(),
+        [] => return misuse(),
+        words => words.join(" "),
     };
-    let Some(chore) = chore(name) else { return misuse() };
+    let Some(chore) = chore(&name) else {
+        return misuse();
+    };
     let mut steps = Steps::new(std::env::var("REQUIRE_SERVICES").is_ok_and(|value| value == "1"));
     chore(&mut steps);
     steps.finish()
@@ -61,7 +65,9 @@ fn chore(name: &str) -> Option<Chore> {
     match name {
         "test" => Some(test::run),
         "ci" => Some(ci::run),
-        "services" => Some(services::run),
+        "services" | "services status" => Some(services::status),
+        "services up" => Some(services::up),
+        "services down" => Some(services::down),
         "ui" => Some(ui::run),
         "dist" => Some(dist::run),
         _ => None,

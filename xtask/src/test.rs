@@ -1,18 +1,25 @@
 //! `cargo xtask test`: everything that can be tested here.
 
 use crate::needs::{self, E2E, FAULTS, Tool};
+use crate::services;
 use crate::steps::Steps;
 use crate::workspace::{cargo, has, node_program, target};
 
 /// Installs what tests need, then runs the Rust tests, then the browser tests.
 pub(crate) fn run(steps: &mut Steps) {
     needs::provide(steps);
-    rust_tests(steps);
+    let theirs = services::any_started();
+    let environment = services::bring_up(steps);
+    rust_tests(steps, environment);
+    // Whoever had them running wants to go on with them.
+    if !theirs {
+        services::down(steps);
+    }
     load_tests(steps);
     browser_tests(steps);
 }
 
-fn rust_tests(steps: &mut Steps) {
+fn rust_tests(steps: &mut Steps, environment: services::Environment) {
     let mut command = cargo(["test", "--workspace", "--locked", "--no-fail-fast"]);
     if has(FAULTS) && !needs::is_present(Tool::CCompiler) {
         steps.missing("fault tests", needs::advice(Tool::CCompiler));
@@ -21,7 +28,7 @@ fn rust_tests(steps: &mut Steps) {
     if needs::is_present(Tool::Pebble) {
         command.env("MADANG_TEST_PEBBLE", needs::pebble());
     }
-    steps.program("tests", &mut command);
+    steps.program("tests", command.envs(environment));
 }
 
 /// What takes a crowd: readers that stop among a thousand that go on, and a room of many messages. The load generator

@@ -122,6 +122,7 @@ impl Backend for DocumentStore {
 
     async fn close(&self) -> Result<()> {
         self.turns.close().await;
+        self.documents.close().await;
         Ok(())
     }
 }

@@ -226,4 +226,7 @@ pub trait Documents: Send + Sync + 'static {
 
     /// The highest `stored_at` in the collection.
     async fn newest(&self, collection: Collection) -> Answer<Option<Timestamp>>;
+
+    /// Lets go of the database. Nothing is asked of it afterwards.
+    async fn close(&self) {}
 }
