@@ -173,6 +173,16 @@ impl Default for Gateway {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Presence {
+    /// Where nodes tell each other who is there: "memory" for a single node, or "redis", for which the binary must have been
+    /// built.
+    pub kind: PresenceKind,
+    /// How to reach the Redis, as "redis://name:password@host:6379/0", or "rediss://" with TLS. It is a secret: better give
+    /// it in `url_file`, or as MADANG_PRESENCE__URL.
+    pub url: Secret,
+    /// A file that has the Redis' address in it, instead of `url`.
+    pub url_file: PathBuf,
+    /// What the names of all keys in the Redis begin with. The same on all nodes of a deployment, and on no others.
+    pub prefix: String,
     /// How long somebody who has lost the last connection is still seen to be there, in seconds.
     pub grace_seconds: u64,
     /// After a start everybody connects again: for so long nobody is told who came, only who asks, in seconds.
@@ -182,6 +192,10 @@ pub struct Presence {
 impl Default for Presence {
     fn default() -> Self {
         Self {
+            kind: PresenceKind::Memory,
+            url: Secret::default(),
+            url_file: PathBuf::new(),
+            prefix: "madang:".to_owned(),
             grace_seconds: 10,
             quiet_seconds: 30,
         }
