@@ -182,6 +182,12 @@ impl Fields {
         texts.iter().map(|text| parse_id(text, name)).collect()
     }
 
+    /// The same; none where it is left out.
+    pub fn optional_ids<T: FromStr>(&mut self, name: &'static str, limit: usize) -> Result<Vec<T>> {
+        let texts = self.optional_texts(name, limit)?.unwrap_or_default();
+        texts.iter().map(|text| parse_id(text, name)).collect()
+    }
+
     /// A list of whole numbers from 0 to 2^53 - 1, at most `limit`.
     pub fn numbers(&mut self, name: &'static str, limit: usize) -> Result<Vec<u64>> {
         match self.value(name) {

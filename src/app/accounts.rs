@@ -31,6 +31,11 @@ pub enum AccountAsk {
         /// The password; without one it is made up.
         password: Option<String>,
     },
+    /// Make a link by which somebody chooses another password.
+    PasswordLink {
+        /// For whom.
+        name: String,
+    },
     /// Keep somebody out, or let the person in again.
     Deactivate {
         /// Whom.
@@ -60,6 +65,8 @@ pub enum AccountAnswer {
     Done,
     /// It is done, and this password was made up.
     Password(String),
+    /// It is done, and this is what the link ends with.
+    PasswordLink(String),
     /// A page of accounts.
     List {
         /// In the order of their ids.
@@ -135,6 +142,10 @@ async fn carry_out(chat: &Chat, ask: AccountAsk) -> Result<AccountAnswer> {
         AccountAsk::Password { name, password } => {
             let set = chat.operator_sets_password(&name, password.as_deref());
             set.await.map(told)
+        }
+        AccountAsk::PasswordLink { name } => {
+            let made = chat.operator_makes_password_link(&name).await?;
+            Ok(AccountAnswer::PasswordLink(made.token))
         }
         AccountAsk::Deactivate { name, on } => chat.operator_deactivates(&name, on).await.map(done),
         AccountAsk::Administrator { name, on } => {

@@ -385,7 +385,7 @@ impl Chat {
     }
 
     /// Removes the rows of somebody's tokens, which have ended with the account's life.
-    async fn clear_access_tokens(&self, user: UserId) -> Result<()> {
+    pub(super) async fn clear_access_tokens(&self, user: UserId) -> Result<()> {
         for hash in self.access_token_hashes(user).await? {
             let key = StateKey::new(StateTable::AccessTokens, &[&hash]);
             self.remove_state::<super::tokens::AccessToken>(key).await?;

@@ -53,6 +53,17 @@ impl Attempts {
         taken.map_err(|wait| Error::rate_limited(wait.as_secs() + 1))
     }
 
+    /// Takes an attempt from an address that says no name.
+    pub(super) fn take_of_address(&self, address: IpAddr) -> Result<()> {
+        let taken = self.by_address.take(&limited_part(address), Instant::now());
+        taken.map_err(|wait| Error::rate_limited(wait.as_secs() + 1))
+    }
+
+    /// That one was good, and does not count.
+    pub(super) fn give_back_to_address(&self, address: IpAddr) {
+        self.by_address.give_back(&limited_part(address), Instant::now());
+    }
+
     /// Takes an attempt from those that all strangers to an account have together.
     fn take_of_strangers(&self, folded: &str) -> Result<()> {
         let taken = self.by_name.take(&folded.to_owned(), Instant::now());

@@ -52,8 +52,7 @@ impl Chat {
             let stream = StreamId::Guild(guild);
             chat.append_unless(stream, Some(user), Vec::new(), fact, |head, _| head.exists())
                 .await?;
-            chat.make_channel(guild, room, user, &channel, String::new())
-                .await?;
+            chat.make_first_channel(guild, room, user, &channel).await?;
             chat.welcome_in(guild, room, user).await
         })
         .await?;

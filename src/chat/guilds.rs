@@ -3,25 +3,21 @@
 use std::collections::{HashMap, HashSet};
 
 use madang_storage::model::{
-    EventId, Fact, GuildId, Head, Marker, Member, Permissions, RoleId, Room, RoomId, RoomKind, Row, RowKey,
-    RowPrefix, Rows, StateKey, StateTable, StreamId, UserId,
+    GuildId, Marker, Member, Permissions, RoleId, RoomId, Row, RowKey, RowPrefix, StateKey, StateTable,
+    StreamId, UserId,
 };
-use madang_storage::{AppendError, Command, MAX_ROWS_PER_PAGE, decode};
+use madang_storage::{MAX_ROWS_PER_PAGE, decode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::audit::details;
-use super::names::{self, Name};
 use super::places::GuildCopy;
 use super::view::{ChannelView, GuildView, MemberView, Time};
-use super::{Chat, Code, Error, Identity, Once, Result};
+use super::{Chat, Error, Identity, Result};
 
 /// How many entries a list has when nothing is said.
 pub(super) const DEFAULT_LIST: usize = 100;
 /// How many entries of a list can be asked for.
 pub(super) const MAX_LIST: usize = 500;
-/// How many channels a guild may have.
-pub(super) const MAX_CHANNELS: usize = 5_000;
 /// How many guilds of one person are looked at.
 const MAX_GUILDS: usize = 200;
 
@@ -211,86 +207,6 @@ impl Chat {
                 Some((key, _)) if page.more && *key < last => after.clone_from(key),
                 _ => return Ok(markers),
             }
-        }
-    }
-
-    /// Makes a channel.
-    pub async fn create_channel(
-        &self,
-        identity: &Identity,
-        once: &Once,
-        guild: GuildId,
-        name: &str,
-        topic: Option<&str>,
-    ) -> Result<ChannelView> {
-        let access = self.guild_access(identity, guild).await?;
-        access.require(Permissions::MANAGE_CHANNELS)?;
-        let name = names::title("name", name)?;
-        let topic = names::topic(topic.unwrap_or_default())?;
-        let room = RoomId::from_u128(self.new_id(identity, once, "channel"));
-        let asked = Room::new(RoomKind::Channel { guild }, name.shown.clone(), topic.clone());
-        let as_asked = |first: &Room, _: &[UserId]| {
-            (&first.kind, &first.name, &first.topic) == (&asked.kind, &asked.name, &asked.topic)
-        };
-        if !self.is_made(room, as_asked).await? {
-            self.check_room_for_channel(guild).await?;
-            let (chat, user) = (self.clone(), identity.user);
-            self.to_the_end(async move { chat.make_channel(guild, room, user, &name, topic).await })
-                .await?;
-            // Of two that come at once with one key, one has made it.
-            self.is_made(room, as_asked).await?;
-        }
-        self.channel(identity, room).await
-    }
-
-    async fn check_room_for_channel(&self, guild: GuildId) -> Result<()> {
-        let (mut count, mut after) = (0, None);
-        loop {
-            let prefix = RowPrefix::ChannelsOf(guild);
-            let page = self
-                .store()
-                .list_rows(&prefix, after.as_ref(), MAX_ROWS_PER_PAGE)
-                .await?;
-            count += page.rows.len();
-            if count >= MAX_CHANNELS {
-                let text = format!("a guild has at most {MAX_CHANNELS} channels");
-                return Err(Error::new(Code::TooMany, text));
-            }
-            match page.rows.into_iter().next_back() {
-                Some((key, _)) if page.more => after = Some(key),
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    /// Claims the name, then starts the room's stream. Doing it again with the same ids changes nothing.
-    pub(super) async fn make_channel(
-        &self,
-        guild: GuildId,
-        room: RoomId,
-        user: UserId,
-        name: &Name,
-        topic: String,
-    ) -> Result<()> {
-        self.claim_channel_name(guild, room, name).await?;
-        let access_rev = self.store().head(StreamId::Guild(guild)).await?.rev;
-        let command = Command {
-            stream: StreamId::Room(room),
-            event_id: EventId::from_u128(self.env().next_id()),
-            actor: Some(user),
-            access_rev,
-            nonce: None,
-            rows: Vec::new(),
-        };
-        let fact = Fact::channel_created(guild, name.shown.clone(), topic);
-        let details = details::of_room(None, &fact);
-        let draft = details::audited(fact, details);
-        let decide = move |head: &Head, _: &Rows| {
-            if head.exists() { Err(()) } else { Ok(draft.clone()) }
-        };
-        match self.store().append(command, decide).await {
-            Ok(_) | Err(AppendError::Refused(())) => Ok(()),
-            Err(AppendError::Store(error)) => Err(error.into()),
         }
     }
 

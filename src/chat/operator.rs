@@ -4,6 +4,7 @@ use madang_storage::model::UserId;
 
 use super::administrators::AccountList;
 use super::guilds::MAX_LIST;
+use super::password_links::MadePasswordLink;
 use super::{Chat, Code, Error, Result, names, secrets};
 
 impl Chat {
@@ -38,6 +39,12 @@ impl Chat {
         })
         .await?;
         Ok(made)
+    }
+
+    /// Makes a link by which somebody chooses another password.
+    pub async fn operator_makes_password_link(&self, name: &str) -> Result<MadePasswordLink> {
+        let user = self.user_named(name).await?;
+        self.make_password_link(None, user).await
     }
 
     /// Keeps somebody out, or lets the person in again.

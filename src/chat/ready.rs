@@ -3,6 +3,7 @@
 use madang_storage::model::{Epoch, SessionId};
 use serde::Serialize;
 
+use super::instance::InstanceName;
 use super::view::{ChannelView, ConversationView, GuildView, UserView};
 use super::{Chat, Error, Identity, Result};
 
@@ -17,6 +18,8 @@ const MAX_CONVERSATIONS: u64 = 100;
 pub struct Ready {
     /// The data's epoch: with another one a client starts over.
     pub epoch: Epoch,
+    /// How the instance is called.
+    pub instance: InstanceName,
     /// Who the client speaks for.
     pub user: UserView,
     /// The login.
@@ -71,6 +74,7 @@ impl Chat {
             .await?;
         Ok(Ready {
             epoch,
+            instance: self.instance_name().await?,
             user,
             session: identity.session,
             resumed: false,

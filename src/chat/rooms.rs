@@ -12,7 +12,7 @@ use super::roles::permissions;
 use super::{Chat, Code, Error, Identity, Result, names};
 
 /// The longest time between two posts: six hours.
-const MAX_SLOW_MODE_SECONDS: u64 = 6 * 60 * 60;
+pub(super) const MAX_SLOW_MODE_SECONDS: u64 = 6 * 60 * 60;
 /// The highest place of a channel under its heading.
 pub(super) const MAX_POSITION: u64 = 100_000;
 
@@ -186,22 +186,7 @@ impl Chat {
         let Some(guild) = access.room.kind.guild() else {
             return Err(Error::not_found());
         };
-        let look = |copy: &GuildCopy| {
-            let target = match exception {
-                Exception::Role(role) if role == copy.everybody() => None,
-                Exception::Role(role) => {
-                    let role = copy.role(role).ok_or_else(Error::not_found)?;
-                    Some(Rank::Role(role.position))
-                }
-                Exception::User(user) => Some(copy.rank(user).ok_or_else(Error::not_found)?),
-            };
-            let own = copy.rank(identity.user);
-            if own == Some(Rank::Owner) || target < own {
-                return Ok(());
-            }
-            let text = "an exception is for those who stand lower than you do";
-            Err(Error::new(Code::Forbidden, text))
-        };
+        let look = |copy: &GuildCopy| may_except(copy, identity.user, exception);
         self.look_at_guild(guild, look).await?
     }
 }
@@ -223,6 +208,24 @@ impl Chat {
         };
         self.look_at_guild(guild, look).await
     }
+}
+
+/// Refuses an exception for what the guild does not have, and for who does not stand lower than its maker.
+pub(super) fn may_except(copy: &GuildCopy, maker: UserId, exception: Exception) -> Result<()> {
+    let target = match exception {
+        Exception::Role(role) if role == copy.everybody() => None,
+        Exception::Role(role) => {
+            let role = copy.role(role).ok_or_else(Error::not_found)?;
+            Some(Rank::Role(role.position))
+        }
+        Exception::User(user) => Some(copy.rank(user).ok_or_else(Error::not_found)?),
+    };
+    let own = copy.rank(maker);
+    if own == Some(Rank::Owner) || target < own {
+        return Ok(());
+    }
+    let text = "an exception is for those who stand lower than you do";
+    Err(Error::new(Code::Forbidden, text))
 }
 
 fn differing(one: Permissions, other: Permissions) -> Permissions {

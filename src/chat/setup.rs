@@ -9,14 +9,12 @@ use madang_storage::StateRecord;
 use madang_storage::model::{
     Fact, GuildId, RoomId, StateKey, StateOutcome, StateTable, StreamId, Timestamp, UserId,
 };
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Account, Visitor};
 use super::credentials::Credentials;
 use super::founding::first_channel;
 use super::names::{self, Name};
-use super::registration::Registration;
 use super::sessions::SignedIn;
 use super::{Chat, Code, Error, Result, secrets};
 
@@ -63,32 +61,7 @@ pub struct SetUp {
     pub owner: Credentials,
 }
 
-/// The instance as everybody may know it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "Instance")]
-pub struct InstanceView {
-    /// Its name; empty before it is set up.
-    pub name: String,
-    /// Whether it has an owner.
-    pub set_up: bool,
-    /// The server's version.
-    pub version: &'static str,
-    /// Who may sign up.
-    pub registration: Registration,
-}
-
 impl Chat {
-    /// The instance.
-    pub async fn instance(&self) -> Result<InstanceView> {
-        let instance = self.store().instance().await?;
-        Ok(InstanceView {
-            set_up: instance.is_some(),
-            name: instance.map(|instance| instance.name).unwrap_or_default(),
-            version: env!("CARGO_PKG_VERSION"),
-            registration: self.registration().await?.mode,
-        })
-    }
-
     /// Called once at start: carries an interrupted set-up to its end. While the instance has no owner, answers a new
     /// token for the link; earlier ones are void.
     pub async fn open_setup(&self) -> Result<Option<String>> {
@@ -218,7 +191,7 @@ impl Chat {
             .await?;
         self.join_guild(plan.guild, plan.user).await?;
         let channel = first_channel(plan.channel_name.as_deref())?;
-        self.make_channel(plan.guild, plan.room, plan.user, &channel, String::new())
+        self.make_first_channel(plan.guild, plan.room, plan.user, &channel)
             .await?;
         self.welcome_in(plan.guild, plan.room, plan.user).await?;
         let instance_created = Fact::InstanceCreated {

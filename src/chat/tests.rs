@@ -2,6 +2,7 @@
 //! instead of by clock.
 
 mod limits;
+mod password_links;
 mod world;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Failure;
-use crate::config;
+use crate::config::{self, Config};
 
 /// Where the data is.
 #[derive(Debug, Args)]
@@ -24,9 +24,20 @@ impl Folder {
         if let Some(data) = &self.data {
             return Ok(data.clone());
         }
+        Ok(self.load()?.storage.folder)
+    }
+
+    /// How the server is called, where the configuration says so.
+    pub(super) fn public_url(&self) -> String {
+        // What only makes a link longer is not worth an error: without a configuration there is a folder all the same.
+        self.load()
+            .map(|config| config.server.public_url)
+            .unwrap_or_default()
+    }
+
+    fn load(&self) -> Result<Config, Failure> {
         let config = config::load(self.config.as_deref(), variables());
-        let config = config.map_err(|error| Failure(error.to_string()))?;
-        Ok(config.storage.folder)
+        config.map_err(|error| Failure(error.to_string()))
     }
 }
 

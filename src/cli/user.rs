@@ -43,6 +43,11 @@ enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Prints a link by which somebody chooses another password, once and within 24 hours.
+    PasswordLink {
+        /// For whom.
+        name: String,
+    },
     /// Keeps somebody out: logins and tokens end, the name stays taken, messages stay.
     Deactivate {
         /// Whom.
@@ -101,6 +106,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             };
             change(data, ask, &format!("{name} has another password"))
         }
+        Command::PasswordLink { name } => {
+            let ask = AccountAsk::PasswordLink { name: name.clone() };
+            let done = format!("{name} can choose another password, once and within 24 hours");
+            link(data, ask, &done, &arguments.folder.public_url())
+        }
         Command::Deactivate { name } => deactivate(data, name, true),
         Command::Reactivate { name } => deactivate(data, name, false),
         Command::Admin { name, which } => {
@@ -129,6 +139,20 @@ fn change(data: &Path, ask: AccountAsk, done: &str) -> Result<(), Failure> {
         AccountAnswer::Password(password) => format!("{done}\npassword: {password}\n"),
         _ => format!("{done}\n"),
     };
+    output::write(Stream::Out, &text).map_err(|error| Failure(format!("cannot write the answer: {error}")))
+}
+
+/// Where nobody has said how the server is called, what follows its address is all that can be said.
+fn link(data: &Path, ask: AccountAsk, done: &str, public_url: &str) -> Result<(), Failure> {
+    let AccountAnswer::PasswordLink(token) = answer(data, ask)? else {
+        return Err(unexpected());
+    };
+    let what = if public_url.is_empty() {
+        "to open at the server's address"
+    } else {
+        "link"
+    };
+    let text = format!("{done}\n{what}: {public_url}/new-password#token={token}\n");
     output::write(Stream::Out, &text).map_err(|error| Failure(format!("cannot write the answer: {error}")))
 }
 

@@ -13,7 +13,9 @@ use super::Settings;
 use super::error::Result;
 use super::extract::{AtTheDoor, Body, Caller, NoQuery, Path};
 use crate::chat::view::UserView;
-use crate::chat::{Credentials, Error, InstanceView, InviteView, SESSION_LIFETIME, SetUp, SignedIn};
+use crate::chat::{
+    Credentials, Error, InstanceView, InviteView, PasswordLinkView, SESSION_LIFETIME, SetUp, SignedIn,
+};
 use crate::fields::Fields;
 use crate::origin::SESSION_COOKIE;
 
@@ -23,6 +25,8 @@ pub(super) fn routes() -> Router<Arc<Settings>> {
         .route("/api/v1/setup", post(set_up))
         .route("/api/v1/accounts", post(sign_up))
         .route("/api/v1/sessions", post(sign_in))
+        .route("/api/v1/password-link", post(password_link))
+        .route("/api/v1/password-link/use", post(use_password_link))
         .route("/api/v1/sessions/current", delete(sign_out))
         .route("/api/v1/invites/{code}", get(invite))
         .route("/api/v1/invites/{code}/accept", post(accept_invite))
@@ -136,6 +140,30 @@ async fn sign_in(
     fields.finish()?;
     let session = settings.chat.sign_in(&credentials, &visitor).await?;
     Ok(signed_in(&settings, session, transport))
+}
+
+async fn password_link(
+    State(settings): State<Arc<Settings>>,
+    AtTheDoor(visitor): AtTheDoor,
+    _: NoQuery,
+    Body(mut fields): Body,
+) -> Result<Json<PasswordLinkView>> {
+    let token = fields.text("token")?;
+    fields.finish()?;
+    Ok(Json(settings.chat.password_link(&token, &visitor).await?))
+}
+
+async fn use_password_link(
+    State(settings): State<Arc<Settings>>,
+    AtTheDoor(visitor): AtTheDoor,
+    _: NoQuery,
+    Body(mut fields): Body,
+) -> Result<Response> {
+    let (token, password) = (fields.text("token")?, fields.text("password")?);
+    let transport = Transport::read(&mut fields)?;
+    fields.finish()?;
+    let used = settings.chat.use_password_link(&token, &password, &visitor);
+    Ok(signed_in(&settings, used.await?, transport))
 }
 
 async fn sign_out(State(settings): State<Arc<Settings>>, caller: Caller, _: NoQuery) -> Result<Response> {

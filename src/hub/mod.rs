@@ -7,6 +7,7 @@ mod audience;
 mod conversation;
 mod frames;
 mod heads;
+mod instance;
 mod lane;
 mod listener;
 mod membership;
@@ -47,6 +48,8 @@ struct Inner {
     lanes: RwLock<HashMap<StreamId, Arc<Lane>>>,
     people: Mutex<People>,
     heads: Heads,
+    /// The `rev` by which all were told last how the instance is called.
+    instance_told: AtomicU64,
     counters: Arc<Counters>,
     next_number: AtomicU64,
 }
@@ -111,6 +114,7 @@ impl Hub {
             lanes: RwLock::default(),
             people: Mutex::default(),
             heads: Heads::default(),
+            instance_told: AtomicU64::new(0),
             counters: Arc::default(),
             next_number: AtomicU64::new(1),
         };
@@ -137,12 +141,18 @@ impl Hub {
         if let StreamId::Room(room) = stream {
             self.inner.heads.note(room, commit);
         }
+        if stream == StreamId::Instance {
+            self.hear_of_instance(commit.event.rev());
+        }
         self.follow_membership(commit);
         self.follow_conversation(commit);
     }
 
     /// Notes that a stream is at `rev`, which nobody may have told: what is missing is read from the store.
     pub fn hear_of(&self, stream: StreamId, rev: u64) {
+        if stream == StreamId::Instance {
+            self.hear_of_instance(rev);
+        }
         if let Some(lane) = self.lane(stream)
             && lane.hear_of(rev)
         {

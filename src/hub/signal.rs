@@ -9,7 +9,7 @@ use madang_storage::model::{GuildId, Head, Room, RoomId, SessionId, StreamId, Ti
 use super::{CloseReason, FrameKey, Hub, Listener};
 
 /// So many are told without letting others have their turn.
-const RECEIVERS_AT_ONCE: usize = 256;
+pub(super) const RECEIVERS_AT_ONCE: usize = 256;
 
 /// What can be signalled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +101,13 @@ pub enum Signal {
         user: UserId,
         /// The profile's version.
         version: u64,
+    },
+    /// The instance is called so.
+    Instance {
+        /// Its name.
+        name: String,
+        /// Where the instance stands: a higher one is newer.
+        rev: u64,
     },
     /// The server is about to close.
     Draining {

@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::describe::{Method, Operation, Scope, of_noun};
-use super::input::{flag, id, idempotency_key, number, page, text};
+use super::input::{Input, flag, id, idempotency_key, ids, number, page, text};
 use super::{Answer, Call};
 use crate::chat::view::{ChannelView, PermissionsView, RoomDetails};
-use crate::chat::{Channels, Result, RoomChanges};
+use crate::chat::{Channels, NewChannel, Result, RoomChanges};
 
 pub(super) fn operations() -> Vec<Operation> {
     of_noun(
@@ -19,10 +19,29 @@ pub(super) fn operations() -> Vec<Operation> {
                 .takes_all(page())
                 .answers::<Channels>(),
             Operation::new(Method::Post, "create_channel", "/guilds/{guild}/channels", create)
-                .about("Makes a channel.")
+                .about("Makes a channel, all at once: a private one is so from the beginning.")
                 .scope(Scope::Manage)
                 .takes(text("name", "up to 64 characters"))
                 .takes(text("topic", "up to 250 characters").optional())
+                .takes(id("category", "the heading that it stands under").optional())
+                .takes(
+                    number(
+                        "position",
+                        "its place there: lower ones come first; without it the last",
+                    )
+                    .optional(),
+                )
+                .takes(slow_mode())
+                .takes(announcement())
+                .takes(
+                    flag(
+                        "is_private",
+                        "whether only those see it who are named, whoever makes it, and administrators",
+                    )
+                    .optional(),
+                )
+                .takes(ids("roles", Room::MAX_OVERRIDES, "roles that see a private channel").optional())
+                .takes(ids("users", Room::MAX_OVERRIDES, "people who see a private channel").optional())
                 .takes(idempotency_key())
                 .makes::<ChannelView>(),
             Operation::new(Method::Get, "room", "/rooms/{room}", room)
@@ -35,20 +54,23 @@ pub(super) fn operations() -> Vec<Operation> {
                 .takes(id("category", "the heading that it stands under").or_null())
                 .takes(text("topic", "up to 250 characters").optional())
                 .takes(number("position", "its place: lower ones come first").optional())
-                .takes(
-                    number(
-                        "slow_mode_seconds",
-                        "how long one waits between two posts, up to 21,600",
-                    )
-                    .optional(),
-                )
-                .takes(flag("is_announcement", "whether only those may post who may announce").optional()),
+                .takes(slow_mode())
+                .takes(announcement()),
             Operation::new(Method::Delete, "delete_room", "/rooms/{room}", delete)
                 .about("Deletes a channel.")
                 .scope(Scope::Manage)
                 .takes(text("reason", "for the audit log").optional()),
         ],
     )
+}
+
+const fn slow_mode() -> Input {
+    let about = "how long one waits between two posts, up to 21,600";
+    number("slow_mode_seconds", about).optional()
+}
+
+const fn announcement() -> Input {
+    flag("is_announcement", "whether only those may post who may announce").optional()
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -97,10 +119,18 @@ async fn channels(mut call: Call) -> Result<Answer> {
 async fn create(mut call: Call) -> Result<Answer> {
     let guild = call.id("guild")?;
     let once = call.once()?;
-    let (name, topic) = (call.text("name")?, call.optional_text("topic")?);
-    let created = call
-        .chat
-        .create_channel(&call.identity, &once, guild, &name, topic.as_deref());
+    let new = NewChannel {
+        name: call.text("name")?,
+        topic: call.optional_text("topic")?,
+        category: call.optional_id("category")?,
+        position: call.optional_number("position")?,
+        slow_mode_seconds: call.optional_number("slow_mode_seconds")?,
+        is_announcement: call.optional_flag("is_announcement")?.unwrap_or_default(),
+        is_private: call.optional_flag("is_private")?.unwrap_or_default(),
+        roles: call.optional_ids("roles")?,
+        users: call.optional_ids("users")?,
+    };
+    let created = call.chat.create_channel(&call.identity, &once, guild, new);
     Ok(Answer::of(created.await?))
 }
 

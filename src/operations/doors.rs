@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::describe::{Answers, Method};
 use super::input::{Input, text};
 use crate::chat::view::UserView;
-use crate::chat::{AuditEntry, InstanceView, InviteView};
+use crate::chat::{AuditEntry, InstanceView, InviteView, PasswordLinkView};
 
 /// A request that is no operation.
 pub struct Door {
@@ -65,6 +65,14 @@ pub fn doors() -> Vec<Door> {
         Door::new(Method::Post, "sign_in", "/sessions")
             .about("Signs in.")
             .signs_in(),
+        Door::new(Method::Post, "password_link", "/password-link")
+            .about("Whose password a link is for. Open to everybody who has it.")
+            .takes(text("token", "the link's token"))
+            .answers::<PasswordLinkView>(),
+        Door::new(Method::Post, "use_password_link", "/password-link/use")
+            .about("Chooses another password by a link, once, and signs in. All other logins and all tokens end.")
+            .takes(text("token", "the link's token"))
+            .starts_session(),
         Door::new(Method::Delete, "sign_out", "/sessions/current")
             .about("Ends the session that asks.")
             .guarded(),
@@ -134,8 +142,11 @@ impl Door {
     }
 
     fn signs_in(self) -> Self {
+        self.takes(text("name", "the user's name")).starts_session()
+    }
+
+    fn starts_session(self) -> Self {
         let mut door = self
-            .takes(text("name", "the user's name"))
             .takes(text("password", "at least 8 characters"))
             .takes(text("transport", "`cookie`, which is usual, or `bearer`").optional())
             .answers::<Session>();

@@ -1,12 +1,20 @@
 //! The instance as a whole, for its administrators.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::describe::{Method, Operation, Scope, of_noun};
 use super::input::{id, page, text};
 use super::{Answer, Call};
-use crate::chat::{AccountList, RegistrationChanges, RegistrationView, Result};
+use crate::chat::view::Time;
+use crate::chat::{AccountList, InstanceView, RegistrationChanges, RegistrationView, Result};
 
 pub(super) fn operations() -> Vec<Operation> {
     let operations = [
+        Operation::new(Method::Patch, "change_instance", "/instance", change)
+            .about("Changes how the instance is called; what is left out stays.")
+            .takes(text("name", "up to 64 characters").optional())
+            .answers::<InstanceView>(),
         Operation::new(
             Method::Get,
             "registration",
@@ -50,6 +58,17 @@ pub(super) fn operations() -> Vec<Operation> {
         )
         .about("Lets somebody sign in again."),
         Operation::new(
+            Method::Post,
+            "create_password_link",
+            "/accounts/{user}/password-link",
+            create_password_link,
+        )
+        .about(
+            "Makes a link by which somebody who does not administer the instance chooses another password, once and \
+             within 24 hours. It cannot be read again; an earlier one works no more.",
+        )
+        .makes::<PasswordLinkMade>(),
+        Operation::new(
             Method::Put,
             "grant_administrator",
             "/administrators/{user}",
@@ -66,6 +85,20 @@ pub(super) fn operations() -> Vec<Operation> {
     ];
     let for_administrators = operations.map(|operation| operation.scope(Scope::Admin));
     of_noun("instance", for_administrators)
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MadePasswordLink")]
+struct PasswordLinkMade {
+    /// The link to hand over.
+    url: String,
+    expires_at: Time,
+}
+
+async fn change(mut call: Call) -> Result<Answer> {
+    let name = call.optional_text("name")?;
+    let changed = call.chat.change_instance(&call.identity, name.as_deref());
+    Ok(Answer::of(changed.await?))
 }
 
 async fn registration(call: Call) -> Result<Answer> {
@@ -98,6 +131,16 @@ async fn reactivate(mut call: Call) -> Result<Answer> {
     let user = call.id("user")?;
     let done = call.chat.reactivate(&call.identity, user);
     done.await.map(|()| Answer::done())
+}
+
+async fn create_password_link(mut call: Call) -> Result<Answer> {
+    let user = call.id("user")?;
+    let made = call.chat.create_password_link(&call.identity, user).await?;
+    Ok(Answer::of(PasswordLinkMade {
+        // In the fragment, which browsers keep to themselves, the secret is in no log.
+        url: format!("{}/new-password#token={}", call.own_url, made.token),
+        expires_at: made.expires_at,
+    }))
 }
 
 async fn grant(mut call: Call) -> Result<Answer> {

@@ -179,6 +179,11 @@ impl Call {
         self.fields.ids(name, usize::MAX)
     }
 
+    /// The same, none where nothing is said.
+    fn optional_ids<T: FromStr>(&mut self, name: &'static str) -> Result<Vec<T>> {
+        self.fields.optional_ids(name, usize::MAX)
+    }
+
     fn optional_texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {
         self.fields.optional_texts(name, usize::MAX)
     }

@@ -7,7 +7,7 @@ export default defineConfig({
   outputDir: 'results/traces',
   workers: 1,
   timeout: 30_000,
-  use: { launchOptions: launchOptions(), timezoneId: 'Asia/Seoul' },
+  use: { actionTimeout: 10_000, screenshot: 'only-on-failure', launchOptions: launchOptions(), timezoneId: 'Asia/Seoul' },
   webServer: [
     { command: 'node ../../web/dev/fake-server.mjs 4180', url: 'http://127.0.0.1:4180/', reuseExistingServer: true },
     { command: 'node ../../web/dev/fake-server.mjs 4181 --empty', url: 'http://127.0.0.1:4181/', reuseExistingServer: true },

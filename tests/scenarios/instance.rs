@@ -327,6 +327,81 @@ pub(crate) fn the_instance_has_an_administrator_whatever_they_do(form: Form) {
     assert_eq!(administrators(left), 1);
 }
 
+pub(crate) fn the_place_gets_another_name_and_everybody_sees_it(form: Form) {
+    let world = World::on(form);
+    let (owner, path) = (&world.owner, "/instance");
+    let called = |world: &World| world.server.call("GET", "/api/v1/instance", None, None).1;
+    let (mut member, ready) = Client::sign_in(&world.server.address, &world.member, None);
+    assert_eq!(ready["instance"], json!({ "name": "마당", "rev": 1 }));
+    for (token, body, at_fault) in [
+        (
+            &world.member,
+            json!({ "name": "yard" }),
+            (403, "forbidden", Value::Null),
+        ),
+        (
+            owner,
+            json!({ "name": "   " }),
+            (400, "invalid_field", json!("name")),
+        ),
+        (
+            owner,
+            json!({ "name": "x".repeat(65) }),
+            (413, "too_large", json!("name")),
+        ),
+        (owner, json!({ "name": 7 }), (400, "invalid_field", json!("name"))),
+        (
+            owner,
+            json!({ "title": "yard" }),
+            (400, "unknown_field", json!("title")),
+        ),
+    ] {
+        refused(&world, token, ("PATCH", path, body), at_fault);
+    }
+    done(&world, owner, "PATCH", path, json!({}));
+    done(&world, owner, "PATCH", path, json!({ "name": "마당" }));
+    let changed = done(&world, owner, "PATCH", path, json!({ "name": "안마당" }));
+    assert_eq!((&changed["name"], &changed["rev"]), (&json!("안마당"), &json!(2)));
+    let told = member.wait(|frame| frame["signal"] == "instance" && frame["data"]["rev"] == 2);
+    assert_eq!(told["data"]["name"], "안마당");
+
+    // Of two at once both are done one after the other, and all agree on which was second.
+    let world = Arc::new(world);
+    let racing = Arc::clone(&world);
+    let statuses = at_once(2, move |index| {
+        let name = json!({ "name": format!("yard {index}") });
+        call(&racing, &racing.owner, "PATCH", path, name).0
+    });
+    assert_eq!(statuses, [200, 200]);
+    let last = called(&world);
+    assert_eq!(last["rev"], 4);
+    let told = member.wait(|frame| frame["signal"] == "instance" && frame["data"]["rev"] == 4);
+    assert_eq!(told["data"]["name"], last["name"]);
+
+    let world = Arc::into_inner(world).unwrap().crash();
+    assert_eq!(
+        (&called(&world)["name"], &called(&world)["rev"]),
+        (&last["name"], &json!(4))
+    );
+    let (_, ready) = Client::sign_in(&world.server.address, &world.member, None);
+    assert_eq!(ready["instance"], json!({ "name": last["name"], "rev": 4 }));
+    let audit = done(
+        &world,
+        &world.owner,
+        "GET",
+        "/instance/audit?kind=instance.changed",
+        json!({}),
+    );
+    let entries = audit["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 3, "{audit}");
+    let first = &entries[2];
+    assert_eq!(first["actor"], json!(id_of(&world, &world.owner)));
+    assert_eq!(
+        first["details"],
+        json!({ "before.name": "마당", "after.name": "안마당" })
+    );
+}
+
 pub(crate) fn a_first_channel_is_called_as_asked(form: Form) {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(form, folder.path(), None);

@@ -74,6 +74,15 @@ pub(crate) fn accounts_are_kept_from_the_command_line(form: Form) {
     let (mut socket, _) = Client::sign_in(&world.server.address, &world.member, None);
     let password = made_up(&must(&data, &["passwd", "지호"], ""));
     assert_eq!(socket.read_until_closed(), 4003);
+    let link = must(&data, &["password-link", "지호"], "");
+    let token = link
+        .split_once("/new-password#token=")
+        .map(|(_, token)| token.trim());
+    let choice = json!({ "token": token, "password": password, "transport": "bearer" });
+    let (status, _) = world
+        .server
+        .call("POST", "/api/v1/password-link/use", None, Some(choice));
+    assert_eq!(status, 201, "{link}");
     let jiho = token_of(&world, "지호", &password);
     let (mut socket, _) = Client::sign_in(&world.server.address, &jiho, None);
     must(&data, &["deactivate", "지호"], "");
@@ -115,6 +124,7 @@ pub(crate) fn accounts_are_kept_from_the_command_line(form: Form) {
     for (kind, times) in [
         ("account.added", 2),
         ("password.set", 2),
+        ("password_link.created", 1),
         ("account.deactivated", 2),
         ("account.reactivated", 1),
         ("administrator.granted", 2),

@@ -22,7 +22,9 @@ mod instance;
 mod keeper;
 mod leaving;
 mod limits;
+mod new_channels;
 mod operation;
+mod passwords;
 mod people;
 mod presence;
 mod profiles;
@@ -75,6 +77,16 @@ scenarios! {
         a_name_that_looks_like_another_is_taken,
         whoever_is_deactivated_is_out_at_once_and_leaves_everything,
         the_instance_has_an_administrator_whatever_they_do,
+        the_place_gets_another_name_and_everybody_sees_it,
+    }
+    new_channels {
+        a_new_channel_is_as_it_was_wanted_and_the_last,
+        a_private_channel_is_private_from_its_first_event_on,
+        of_two_private_channels_with_one_name_one_is_made,
+    }
+    passwords {
+        whoever_has_the_link_chooses_a_password_once,
+        of_two_who_use_a_link_one_does_and_guesses_are_slowed,
     }
     tokens {
         a_token_does_what_its_scopes_say,

@@ -226,7 +226,7 @@ function authenticate(link, args) {
     more_channels: false,
   }));
   const { id, name } = link.user;
-  return { epoch, user: { id, name }, session: newId(), resumed, guilds: listed, conversations: conversationsOf(link.user.id), more_conversations: false };
+  return { epoch, instance: { name: instanceName, rev: 1 }, user: { id, name }, session: newId(), resumed, guilds: listed, conversations: conversationsOf(link.user.id), more_conversations: false };
 }
 
 function serveSocket(socket, user) {
@@ -279,7 +279,7 @@ function needUser(request) {
 
 function api(request, response, path, query, body) {
   const route = `${request.method} ${path}`;
-  if (route === 'GET instance') return [200, { name: instanceName, set_up: guild.owner !== '', version: 'fake' }];
+  if (route === 'GET instance') return [200, { name: instanceName, rev: 1, set_up: guild.owner !== '', version: 'fake' }];
   if (route === 'POST setup') return signIn(response, setUp(body));
   if (route === 'POST sessions') {
     const user = [...users.values()].find((one) => one.name === body.name && one.password === body.password);

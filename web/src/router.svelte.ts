@@ -20,6 +20,7 @@ export type Route =
   | { page: 'guilds' }
   | { page: 'welcome' }
   | { page: 'sign-in' }
+  | { page: 'new-password'; token: string }
   | { page: 'invite'; code: string };
 
 export function parseRoute(path: string, search: string, hash: string): Route {
@@ -31,8 +32,9 @@ export function parseRoute(path: string, search: string, hash: string): Route {
       new URLSearchParams(hash.slice(1)).get('token') ?? new URLSearchParams(search).get('token');
     return { page: 'setup', token: token ?? '' };
   }
+  if (first === 'new-password') return { page: 'new-password', token: new URLSearchParams(hash.slice(1)).get('token') ?? '' };
   if (first === 'settings') return { page: 'settings', section: second ?? 'profile' };
-  if (first === 'administration') return { page: 'administration', section: second ?? 'people' };
+  if (first === 'administration') return { page: 'administration', section: second ?? 'overview' };
   if (first === 'guilds') return { page: 'guilds' };
   if (first === 'welcome') return { page: 'welcome' };
   if (first === 'inbox') return { page: 'inbox', section: second === 'threads' ? 'threads' : 'calls' };

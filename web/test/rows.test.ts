@@ -35,6 +35,13 @@ describe('lines', () => {
     expect(kinds([...rows, next], [], undefined, ME)).toEqual(['day', 'lead', 'lead', 'lead', 'day', 'lead']);
   });
 
+  test('a clock that steps back over midnight begins no day twice', () => {
+    const rows = [row(1, 0), toRow(message(2, { at: at(1, 21) })), row(3, 2)];
+    const all = lines({ ...EMPTY, rows, reachesEnd: true }, [waiting({ at: at(3) })], undefined, ME);
+    expect(new Set(all.map(({ key }) => key)).size).toBe(all.length);
+    expect(all.filter(({ kind }) => kind === 'day')).toHaveLength(2);
+  });
+
   test('the new line stands once, above the first message of somebody else', () => {
     const rows = [row(1, 0), row(2, 1, { author: ME }), row(3, 2), row(4, 3)];
     expect(kinds(rows, [], 1, ME)).toEqual(['day', 'lead', 'lead', 'new', 'lead', 'more']);

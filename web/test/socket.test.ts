@@ -33,7 +33,7 @@ class FakeSocket implements Socket {
   }
 }
 
-const READY: Ready = { epoch: 'E', user: { id: 'U', name: 'n' }, session: 'S', resumed: false, guilds: [], conversations: [], more_conversations: false };
+const READY: Ready = { epoch: 'E', instance: { name: 'n', rev: 1 }, user: { id: 'U', name: 'n' }, session: 'S', resumed: false, guilds: [], conversations: [], more_conversations: false };
 const sockets: FakeSocket[] = [];
 const states: LinkState[] = [];
 let resume: Resume | undefined;

@@ -4,7 +4,7 @@ use madang_storage::Command;
 use madang_storage::model::{EventId, Fact, Head, RoomId, Rows, StreamId};
 
 use super::world::World;
-use crate::chat::{Chat, Code, Once};
+use crate::chat::{Chat, Code, NewChannel, Once};
 
 async fn append(chat: &Chat, stream: StreamId, fact: Fact) {
     let command = Command {
@@ -30,7 +30,7 @@ async fn a_guild_has_so_many_channels() {
         .id;
     // The first one is there already, and the last one is made like any other.
     let mut appends = tokio::task::JoinSet::new();
-    for number in 2..crate::chat::guilds::MAX_CHANNELS {
+    for number in 2..crate::chat::channels::MAX_CHANNELS {
         let chat = chat.clone();
         appends.spawn(async move {
             let stream = StreamId::Room(RoomId::from_u128(number as u128));
@@ -45,7 +45,13 @@ async fn a_guild_has_so_many_channels() {
     appends.join_all().await;
     let make = async |name: &str| {
         let once = Once::default();
-        chat.create_channel(&owner, &once, guild, name, None).await
+        {
+            let new = NewChannel {
+                name: name.to_owned(),
+                ..NewChannel::default()
+            };
+            chat.create_channel(&owner, &once, guild, new).await
+        }
     };
     let last = make("the last one").await.expect("a channel");
     let error = make("one more").await.expect_err("it is full");

@@ -80,6 +80,7 @@ pub(super) fn encode(codec: Codec, commit: &Commit) -> Bytes {
         Fact::InstanceCreated { name } | Fact::GuildCreated { name, .. } | Fact::UserCreated { name } => {
             wire.event(Named { name })
         }
+        Fact::InstanceChanged { instance } => wire.event(Named { name: &instance.name }),
         Fact::GuildChanged { guild } => wire.event(GuildNow { guild: guild.into() }),
         Fact::GuildDeleted { .. } => wire.event(Empty {}),
         Fact::MemberJoined { user } | Fact::BanLifted { user } => wire.event(Person { user: *user }),
@@ -166,8 +167,8 @@ mod tests {
     use std::sync::Arc;
 
     use madang_storage::model::{
-        Category, Event, EventId, Guild, GuildId, Head, Member, MessageRecord, Permissions, Role, Room,
-        RoomId, RoomKind, Sealed, Timestamp, User,
+        Category, Event, EventId, Guild, GuildId, Head, Instance, Member, MessageRecord, Permissions, Role,
+        Room, RoomId, RoomKind, Sealed, Timestamp, User,
     };
 
     use super::super::NativeEncoder;
@@ -196,6 +197,12 @@ mod tests {
         };
         vec![
             Fact::InstanceCreated { name: name.clone() },
+            Fact::InstanceChanged {
+                instance: Instance {
+                    name: name.clone(),
+                    created_at: Timestamp::default(),
+                },
+            },
             Fact::GuildCreated {
                 name: name.clone(),
                 owner: user,

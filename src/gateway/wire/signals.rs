@@ -58,6 +58,11 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
         version: u64,
     }
     #[derive(Serialize)]
+    struct Instance<'a> {
+        name: &'a str,
+        rev: u64,
+    }
+    #[derive(Serialize)]
     struct Draining {
         retry_ms: u64,
     }
@@ -161,6 +166,7 @@ pub(super) fn encode(codec: Codec, signal: &Signal) -> Bytes {
                 version: *version,
             },
         ),
+        Signal::Instance { name, rev } => named(codec, "instance", Instance { name, rev: *rev }),
         Signal::Draining { retry_ms } => named(codec, "draining", Draining { retry_ms: *retry_ms }),
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Category, CategoryId, EventId, Guild, GuildId, Head, Member, Mentions, MessageRecord, Nonce, Role,
-    RoleId, Room, RoomKind, StreamId, StreamKind, SystemMessage, Timestamp, User, UserId,
+    Category, CategoryId, EventId, Guild, GuildId, Head, Instance, Member, Mentions, MessageRecord, Nonce,
+    Role, RoleId, Room, RoomKind, StreamId, StreamKind, SystemMessage, Timestamp, User, UserId,
 };
 
 /// What happened. New kinds and new fields are only ever added at the end, fields with `serde(default)`.
@@ -202,6 +202,11 @@ pub enum Fact {
         /// Which message.
         seq: u64,
     },
+    /// The instance is called so now. Stream `instance`.
+    InstanceChanged {
+        /// The whole instance as it is now.
+        instance: Instance,
+    },
 }
 
 impl Fact {
@@ -231,7 +236,7 @@ impl Fact {
     /// The kind of stream that this fact belongs to.
     pub const fn stream_kind(&self) -> StreamKind {
         match self {
-            Self::InstanceCreated { .. } => StreamKind::Instance,
+            Self::InstanceCreated { .. } | Self::InstanceChanged { .. } => StreamKind::Instance,
             Self::GuildCreated { .. }
             | Self::GuildChanged { .. }
             | Self::GuildDeleted { .. }
@@ -293,6 +298,7 @@ impl Fact {
             Self::ReactionChanged { .. } => "reaction.changed",
             Self::MessagePinned { .. } => "message.pinned",
             Self::ThreadStarted { .. } => "thread.started",
+            Self::InstanceChanged { .. } => "instance.changed",
         }
     }
 

@@ -29,11 +29,11 @@ export class Person {
     return new Person(await context.newPage(), name);
   }
 
-  async setUp(server: Server): Promise<void> {
+  async setUp(server: Server, place = 'Yard', guild = 'Hanok'): Promise<void> {
     const { page } = this;
     await page.goto(server.setUpLink);
-    await page.getByLabel('Name of this place').fill('Yard');
-    await page.getByLabel('Name of your first guild').fill('Hanok');
+    await page.getByLabel('Name of this place').fill(place);
+    await page.getByLabel('Name of your first guild').fill(guild);
     await page.getByLabel('Your name').fill(this.name);
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByRole('button', { name: 'Set up' }).click();

@@ -39,6 +39,7 @@ export const en = {
   signIn: 'Sign in',
   signOut: 'Sign out',
   signInHint: 'No account yet? Ask somebody here for an invite link.',
+  forgotHint: 'Forgotten the password? Ask an administrator for a link.',
   sessionEnded: 'Your session has ended. Sign in again.',
 
   inviteTitle: (guild: string) => `Join ${guild}`,

@@ -26,7 +26,7 @@ export const ko: Messages = {
   guildNameHint: '길드는 팀이나 모임 하나예요. 나중에 더 만들 수 있어요.',
   firstChannel: '일반',
   yourName: '내 이름',
-  nameHint: '다른 사람에게 보이는 이름이에요. 글자와 숫자, 빈칸, . _ - 를 써서 2자에서 32자까지예요.',
+  nameHint: '다른 사람에게 보이는 이름이에요. 글자와 숫자, 빈칸, .\u00a0_\u00a0-를 2자에서 32자까지 쓸 수 있어요.',
   password: '비밀번호',
   passwordHint: '8자 이상이어야 해요.',
   fillIn: '여기를 채워 주세요.',
@@ -42,6 +42,7 @@ export const ko: Messages = {
   signIn: '로그인하기',
   signOut: '로그아웃',
   signInHint: '계정이 없다면 이곳에 있는 사람에게 초대 링크를 부탁하세요.',
+  forgotHint: '비밀번호를 잊었다면 관리자에게 링크를 부탁하세요.',
   sessionEnded: '로그인이 끝났어요. 다시 로그인해 주세요.',
 
   inviteTitle: (guild) => `${guild}에 들어가기`,

@@ -99,6 +99,9 @@ pub fn project(event: &Event, rows: &Rows) -> Result<Vec<RowChange>, ProjectErro
                 }),
             )]
         }
+        (StreamId::Instance, Fact::InstanceChanged { instance }) => {
+            vec![put(RowKey::Instance, Row::Instance(instance.clone()))]
+        }
         (StreamId::Guild(guild), fact) => {
             guild::project(guild, fact, at).ok_or_else(|| wrong_stream(event))?
         }

@@ -51,6 +51,8 @@ export const http = {
   instance: () => call<Instance>('GET', '/instance'),
   setUp: (form: SetUp) => call<{ user: User }>('POST', '/setup', form),
   signIn: (name: string, password: string) => call<{ user: User }>('POST', '/sessions', { name, password }),
+  passwordLink: (token: string) => call<{ name: string }>('POST', '/password-link', { token }),
+  usePasswordLink: (token: string, password: string) => call<{ user: User }>('POST', '/password-link/use', { token, password }),
   signOut: () => call<undefined>('DELETE', '/sessions/current'),
   me: () => call<{ user: User; owner: boolean }>('GET', '/me'),
   users: (ids: string[]) => call<{ users: User[] }>('GET', `/users?ids=${ids.map(part).join(',')}`),

@@ -250,8 +250,15 @@ export interface Hello {
   version: string;
 }
 
+/** How the instance is called; of two the one with the higher `rev` is newer. */
+export interface InstanceName {
+  name: string;
+  rev: number;
+}
+
 export interface Ready {
   epoch: string;
+  instance: InstanceName;
   user: User;
   session: string;
   resumed: boolean;
@@ -298,8 +305,7 @@ export interface Signal {
   data: unknown;
 }
 
-export interface Instance {
-  name: string;
+export interface Instance extends InstanceName {
   set_up: boolean;
   version: string;
   registration?: Registration;

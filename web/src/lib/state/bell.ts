@@ -6,6 +6,7 @@ import { Tabs } from '../tabs';
 import { router } from '../../router.svelte';
 import { client } from './client.svelte';
 import { HOME } from './home';
+import { mutes } from './mutes.svelte';
 import { plainText } from './names';
 import { people } from './people.svelte';
 import { pathTo } from './places';
@@ -25,6 +26,7 @@ class Bell {
   private readonly tabs = new Tabs();
   private choices: Promise<readonly Choice[]> | undefined;
   private readAt = 0;
+  private changes = 0;
   private rangAt = 0;
 
   start(): void {
@@ -60,8 +62,8 @@ class Bell {
   }
 
   private chosen(): Promise<readonly Choice[]> {
-    if (this.choices === undefined || Date.now() - this.readAt > FRESH_MS) {
-      this.readAt = Date.now();
+    if (this.choices === undefined || this.changes !== mutes.changes || Date.now() - this.readAt > FRESH_MS) {
+      [this.readAt, this.changes] = [Date.now(), mutes.changes];
       this.choices = client.ask<{ notifications: Choice[] }>('notifications').then(
         ({ notifications }) => notifications,
         () => {

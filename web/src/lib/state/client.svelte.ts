@@ -4,9 +4,9 @@ import type {
   Channel,
   Guild,
   Head,
+  InstanceName,
   Marker,
   Message,
-  Presence,
   Ready,
   Resume,
   RoomDetails,
@@ -19,6 +19,7 @@ import { calls } from '../timeline/calls';
 import type { Row } from '../timeline/window';
 import { Calls } from './calls';
 import { guilds } from './guilds.svelte';
+import { heardOfPeople } from './heard';
 import { mustFit } from './fitting';
 import { HOME } from './home';
 import { altered, changed } from './altered';
@@ -59,6 +60,8 @@ class Client {
   /** Called when a connection failed before it was ready; the session may have ended. */
   onUnreached: () => void = () => undefined;
 
+  /** Called when the instance is called so, which may be no news. */
+  onInstance: (instance: InstanceName) => void = () => undefined;
   /** Called when somebody has posted something that is told whole; `calls` says whether it calls this user. */
   onPosted: (message: Message, calls: boolean) => void = () => undefined;
   /** Called when a room of which only the head is told has something new. */
@@ -250,6 +253,7 @@ class Client {
 
   private ready(ready: Ready): void {
     this.me = ready.user;
+    this.onInstance(ready.instance);
     people.know(ready.user);
     const isOther = this.epoch !== '' && this.epoch !== ready.epoch;
     if (isOther) this.startOver();
@@ -308,7 +312,10 @@ class Client {
       if (event.kind.startsWith('role.')) roles.changed(id);
       if (event.kind === 'member.changed') this.memberChanged(id, event.data as { user: string; roles: string[] });
       guilds.heard(id, event);
-      if (event.kind === 'guild.changed') this.guildChanged(id, event.data as { guild: Guild });
+      if (event.kind === 'guild.changed') {
+        const { name, owner } = (event.data as { guild: Guild }).guild;
+        rooms.renameGuild(id, name, owner);
+      }
     }
     if (kind !== 'room') return;
     this.visits.get(id)?.apply(event);
@@ -347,10 +354,6 @@ class Client {
   private memberChanged(guild: string, { user, roles: given }: { user: string; roles: string[] }): void {
     if (user !== this.me.id) return;
     this.ownRoles.set(guild, given);
-  }
-
-  private guildChanged(id: string, { guild }: { guild: Guild }): void {
-    rooms.renameGuild(id, guild.name, guild.owner);
   }
 
   /** What happens to a room itself, as opposed to what is said in it. */
@@ -409,29 +412,19 @@ class Client {
         if (channel.n > 0) this.calls.want();
         break;
       }
-      case 'typing': {
-        const { room, user } = data as { room: string; user: string };
-        people.want(user);
-        typing.heard(room, user);
-        break;
-      }
       case 'marker':
         this.marked(data as Marker & { room: string; unread: number; back?: boolean });
         break;
-      case 'presence':
-        presence.heard((data as { users: Presence[] }).users);
-        break;
-      case 'switched':
-        switches.heard(data as { room: string; on: boolean });
-        break;
-      case 'profile':
-        people.renew((data as { user: string }).user);
+      case 'instance':
+        this.onInstance(data as InstanceName);
         break;
       case 'draining':
         this.isDraining = true;
         this.hasTriedAgain = false;
         this.drainedAt = Date.now();
         break;
+      default:
+        heardOfPeople(signal, data);
     }
   }
 

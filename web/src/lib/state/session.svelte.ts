@@ -1,6 +1,6 @@
 import { ApiError, codeOf } from '../api/errors';
 import { http } from '../api/http';
-import type { Instance, User } from '../api/types';
+import type { Instance, InstanceName, User } from '../api/types';
 import { forgetDrafts } from '../drafts';
 import { client } from './client.svelte';
 import { people } from './people.svelte';
@@ -21,7 +21,7 @@ type Phase = 'starting' | 'unreachable' | 'set-up' | 'signed-out' | 'signed-in';
 /** Who one is here, and whether there is anybody at all yet. */
 class Session {
   phase = $state<Phase>('starting');
-  instance = $state.raw<Instance>({ name: '', set_up: true, version: '' });
+  instance = $state.raw<Instance>({ name: '', rev: 0, set_up: true, version: '' });
   user = $state.raw<User | undefined>(undefined);
   owner = $state(false);
   /** The server ended the session, as opposed to never having had one. */
@@ -32,6 +32,9 @@ class Session {
       this.leave(true);
     };
     client.onUnreached = () => void this.check();
+    client.onInstance = (named) => {
+      this.named(named);
+    };
     // Signed in by another tab: the cookie is the same.
     globalThis.addEventListener?.('storage', ({ key, newValue }) => {
       if (key === KEY && newValue !== null && this.phase === 'signed-out') this.begin().catch(() => undefined);
@@ -61,7 +64,7 @@ class Session {
     const shell = await keeping.read();
     if (shell === undefined) return false;
     await texts.load();
-    this.instance = shell.instance;
+    this.instance = { ...shell.instance, rev: 0 };
     this.user = shell.user;
     this.owner = shell.isOwner;
     client.openShell(shell, (room) => keeping.room(room));
@@ -88,13 +91,24 @@ class Session {
     client.me = this.user;
     client.start();
     this.phase = 'signed-in';
-    kept().then(({ keeping }) => { keeping.start(this.instance, this.owner); }, () => undefined);
+    this.keep();
   }
 
   /** After set-up, sign-in or an accepted invite. */
   async begin(): Promise<void> {
     this.instance = await http.instance();
     await this.enter();
+  }
+
+  /** Takes the place's name, unless a newer one is known. */
+  named({ name, rev }: InstanceName): void {
+    if (rev <= this.instance.rev) return;
+    this.instance = { ...this.instance, name, rev };
+    this.keep();
+  }
+
+  private keep(): void {
+    kept().then(({ keeping }) => { keeping.start(this.instance, this.owner); }, () => undefined);
   }
 
   async signOut(): Promise<void> {

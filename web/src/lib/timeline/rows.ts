@@ -27,10 +27,11 @@ export type Line =
   | { kind: 'gap'; key: string }
   | { kind: 'waiting'; key: string; item: Waiting; leads: boolean };
 
-/** The day where the reader is, as `2026-11-20`. */
+/** The day where the reader is, as `2026-11-20`: days compare as these texts do. */
 export function dayOf(at: string): string {
   const date = new Date(at);
-  return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+  const two = (number: number) => String(number).padStart(2, '0');
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
 interface Before {
@@ -59,7 +60,8 @@ export function lines(
   let isNewShown = newAfter === undefined;
   const startDay = (at: string) => {
     const next = dayOf(at);
-    if (next === day) return;
+    // Times that step back begin no day again: its line stands above already.
+    if (next <= day) return;
     day = next;
     before = undefined;
     result.push({ kind: 'day', key: `day ${next}`, at });
