@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use madang_storage::embedded::{self, Options};
 use serde::{Deserialize, Serialize};
 
 use super::control::Answer;
 use super::logic::Logic;
-use super::{AppError, LEAST_FREE_BYTES};
+use super::{AppError, data};
 use crate::chat::{AccountView, Chat, Error, Result};
 use crate::config::Config;
 
@@ -164,24 +163,15 @@ async fn carry_out(chat: &Chat, ask: AccountAsk) -> Result<AccountAnswer> {
 }
 
 /// Does what is asked on the data in a folder, which no server has open. Blocks.
-pub fn on_folder(data: &Path, ask: AccountAsk) -> std::result::Result<Answer, AppError> {
+pub fn on_folder(folder: &Path, ask: AccountAsk) -> std::result::Result<Answer, AppError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| AppError::System {
         what: "start a runtime".to_owned(),
         error,
     })?;
     runtime.block_on(async {
-        let options = Options {
-            min_free_bytes: LEAST_FREE_BYTES,
-            ..Options::default()
-        };
-        let logic = Logic::open(
-            data.to_owned(),
-            options,
-            &Config::default(),
-            embedded::open_existing,
-        )
-        .await?;
+        let open = |env, sink| data::open_existing(folder, env, sink);
+        let logic = Logic::open(&Config::default(), open).await?;
         let answer = answer(&logic.chat, ask).await;
         logic.delivery.broker.close().await;
         logic.store.close().await?;

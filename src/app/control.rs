@@ -73,13 +73,13 @@ pub(super) fn listen(data: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers until it is dropped.
-pub(super) async fn serve(listener: UnixListener, embedded: Embedded, store: Store, chat: Chat) {
+pub(super) async fn serve(listener: UnixListener, embedded: Option<Embedded>, store: Store, chat: Chat) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let (embedded, store, chat) = (embedded.clone(), store.clone(), chat.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &embedded, &store, &chat).await {
+                    if let Err(error) = answer(stream, embedded.as_ref(), &store, &chat).await {
                         tracing::warn!(%error, "a control connection failed");
                     }
                 });
@@ -92,7 +92,12 @@ pub(super) async fn serve(listener: UnixListener, embedded: Embedded, store: Sto
     }
 }
 
-async fn answer(stream: UnixStream, embedded: &Embedded, store: &Store, chat: &Chat) -> io::Result<()> {
+async fn answer(
+    stream: UnixStream,
+    embedded: Option<&Embedded>,
+    store: &Store,
+    chat: &Chat,
+) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(MAX_LINE_BYTES));
@@ -115,7 +120,11 @@ async fn health(store: &Store) -> Answer {
     }
 }
 
-async fn backup(embedded: &Embedded, to: &Path) -> Answer {
+async fn backup(embedded: Option<&Embedded>, to: &Path) -> Answer {
+    let Some(embedded) = embedded else {
+        let why = "the data is in a database of its own and not in a folder: back it up with that database's own tools";
+        return Answer::Error(why.to_owned());
+    };
     if !to.is_absolute() {
         return Answer::Error("the file must be an absolute path".to_owned());
     }

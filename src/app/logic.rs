@@ -1,14 +1,15 @@
-//! The logic over the data in a folder: the server's, or that of a command while no server runs.
+//! The logic over the data: the server's, or that of a command while no server runs.
 
-use std::path::{Path, PathBuf};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use madang_storage::embedded::{Embedded, Options};
-use madang_storage::{Env, Store};
+use madang_storage::embedded::Embedded;
+use madang_storage::{CommitSink, Env, Store};
 
 use super::AppError;
 use super::absent::Missing;
+use super::data::Data;
 use super::delivery::{Delivery, Ear};
 use crate::broker;
 use crate::broker::memory::Bus;
@@ -21,7 +22,7 @@ use crate::presence::memory::Commons;
 
 /// Data that is open, and what works on it.
 pub(super) struct Logic {
-    pub(super) embedded: Embedded,
+    pub(super) embedded: Option<Embedded>,
     pub(super) store: Store,
     pub(super) delivery: Delivery,
     pub(super) chat: Chat,
@@ -31,26 +32,20 @@ pub(super) struct Logic {
 
 impl Logic {
     /// Opens data by `open`, and puts the logic over it. Must be called within a runtime.
-    pub(super) async fn open(
-        folder: PathBuf,
-        options: Options,
+    pub(super) async fn open<Opening>(
         config: &Config,
-        open: fn(&Path, Options) -> madang_storage::Result<Embedded>,
-    ) -> Result<Self, AppError> {
+        open: impl FnOnce(Env, Arc<dyn CommitSink>) -> Opening,
+    ) -> Result<Self, AppError>
+    where
+        Opening: Future<Output = madang_storage::Result<Data>>,
+    {
         let env = Env::system();
         let delivery = Delivery {
             places: Places::default(),
             hub: Hub::new(Arc::new(NativeEncoder)),
             broker: Bus::new().join(),
         };
-        let options = Options {
-            env: env.clone(),
-            sink: Arc::new(delivery.clone()),
-            ..options
-        };
-        let opening = tokio::task::spawn_blocking(move || open(&folder, options)).await;
-        let embedded = opening.map_err(|error| madang_storage::Error::CannotOpen(error.to_string()))??;
-        let store = embedded.store();
+        let Data { store, embedded } = open(env.clone(), Arc::new(delivery.clone())).await?;
         let Delivery { places, hub, broker } = delivery.clone();
         let quiet = Duration::from_secs(config.presence.quiet_seconds);
         let grace = Duration::from_secs(config.presence.grace_seconds);

@@ -4,6 +4,7 @@ mod absent;
 pub mod accounts;
 pub mod certificates;
 pub mod control;
+mod data;
 pub mod delivery;
 mod figures;
 mod logic;
@@ -11,7 +12,7 @@ mod logic;
 use std::sync::Arc;
 use std::time::Duration;
 
-use madang_storage::embedded::{self, Embedded, Options};
+use madang_storage::embedded::Embedded;
 use madang_storage::{Error as StoreError, Store};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
@@ -43,7 +44,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// A server that is put together but does not listen yet.
 pub struct App {
     config: Config,
-    embedded: Embedded,
+    embedded: Option<Embedded>,
     store: Store,
     delivery: Delivery,
     chat: Chat,
@@ -95,16 +96,6 @@ impl App {
     /// Opens the data and puts everything over it. Must be called within a runtime.
     pub async fn new(config: Config) -> Result<Self, AppError> {
         let tls = certificates::source(&config).map(Tls::open).transpose()?;
-        let options = Options {
-            engine: Some(config.storage.kind),
-            cache_bytes: config.storage.cache_mib.saturating_mul(1024 * 1024),
-            min_free_bytes: config
-                .storage
-                .min_free_mib
-                .saturating_mul(1024 * 1024)
-                .max(LEAST_FREE_BYTES),
-            ..Options::default()
-        };
         let Logic {
             embedded,
             store,
@@ -112,7 +103,7 @@ impl App {
             chat,
             presence,
             absent,
-        } = Logic::open(config.storage.folder.clone(), options, &config, embedded::open).await?;
+        } = Logic::open(&config, |env, sink| data::open(&config, env, sink)).await?;
         let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
             what: "listen on the control socket".to_owned(),
             error,

@@ -4,7 +4,11 @@ use madang_storage::engine::EngineKind;
 
 /// Every optional part, and whether this binary has it. `tests/tidy.rs` compares the names with `Cargo.toml`.
 /// An entry reads `("kafka", cfg!(feature = "kafka"))`.
-const FEATURES: &[(&str, bool)] = &[("redis", cfg!(feature = "redis")), ("ui", cfg!(feature = "ui"))];
+const FEATURES: &[(&str, bool)] = &[
+    ("mongodb", cfg!(feature = "mongodb")),
+    ("redis", cfg!(feature = "redis")),
+    ("ui", cfg!(feature = "ui")),
+];
 
 /// The text after the program's name.
 pub(super) fn text() -> String {

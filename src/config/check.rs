@@ -1,7 +1,7 @@
 //! Settings that are each understood but do not fit: one function for each area.
 
 use super::load::ConfigError;
-use super::{Config, Gateway, Presence, Server, Storage, Tls};
+use super::{Config, Gateway, Presence, Server, Storage, StorageKind, Tls};
 
 /// More memory than any machine has that this runs on, in MiB: a slip of the keyboard.
 const MAX_CACHE_MIB: u64 = 1024 * 1024;
@@ -107,8 +107,28 @@ fn check_storage(storage: &Storage) -> Vec<ConfigError> {
     let folder = is_named
         .then_some(())
         .ok_or_else(|| wrong("storage.folder", "a folder is needed"));
+    let (url, url_file) = (
+        !storage.url.0.is_empty(),
+        !storage.url_file.as_os_str().is_empty(),
+    );
+    let is_mongodb = storage.kind == StorageKind::Mongodb;
     wrong_ones([
         folder,
+        unless(
+            is_mongodb && !url && !url_file,
+            "storage.url",
+            "the address of the MongoDB is needed here or in storage.url_file",
+        ),
+        unless(
+            url && url_file,
+            "storage.url_file",
+            "storage.url is given, too: leave out one of both",
+        ),
+        unless(
+            !is_mongodb && (url || url_file),
+            "storage.kind",
+            "with storage.url or storage.url_file it must be \"mongodb\"",
+        ),
         at_least("storage.cache_mib", storage.cache_mib, 1),
         at_most("storage.cache_mib", storage.cache_mib, MAX_CACHE_MIB),
     ])

@@ -9,4 +9,6 @@ mod tests;
 
 pub use example::example;
 pub use load::{ConfigError, ConfigErrors, load, unknown_variables};
-pub use settings::{Config, Gateway, Log, LogFormat, LogLevel, Presence, Server, Storage, Tls};
+pub use settings::{
+    Config, Gateway, Log, LogFormat, LogLevel, Presence, Secret, Server, Storage, StorageKind, Tls,
+};

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use madang_storage::engine::EngineKind;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// All settings. Each has a default, so that no file is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,10 +120,17 @@ impl Default for Tls {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Storage {
-    /// The storage engine: "sled" or "redb". `madang compact --engine` moves existing data.
-    #[serde(with = "engine_name")]
-    pub kind: EngineKind,
-    /// The data folder. Made if it is missing.
+    /// The storage engine: "sled" or "redb", with the data in `folder`; `madang compact --engine` moves existing data. Or
+    /// "mongodb", with the data in a MongoDB, for which the binary must have been built.
+    pub kind: StorageKind,
+    /// How to reach the MongoDB, as "mongodb://name:password@host:27017/?replicaSet=rs0". It is a secret: better give it in
+    /// `url_file`, or as MADANG_STORAGE__URL.
+    pub url: Secret,
+    /// A file that has the MongoDB's address in it, instead of `url`.
+    pub url_file: PathBuf,
+    /// The MongoDB's database. Empty: the one that the address names, or else "madang".
+    pub database: String,
+    /// The data folder. Made if it is missing. With a MongoDB only certificates and the control socket are in it.
     pub folder: PathBuf,
     /// How much memory the engine may use to keep pages at hand, in MiB.
     pub cache_mib: u64,
@@ -133,11 +141,74 @@ pub struct Storage {
 impl Default for Storage {
     fn default() -> Self {
         Self {
-            kind: EngineKind::Sled,
+            kind: StorageKind::Engine(EngineKind::Sled),
+            url: Secret::default(),
+            url_file: PathBuf::new(),
+            database: String::new(),
             folder: PathBuf::from("data"),
             cache_mib: 64,
             min_free_mib: 1_024,
         }
+    }
+}
+
+impl Storage {
+    /// The MongoDB's address, from wherever it is given; or why there is none.
+    pub fn read_url(&self) -> Result<String, String> {
+        if self.url_file.as_os_str().is_empty() {
+            return Ok(self.url.0.clone());
+        }
+        let text = std::fs::read_to_string(&self.url_file);
+        let text = text.map_err(|error| format!("cannot read {}: {error}", self.url_file.display()))?;
+        Ok(text.trim().to_owned())
+    }
+}
+
+/// In what the data is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageKind {
+    /// In the data folder, by this engine.
+    Engine(EngineKind),
+    /// In a MongoDB.
+    Mongodb,
+}
+
+impl StorageKind {
+    const MONGODB: &str = "mongodb";
+
+    /// The name in the settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Engine(engine) => engine.name(),
+            Self::Mongodb => Self::MONGODB,
+        }
+    }
+}
+
+impl Serialize for StorageKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for StorageKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name == Self::MONGODB {
+            return Ok(Self::Mongodb);
+        }
+        name.parse().map(Self::Engine).map_err(D::Error::custom)
+    }
+}
+
+/// A text that is never shown.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "..." })
     }
 }
 
@@ -280,21 +351,5 @@ mod optional_address {
         address
             .map(Some)
             .map_err(|_| D::Error::custom("expected an address and a port, as \"0.0.0.0:80\""))
-    }
-}
-
-/// An engine by its name.
-mod engine_name {
-    use madang_storage::engine::EngineKind;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(kind: &EngineKind, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(kind.name())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EngineKind, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
     }
 }

@@ -218,3 +218,30 @@ fn a_missing_file_is_named() {
         .to_string();
     assert!(error.contains("/nowhere/madang.toml"), "{error}");
 }
+
+#[test]
+fn a_mongodb_has_one_address_that_nobody_sees() {
+    const URL: &str = "mongodb://me:secret@db.example";
+    let kind = ("MADANG_STORAGE__KIND", "mongodb");
+    let url = ("MADANG_STORAGE__URL", URL);
+    let config = from_variables(&[kind, url]).unwrap();
+    assert_eq!(config.storage.read_url().unwrap(), URL);
+    assert!(!format!("{config:?}").contains("secret"));
+
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "{URL}").unwrap();
+    let url_file = ("MADANG_STORAGE__URL_FILE", file.path().to_str().unwrap());
+    let config = from_variables(&[kind, url_file]).unwrap();
+    assert_eq!(config.storage.read_url().unwrap(), URL);
+
+    for (variables, named) in [
+        (&[kind][..], "storage.url"),
+        (&[kind, url, url_file], "storage.url_file"),
+        (&[url], "storage.kind"),
+    ] {
+        let error = from_variables(variables).unwrap_err().to_string();
+        assert!(error.contains(named) && !error.contains("secret"), "{error}");
+    }
+    let gone = from_variables(&[kind, ("MADANG_STORAGE__URL_FILE", "/nowhere/url")]).unwrap();
+    assert!(gone.storage.read_url().unwrap_err().contains("/nowhere/url"));
+}

@@ -46,12 +46,17 @@ macro_rules! scenarios {
     ($($noun:ident { $($scenario:ident,)* })*) => {
         scenarios! { @form sled Sled $($noun { $($scenario,)* })* }
         scenarios! { @form redb Redb $($noun { $($scenario,)* })* }
+        #[cfg(feature = "mongodb")]
+        scenarios! { @form mongodb Mongodb $($noun { $($scenario,)* })* }
     };
     (@form $name:ident $form:ident $($noun:ident { $($scenario:ident,)* })*) => {
         mod $name {
             $(mod $noun {
                 $(#[test]
                 fn $scenario() {
+                    if !crate::support::Form::$form.is_here() {
+                        return;
+                    }
                     crate::$noun::$scenario(crate::support::Form::$form);
                 })*
             })*

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use std::hash::{Hash as _, Hasher as _};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -27,6 +28,47 @@ pub(crate) enum Form {
     Sled,
     /// One node that keeps its data with redb.
     Redb,
+    /// One node that keeps its data in a MongoDB.
+    Mongodb,
+}
+
+impl Form {
+    /// Where the MongoDB of the tests is.
+    const MONGODB: &str = "MADANG_TEST_MONGO_URL";
+
+    /// Whether the services are here that this form needs. If not it is said, and where all are required it fails.
+    #[allow(clippy::print_stderr, reason = "what was not run must be seen")]
+    pub(crate) fn is_here(self) -> bool {
+        if self != Self::Mongodb || std::env::var_os(Self::MONGODB).is_some() {
+            return true;
+        }
+        let why = "MADANG_TEST_MONGO_URL is not set: see `cargo xtask services up`";
+        let is_required = std::env::var("REQUIRE_SERVICES").is_ok_and(|value| value == "1");
+        assert!(!is_required, "{why}");
+        eprintln!("NOT RUN: {why}");
+        false
+    }
+
+    /// Tells a server where its data is, beside its folder.
+    fn configure(self, command: &mut Command, data: &Path) {
+        let kind = match self {
+            Self::Sled => "sled",
+            Self::Redb => "redb",
+            Self::Mongodb => {
+                // As many databases as folders; `cargo xtask services down` removes them.
+                let mut hasher = std::hash::DefaultHasher::new();
+                data.hash(&mut hasher);
+                command
+                    .env("MADANG_STORAGE__URL", std::env::var(Self::MONGODB).unwrap())
+                    .env(
+                        "MADANG_STORAGE__DATABASE",
+                        format!("madang_test_{:x}", hasher.finish()),
+                    );
+                "mongodb"
+            }
+        };
+        command.env("MADANG_STORAGE__KIND", kind);
+    }
 }
 
 /// A running server.
@@ -54,18 +96,14 @@ impl Server {
         address: Option<&str>,
         prepare: impl FnOnce(&mut Command),
     ) -> Self {
-        let kind = match form {
-            Form::Sled => "sled",
-            Form::Redb => "redb",
-        };
         let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
         command
             .args(["serve", "--listen", address.unwrap_or("127.0.0.1:0"), "--data"])
             .arg(data)
             .env("MADANG_STORAGE__MIN_FREE_MIB", "0")
-            .env("MADANG_STORAGE__KIND", kind)
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
+        form.configure(&mut command, data);
         prepare(&mut command);
         let mut process = command.spawn().expect("the server starts");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();

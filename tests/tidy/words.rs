@@ -47,7 +47,8 @@ pub(crate) fn impure_chat(path: &str, text: &str) -> Vec<String> {
 /// Backends outside the composition root, the configuration, the seams' lists and the backend's own file.
 pub(crate) fn named_backends(path: &str, text: &str) -> Vec<String> {
     let is_seam_list = SEAMS.iter().any(|seam| path == format!("src/{seam}/mod.rs"));
-    let may_name_all = path == "src/app.rs" || path == "src/config.rs" || path.starts_with("src/config/");
+    let may_name_all =
+        path == "src/app/data.rs" || path == "src/cli/version.rs" || path.starts_with("src/config/");
     if !path.starts_with("src/") || !path.ends_with(".rs") || is_seam_list || may_name_all {
         return Vec::new();
     }
@@ -70,7 +71,7 @@ pub(crate) fn named_backends(path: &str, text: &str) -> Vec<String> {
         .filter(|word| !own(word))
         .map(|word| {
             format!(
-                "{path}: `{word}` is a backend; only src/app.rs, src/config/ and its own file may name it"
+                "{path}: `{word}` is a backend; only src/app/data.rs, src/config/ and its own file may name it"
             )
         })
         .collect()
@@ -99,7 +100,7 @@ pub(crate) fn leaked_engines(path: &str, text: &str) -> Vec<String> {
 /// Conditional compilation by feature, outside the places that put the program together.
 pub(crate) fn misplaced_cfg(path: &str, text: &str) -> Vec<String> {
     const PLACES: [&str; 4] = [
-        "src/app.rs",
+        "src/app/data.rs",
         "src/cli/version.rs",
         "src/http/ui.rs",
         "storage/src/lib.rs",
@@ -270,7 +271,7 @@ mod tests {
         assert!(named_backends("src/broker/kafka.rs", "use rdkafka::Message; struct Kafka;").is_empty());
         assert!(named_backends("src/presence/redis/mod.rs", "use redis::Client;").is_empty());
         assert!(named_backends("src/broker/mod.rs", "mod kafka;").is_empty());
-        assert!(named_backends("src/app.rs", "EngineKind::Sled").is_empty());
+        assert!(named_backends("src/app/data.rs", "EngineKind::Sled").is_empty());
         assert!(named_backends("src/config/store.rs", "enum Store { Sled, Mongodb }").is_empty());
     }
 

@@ -11,6 +11,7 @@ pub(crate) struct FeatureSet {
 
 const DEFAULT: &[&str] = &[];
 const NONE: &[&str] = &["--no-default-features"];
+const MONGODB: &[&str] = &["--no-default-features", "--features", "mongodb"];
 const ALL: &[&str] = &["--all-features"];
 /// Without tests, and therefore without what only tests switch on: the crate as others get it.
 const SHIPPED: &[&str] = &["--lib", "--bins"];
@@ -31,6 +32,10 @@ pub(crate) const SETS: &[FeatureSet] = &[
     },
     FeatureSet {
         package: "madang",
+        flags: MONGODB,
+    },
+    FeatureSet {
+        package: "madang",
         flags: ALL,
     },
     FeatureSet {
@@ -40,6 +45,10 @@ pub(crate) const SETS: &[FeatureSet] = &[
     FeatureSet {
         package: "madang-storage",
         flags: NONE,
+    },
+    FeatureSet {
+        package: "madang-storage",
+        flags: MONGODB,
     },
     FeatureSet {
         package: "madang-storage",

@@ -10,7 +10,8 @@ pub(crate) fn run(steps: &mut Steps) {
     needs::provide(steps);
     let theirs = services::any_started();
     let environment = services::bring_up(steps);
-    rust_tests(steps, environment);
+    rust_tests(steps, &environment);
+    mongodb_tests(steps, &environment);
     // Whoever had them running wants to go on with them.
     if !theirs {
         services::down(steps);
@@ -19,7 +20,7 @@ pub(crate) fn run(steps: &mut Steps) {
     browser_tests(steps);
 }
 
-fn rust_tests(steps: &mut Steps, environment: services::Environment) {
+fn rust_tests(steps: &mut Steps, environment: &services::Environment) {
     let mut command = cargo(["test", "--workspace", "--locked", "--no-fail-fast"]);
     if has(FAULTS) && !needs::is_present(Tool::CCompiler) {
         steps.missing("fault tests", needs::advice(Tool::CCompiler));
@@ -28,7 +29,44 @@ fn rust_tests(steps: &mut Steps, environment: services::Environment) {
     if needs::is_present(Tool::Pebble) {
         command.env("MADANG_TEST_PEBBLE", needs::pebble());
     }
-    steps.program("tests", command.envs(environment));
+    steps.program("tests", command.envs(environment.iter().cloned()));
+}
+
+/// What only a binary with the MongoDB in it can do. The suite of the store runs whole; of the scenarios those that write
+/// and read in every way, since each of the others does the same things.
+fn mongodb_tests(steps: &mut Steps, environment: &services::Environment) {
+    const STORE: [&str; 8] = [
+        "test",
+        "--locked",
+        "--package",
+        "madang-storage",
+        "--features",
+        "mongodb",
+        "--no-fail-fast",
+        "mongo::",
+    ];
+    let environment = || environment.iter().cloned();
+    steps.program("tests: store on MongoDB", cargo(STORE).envs(environment()));
+    let mut scenarios = cargo([
+        "test",
+        "--locked",
+        "--package",
+        "madang",
+        "--features",
+        "mongodb",
+        "--test",
+        "scenarios",
+        "--no-fail-fast",
+        "--",
+    ]);
+    scenarios.args([
+        "mongodb::gateway",
+        "mongodb::races",
+        "mongodb::people",
+        "mongodb::rest",
+        "mongodb::threads",
+    ]);
+    steps.program("tests: scenarios on MongoDB", scenarios.envs(environment()));
 }
 
 /// What takes a crowd: readers that stop among a thousand that go on, and a room of many messages. The load generator

@@ -174,9 +174,10 @@ fn content(fields: &mut Fields) -> Answer<Content> {
     if let Some(head) = fields.remove("head") {
         return Ok(Content::Applied(from_bson(head)?));
     }
-    if let Some(row) = fields.remove("row") {
-        let key = fields.remove("key").ok_or_else(|| strange("key"))?;
-        let (key, row) = (from_bson(key)?, from_bson(row)?);
+    // The key of a state row is binary. That a row was removed servers keep as nothing, or not at all.
+    if let Some(key @ (Bson::Document(_) | Bson::String(_))) = fields.get("key") {
+        let key = from_bson(key.clone())?;
+        let row = from_bson(fields.remove("row").unwrap_or(Bson::Null))?;
         return Ok(Content::Row { key, row });
     }
     if let Some(bytes) = optional_bytes(fields, "bytes") {

@@ -1,27 +1,22 @@
 //! The indexes, made at the start. `docs/operating.md` says which query each serves.
 
-use mongodb::bson::{Bson, Document as Fields, doc};
+use mongodb::bson::{Document as Fields, doc};
 
 use super::connection::Connection;
 use super::form::name_of;
 use crate::document::Collection;
 use crate::error::{Error, Result};
 
-/// Makes the collections and indexes that are missing.
+/// Makes the indexes that are missing, and with them their collections. One at a time: FerretDB breaks off at several.
 pub(super) async fn make(connection: &Connection) -> Result<()> {
     for collection in Collection::ALL {
-        let indexes = indexes_of(collection);
-        if indexes.is_empty() {
-            continue;
+        for index in indexes_of(collection) {
+            let command = doc! { "createIndexes": name_of(collection), "indexes": [index] };
+            let made = connection.run(command).await;
+            made.map_err(|unclear| {
+                Error::CannotOpen(format!("the MongoDB's indexes cannot be made: {unclear}"))
+            })?;
         }
-        let command = doc! {
-            "createIndexes": name_of(collection),
-            "indexes": indexes.into_iter().map(Bson::from).collect::<Vec<_>>(),
-        };
-        let made = connection.run(command).await;
-        made.map_err(|unclear| {
-            Error::CannotOpen(format!("the MongoDB's indexes cannot be made: {unclear}"))
-        })?;
     }
     Ok(())
 }
