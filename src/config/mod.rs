@@ -10,5 +10,6 @@ mod tests;
 pub use example::example;
 pub use load::{ConfigError, ConfigErrors, load, unknown_variables};
 pub use settings::{
-    Config, Gateway, Log, LogFormat, LogLevel, Presence, Secret, Server, Storage, StorageKind, Tls,
+    Config, Gateway, Log, LogFormat, LogLevel, Presence, PresenceKind, Secret, Server, Storage, StorageKind,
+    Tls,
 };

@@ -1,7 +1,7 @@
 //! Everything that can be configured. The comments below are the documentation: `madang config example` prints them.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use madang_storage::engine::EngineKind;
 use serde::de::Error as _;
@@ -155,12 +155,7 @@ impl Default for Storage {
 impl Storage {
     /// The MongoDB's address, from wherever it is given; or why there is none.
     pub fn read_url(&self) -> Result<String, String> {
-        if self.url_file.as_os_str().is_empty() {
-            return Ok(self.url.0.clone());
-        }
-        let text = std::fs::read_to_string(&self.url_file);
-        let text = text.map_err(|error| format!("cannot read {}: {error}", self.url_file.display()))?;
-        Ok(text.trim().to_owned())
+        read_secret(&self.url, &self.url_file)
     }
 }
 
@@ -199,6 +194,17 @@ impl<'de> Deserialize<'de> for StorageKind {
         }
         name.parse().map(Self::Engine).map_err(D::Error::custom)
     }
+}
+
+/// Where nodes tell each other who is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PresenceKind {
+    /// Within this process: there is one node.
+    #[default]
+    Memory,
+    /// In a Redis.
+    Redis,
 }
 
 /// A text that is never shown.
@@ -240,6 +246,16 @@ impl Default for Gateway {
     }
 }
 
+/// What is given as a text or in a file; or why there is nothing.
+fn read_secret(text: &Secret, file: &Path) -> Result<String, String> {
+    if file.as_os_str().is_empty() {
+        return Ok(text.0.clone());
+    }
+    let found = std::fs::read_to_string(file);
+    let found = found.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    Ok(found.trim().to_owned())
+}
+
 /// Who is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -270,6 +286,13 @@ impl Default for Presence {
             grace_seconds: 10,
             quiet_seconds: 30,
         }
+    }
+}
+
+impl Presence {
+    /// The Redis' address, from wherever it is given; or why there is none.
+    pub fn read_url(&self) -> Result<String, String> {
+        read_secret(&self.url, &self.url_file)
     }
 }
 

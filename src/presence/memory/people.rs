@@ -71,9 +71,7 @@ impl Person {
     }
 
     fn looks_at(&self, room: RoomId) -> bool {
-        self.nodes
-            .iter()
-            .any(|(_, tally)| tally.looks_at(room))
+        self.nodes.iter().any(|(_, tally)| tally.looks_at(room))
     }
 
     /// Whether others may see where it looks.

@@ -182,9 +182,8 @@ impl Link {
     fn connection(&self) -> Result<(MultiplexedConnection, u64), RedisError> {
         let current = self.current();
         let connection = current.connection.clone();
-        let connection = connection.ok_or_else(|| RedisError::from(std::io::Error::from(
-            std::io::ErrorKind::NotConnected,
-        )))?;
+        let connection = connection
+            .ok_or_else(|| RedisError::from(std::io::Error::from(std::io::ErrorKind::NotConnected)))?;
         Ok((connection, current.number))
     }
 

@@ -329,9 +329,16 @@ impl Node {
             let mut command = redis::cmd("XREAD");
             command.arg("COUNT").arg(HEARD_AT_ONCE);
             command.arg("BLOCK").arg(HEARS_WITHIN.as_millis().to_string());
-            command.arg("STREAMS").arg(self.link.common.key("changes")).arg(last);
+            command
+                .arg("STREAMS")
+                .arg(self.link.common.key("changes"))
+                .arg(last);
             let reply: Option<StreamReadReply> = command.query_async(&mut connection).await?;
-            for entry in reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids) {
+            for entry in reply
+                .into_iter()
+                .flat_map(|reply| reply.keys)
+                .flat_map(|key| key.ids)
+            {
                 let number = entry.id.split('-').next().and_then(|number| number.parse().ok());
                 let fields = entry.map.iter().filter_map(|(name, value)| {
                     let value: String = redis::from_redis_value_ref(value).ok()?;
@@ -377,5 +384,9 @@ impl Node {
 /// Whether waiting does not help.
 fn is_refusal(error: &RedisError) -> bool {
     let is_denied = matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));
-    is_denied || matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig)
+    is_denied
+        || matches!(
+            error.kind(),
+            ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig
+        )
 }

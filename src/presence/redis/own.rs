@@ -269,7 +269,11 @@ mod tests {
         }
         assert!(own.is_behind && !own.has_waiting());
         let all = own.everything();
-        assert_eq!(all.len(), 1, "a user is told once, however many sessions there are");
+        assert_eq!(
+            all.len(),
+            1,
+            "a user is told once, however many sessions there are"
+        );
         assert!(!own.is_behind);
         own.end(0);
         assert!(own.has_waiting());

@@ -118,7 +118,13 @@ impl Home for Meeting {
     }
 
     async fn settle(&self) {
-        let nodes: Vec<Arc<Node>> = self.nodes.lock().unwrap().iter().filter_map(Weak::upgrade).collect();
+        let nodes: Vec<Arc<Node>> = self
+            .nodes
+            .lock()
+            .unwrap()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
         for node in &nodes {
             node.tell_waiting().await;
         }
