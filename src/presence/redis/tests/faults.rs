@@ -174,6 +174,18 @@ async fn a_node_starts_without_redis_but_not_with_a_wrong_password() {
     assert!(matches!(refused, Err(Error::Settings(_))), "{refused:?}");
 }
 
+#[tokio::test]
+async fn a_redis_that_does_not_speak_tls_is_away_for_who_wants_it() {
+    let meeting = meeting_or_return!();
+    let settings = Settings {
+        url: format!("rediss://{}", meeting.proxy.address()),
+        ..meeting.settings(meeting.proxy.address())
+    };
+    let one = presence(settings).unwrap();
+    one.start(Arc::new(Ear::default())).await.unwrap();
+    assert!(one.beat().await.is_err());
+}
+
 #[test]
 fn the_address_is_a_secret() {
     let settings = Settings {
