@@ -18,7 +18,6 @@ use crate::config::Config;
 use crate::gateway::NativeEncoder;
 use crate::hub::Hub;
 use crate::presence::Presence;
-use crate::presence::memory::Commons;
 
 /// Data that is open, and what works on it.
 pub(super) struct Logic {
@@ -39,6 +38,7 @@ impl Logic {
     where
         Opening: Future<Output = madang_storage::Result<Data>>,
     {
+        nodes::check(config)?;
         let env = Env::system();
         let delivery = Delivery {
             places: Places::default(),
@@ -48,11 +48,10 @@ impl Logic {
         let Data { store, embedded } = open(env.clone(), Arc::new(delivery.clone())).await?;
         let Delivery { places, hub, broker } = delivery.clone();
         let quiet = Duration::from_secs(config.presence.quiet_seconds);
-        let grace = Duration::from_secs(config.presence.grace_seconds);
         let rules = Rules {
             keeps_edits: config.messages.keep_edits,
         };
-        let presence = Commons::new(env.clone(), grace).join();
+        let presence = nodes::presence(config, &env)?;
         let absent = Arc::new(Missing::default());
         let presences = Presences::new(presence.clone(), Arc::clone(&absent) as Arc<dyn Absent>, quiet);
         let chat = Chat::new(

@@ -8,7 +8,7 @@ pub mod data;
 pub mod delivery;
 mod figures;
 mod logic;
-mod nodes;
+pub mod nodes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +82,9 @@ pub enum AppError {
     /// The other nodes cannot be told of anything.
     #[error(transparent)]
     Broker(#[from] crate::broker::Error),
+    /// The settings name something that this binary does not have.
+    #[error("{0}")]
+    NotBuilt(String),
     /// Nobody can know who is there.
     #[error(transparent)]
     Presence(#[from] crate::presence::Error),

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::Failure;
 use super::output::{self, Stream};
 use super::serve;
-use crate::app::{certificates, data};
+use crate::app::{certificates, data, nodes};
 use crate::config::{self, Storage};
 
 /// What can be configured.
@@ -31,6 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             let config = arguments.load()?;
             certificates::check(&config).map_err(|error| Failure(error.to_string()))?;
             data::check(&config.storage)?;
+            nodes::check(&config).map_err(|error| Failure(error.to_string()))?;
             let mut text: String = serve::unknown_variables()
                 .iter()
                 .map(|variable| format!("{variable} is no setting: nothing reads it\n"))

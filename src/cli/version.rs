@@ -6,6 +6,7 @@ use madang_storage::engine::EngineKind;
 /// An entry reads `("kafka", cfg!(feature = "kafka"))`.
 const FEATURES: &[(&str, bool)] = &[
     ("mongodb", cfg!(feature = "mongodb")),
+    ("redis", cfg!(feature = "redis")),
     ("ui", cfg!(feature = "ui")),
 ];
 

@@ -1,7 +1,7 @@
 //! Settings that are each understood but do not fit: one function for each area.
 
 use super::load::ConfigError;
-use super::{Broker, BrokerKind, Config, Gateway, Presence, Server, Storage, StorageKind, Tls};
+use super::{Broker, BrokerKind, Config, Gateway, Presence, PresenceKind, Server, Storage, StorageKind, Tls};
 
 /// More memory than any machine has that this runs on, in MiB: a slip of the keyboard.
 const MAX_CACHE_MIB: u64 = 1024 * 1024;
@@ -9,6 +9,8 @@ const MAX_CACHE_MIB: u64 = 1024 * 1024;
 const MAX_PARTITIONS: u64 = 1_000;
 /// Longer than anybody waits to hear who is there: an hour.
 const MAX_PRESENCE_SECONDS: u64 = 60 * 60;
+/// A prefix stands before every key.
+const MAX_PREFIX: usize = 100;
 
 /// Everything that cannot work.
 pub(super) fn check(config: &Config) -> Vec<ConfigError> {
@@ -18,7 +20,7 @@ pub(super) fn check(config: &Config) -> Vec<ConfigError> {
     errors.extend(check_storage(&config.storage));
     errors.extend(check_broker(&config.broker, &config.storage));
     errors.extend(check_gateway(&config.gateway));
-    errors.extend(check_presence(&config.presence));
+    errors.extend(check_presence(&config.presence, &config.broker));
     errors
 }
 
@@ -137,12 +139,49 @@ fn check_storage(storage: &Storage) -> Vec<ConfigError> {
     ])
 }
 
-fn check_presence(presence: &Presence) -> Vec<ConfigError> {
+fn check_presence(presence: &Presence, broker: &Broker) -> Vec<ConfigError> {
     let Presence {
         grace_seconds,
         quiet_seconds,
+        ..
     } = *presence;
+    let (url, url_file) = (
+        !presence.url.0.is_empty(),
+        !presence.url_file.as_os_str().is_empty(),
+    );
+    let is_redis = presence.kind == PresenceKind::Redis;
+    let is_kafka = broker.kind == BrokerKind::Kafka;
     wrong_ones([
+        unless(
+            is_redis && !url && !url_file,
+            "presence.url",
+            "the address of the Redis is needed here or in presence.url_file",
+        ),
+        unless(
+            url && url_file,
+            "presence.url_file",
+            "presence.url is given, too: leave out one of both",
+        ),
+        unless(
+            !is_redis && (url || url_file),
+            "presence.kind",
+            "with presence.url or presence.url_file it must be \"redis\"",
+        ),
+        unless(
+            is_kafka && !is_redis,
+            "presence.kind",
+            "nodes that tell each other of events by Kafka know who is there by a Redis: set it to \"redis\"",
+        ),
+        unless(
+            is_redis && !is_kafka,
+            "broker.kind",
+            "a node that shares who is there in a Redis must tell others of events, too: set it to \"kafka\"",
+        ),
+        unless(
+            presence.prefix.len() > MAX_PREFIX || presence.prefix.contains(char::is_whitespace),
+            "presence.prefix",
+            "expected a text of at most 100 bytes without spaces",
+        ),
         at_most("presence.grace_seconds", grace_seconds, MAX_PRESENCE_SECONDS),
         at_most("presence.quiet_seconds", quiet_seconds, MAX_PRESENCE_SECONDS),
     ])

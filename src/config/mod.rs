@@ -10,6 +10,6 @@ mod tests;
 pub use example::example;
 pub use load::{ConfigError, ConfigErrors, load, unknown_variables};
 pub use settings::{
-    Broker, BrokerKind, Config, Gateway, Log, LogFormat, LogLevel, Presence, Secret, Server, Storage,
-    StorageKind, Tls,
+    Broker, BrokerKind, Config, Gateway, Log, LogFormat, LogLevel, Presence, PresenceKind, Secret, Server,
+    Storage, StorageKind, Tls,
 };

@@ -162,7 +162,7 @@ impl Storage {
 
     /// The MongoDB's address, from wherever it is given; or why there is none.
     pub fn read_url(&self) -> Result<String, String> {
-        given(&self.url, &self.url_file)
+        read_secret(&self.url, &self.url_file)
     }
 }
 
@@ -203,14 +203,15 @@ impl<'de> Deserialize<'de> for StorageKind {
     }
 }
 
-/// What is given either as it is or in a file.
-fn given(secret: &Secret, file: &Path) -> Result<String, String> {
-    if file.as_os_str().is_empty() {
-        return Ok(secret.0.clone());
-    }
-    let text = std::fs::read_to_string(file);
-    let text = text.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    Ok(text.trim().to_owned())
+/// Where nodes tell each other who is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PresenceKind {
+    /// Within this process: there is one node.
+    #[default]
+    Memory,
+    /// In a Redis.
+    Redis,
 }
 
 /// A text that is never shown.
@@ -275,7 +276,7 @@ impl Default for Broker {
 impl Broker {
     /// The password, from wherever it is given; or why there is none.
     pub fn read_password(&self) -> Result<String, String> {
-        given(&self.password, &self.password_file)
+        read_secret(&self.password, &self.password_file)
     }
 }
 
@@ -317,10 +318,30 @@ impl Default for Gateway {
     }
 }
 
+/// What is given as a text or in a file; or why there is nothing.
+fn read_secret(text: &Secret, file: &Path) -> Result<String, String> {
+    if file.as_os_str().is_empty() {
+        return Ok(text.0.clone());
+    }
+    let found = std::fs::read_to_string(file);
+    let found = found.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    Ok(found.trim().to_owned())
+}
+
 /// Who is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Presence {
+    /// Where nodes tell each other who is there: "memory" for a single node, or "redis", for which the binary must have been
+    /// built.
+    pub kind: PresenceKind,
+    /// How to reach the Redis, as "redis://name:password@host:6379/0", or "rediss://" with TLS. It is a secret: better give
+    /// it in `url_file`, or as MADANG_PRESENCE__URL.
+    pub url: Secret,
+    /// A file that has the Redis' address in it, instead of `url`.
+    pub url_file: PathBuf,
+    /// What the names of all keys in the Redis begin with. The same on all nodes of a deployment, and on no others.
+    pub prefix: String,
     /// How long somebody who has lost the last connection is still seen to be there, in seconds.
     pub grace_seconds: u64,
     /// After a start everybody connects again: for so long nobody is told who came, only who asks, in seconds.
@@ -330,9 +351,20 @@ pub struct Presence {
 impl Default for Presence {
     fn default() -> Self {
         Self {
+            kind: PresenceKind::Memory,
+            url: Secret::default(),
+            url_file: PathBuf::new(),
+            prefix: "madang:".to_owned(),
             grace_seconds: 10,
             quiet_seconds: 30,
         }
+    }
+}
+
+impl Presence {
+    /// The Redis' address, from wherever it is given; or why there is none.
+    pub fn read_url(&self) -> Result<String, String> {
+        read_secret(&self.url, &self.url_file)
     }
 }
 

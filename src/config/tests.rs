@@ -255,3 +255,29 @@ fn a_mongodb_has_one_address_that_nobody_sees() {
     let gone = from_variables(&[kind, ("MADANG_STORAGE__URL_FILE", "/nowhere/url")]).unwrap();
     assert!(gone.storage.read_url().unwrap_err().contains("/nowhere/url"));
 }
+
+#[test]
+fn a_redis_has_one_address_that_nobody_sees() {
+    const URL: &str = "rediss://me:secret@redis.example";
+    let kind = ("MADANG_PRESENCE__KIND", "redis");
+    let given = ("MADANG_PRESENCE__URL", URL);
+    let file = ("MADANG_PRESENCE__URL_FILE", "/nowhere/url");
+    let config = from_variables(&[kind, given]).unwrap();
+    assert_eq!(config.presence.read_url().unwrap(), URL);
+    assert!(!format!("{config:?}").contains("secret"));
+    let gone = from_variables(&[kind, file]).unwrap();
+    assert!(gone.presence.read_url().unwrap_err().contains("/nowhere/url"));
+    for (variables, key) in [
+        (&[kind][..], "presence.url:"),
+        (&[given][..], "presence.kind:"),
+        (&[kind, given, file][..], "presence.url_file:"),
+        (
+            &[kind, given, ("MADANG_PRESENCE__PREFIX", "a b")][..],
+            "presence.prefix:",
+        ),
+    ] {
+        let error = from_variables(variables).unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

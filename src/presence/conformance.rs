@@ -1,5 +1,6 @@
 //! The conformance suite of presence: one named test for each promise of [`Backend`](super::Backend), for every backend.
 
+mod nodes;
 mod places;
 
 use std::future::Future;
@@ -23,6 +24,9 @@ pub(crate) trait Home {
 
     /// Lets time pass for all nodes.
     fn pass(&self, time: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Waits until all that the nodes were given is told to all of them.
+    fn settle(&self) -> impl Future<Output = ()> + Send;
 
     /// Lets what the nodes share go away, or come back as it was.
     fn set_away(&self, is_away: bool) -> impl Future<Output = ()> + Send;
@@ -53,6 +57,8 @@ macro_rules! presence_conformance {
             nothing_is_kept_longer_than_two_weeks
             while_it_is_away_nobody_knows_and_then_all_is_well
             numbers_of_changes_grow
+            racing_nodes_tell_each_transition_once
+            the_users_of_a_dead_node_are_ended_once_by_many
         }
     };
     (@each $home:expr, $($case:ident)*) => {
@@ -65,6 +71,7 @@ macro_rules! presence_conformance {
     };
 }
 
+pub(crate) use nodes::*;
 pub(crate) use places::*;
 pub(crate) use presence_conformance;
 
@@ -73,12 +80,12 @@ pub(crate) use presence_conformance;
 pub(crate) struct Ear {
     changes: Mutex<Vec<Change>>,
     left: Mutex<Vec<(UserId, Left)>>,
-    unsure: AtomicUsize,
+    pub(crate) unsure: AtomicUsize,
 }
 
 impl Ear {
     /// What was heard since the last time: who, what was so, what is so.
-    fn take(&self) -> Vec<(UserId, Status, Status)> {
+    pub(crate) fn take(&self) -> Vec<(UserId, Status, Status)> {
         let changes = std::mem::take(&mut *self.changes.lock().unwrap());
         let of = |change: &Change| (change.user, change.before.status, change.after.status);
         changes.iter().map(of).collect()
@@ -99,12 +106,12 @@ impl Receiver for Ear {
     }
 }
 
-const ANA: UserId = UserId::from_u128(1);
-const BO: UserId = UserId::from_u128(2);
-const HALL: RoomId = RoomId::from_u128(10);
+pub(crate) const ANA: UserId = UserId::from_u128(1);
+pub(crate) const BO: UserId = UserId::from_u128(2);
+pub(crate) const HALL: RoomId = RoomId::from_u128(10);
 const YARD: RoomId = RoomId::from_u128(11);
 
-async fn started(home: &impl Home) -> (Presence, Arc<Ear>) {
+pub(crate) async fn started(home: &impl Home) -> (Presence, Arc<Ear>) {
     let (presence, ear) = (home.join().await, Arc::new(Ear::default()));
     presence
         .start(Arc::clone(&ear) as Arc<dyn Receiver>)
@@ -113,7 +120,7 @@ async fn started(home: &impl Home) -> (Presence, Arc<Ear>) {
     (presence, ear)
 }
 
-fn here(user: UserId) -> Entry {
+pub(crate) fn here(user: UserId) -> Entry {
     Entry {
         user,
         is_idle: false,
@@ -122,14 +129,14 @@ fn here(user: UserId) -> Entry {
     }
 }
 
-fn in_room(user: UserId, room: RoomId) -> Entry {
+pub(crate) fn in_room(user: UserId, room: RoomId) -> Entry {
     Entry {
         room: Some(room),
         ..here(user)
     }
 }
 
-fn saying(version: u64, choice: Choice) -> Arc<Said> {
+pub(crate) fn saying(version: u64, choice: Choice) -> Arc<Said> {
     Arc::new(Said {
         version,
         choice,
@@ -137,21 +144,23 @@ fn saying(version: u64, choice: Choice) -> Arc<Said> {
     })
 }
 
-async fn status(presence: &Presence, user: UserId) -> Status {
+pub(crate) async fn status(presence: &Presence, user: UserId) -> Status {
     presence.states(&[user]).await.unwrap()[0].status
 }
 
 /// Lets time pass while these nodes live.
-async fn live(home: &impl Home, nodes: &[&Presence], time: Duration) {
+pub(crate) async fn live(home: &impl Home, nodes: &[&Presence], time: Duration) {
     let mut left = time;
     while !left.is_zero() {
         let step = left.min(Duration::from_secs(1));
+        home.settle().await;
         home.pass(step).await;
         left -= step;
         for node in nodes {
             node.beat().await.unwrap();
         }
     }
+    home.settle().await;
 }
 
 pub(crate) async fn the_first_session_makes_online_and_every_node_is_told_once(home: &impl Home) {
@@ -161,6 +170,7 @@ pub(crate) async fn the_first_session_makes_online_and_every_node_is_told_once(h
     one.put(1, here(ANA));
     one.put(2, here(ANA));
     two.put(1, here(ANA));
+    home.settle().await;
     for ear in [&one_ear, &two_ear] {
         assert_eq!(ear.take(), vec![(ANA, Status::Offline, Status::Online)]);
     }
@@ -177,6 +187,7 @@ pub(crate) async fn sessions_on_two_nodes_are_one_user(home: &impl Home) {
     let (two, two_ear) = started(home).await;
     one.put(1, here(ANA));
     two.put(1, here(ANA));
+    home.settle().await;
     one_ear.take();
     two_ear.take();
     one.end(1);
@@ -197,6 +208,7 @@ pub(crate) async fn sessions_on_two_nodes_are_one_user(home: &impl Home) {
 pub(crate) async fn offline_only_after_the_grace(home: &impl Home) {
     let (one, ear) = started(home).await;
     one.put(1, here(ANA));
+    home.settle().await;
     ear.take();
     one.end(1);
     live(home, &[&one], GRACE - MOMENT).await;
@@ -211,6 +223,7 @@ pub(crate) async fn a_reconnect_within_the_grace_tells_nobody(home: &impl Home) 
     let (one, ear) = started(home).await;
     let (two, _) = started(home).await;
     one.put(1, here(ANA));
+    home.settle().await;
     ear.take();
     one.end(1);
     live(home, &[&one, &two], GRACE - MOMENT).await;
@@ -235,6 +248,7 @@ pub(crate) async fn quick_off_on_off_ends_with_the_truth(home: &impl Home) {
     live(home, &[&one], MOMENT).await;
     assert_eq!(ear.take(), vec![(ANA, Status::Online, Status::Offline)]);
     one.put(99, here(ANA));
+    home.settle().await;
     assert_eq!(ear.take(), vec![(ANA, Status::Offline, Status::Online)]);
 }
 
@@ -272,6 +286,7 @@ pub(crate) async fn a_node_that_was_thought_dead_comes_back(home: &impl Home) {
     assert_eq!(status(&one, ANA).await, Status::Offline);
     // What happens before it says that it lives is not lost.
     paused.end(2);
+    home.settle().await;
     one_ear.take();
     assert_eq!(paused_ear.unsure.load(Ordering::SeqCst), 0);
     live(home, &[&one, &paused], MOMENT).await;
@@ -290,6 +305,7 @@ pub(crate) async fn a_closed_node_ends_its_sessions(home: &impl Home) {
     let (one, ear) = started(home).await;
     let (two, two_ear) = started(home).await;
     two.put(1, here(ANA));
+    home.settle().await;
     ear.take();
     two_ear.take();
     two.close().await;
@@ -308,16 +324,20 @@ pub(crate) async fn idle_when_all_sessions_are(home: &impl Home) {
     };
     one.put(1, here(ANA));
     two.put(1, here(ANA));
+    home.settle().await;
     ear.take();
     one.put(1, idle.clone());
+    home.settle().await;
     assert_eq!(ear.take(), vec![]);
     two.put(1, idle);
+    home.settle().await;
     assert_eq!(ear.take(), vec![(ANA, Status::Online, Status::Idle)]);
     one.end(1);
     two.end(1);
     live(home, &[&one, &two], GRACE - MOMENT).await;
     assert_eq!(ear.take(), vec![], "as before, until the grace is over");
     one.put(2, here(ANA));
+    home.settle().await;
     assert_eq!(ear.take(), vec![(ANA, Status::Idle, Status::Online)]);
 }
 
@@ -326,6 +346,7 @@ pub(crate) async fn what_is_chosen_holds_for_all_sessions(home: &impl Home) {
     let (two, _) = started(home).await;
     one.put(1, here(ANA));
     two.put(1, here(ANA));
+    home.settle().await;
     ear.take();
     for (version, choice, status) in [
         (1, Choice::DoNotDisturb, Status::DoNotDisturb),
@@ -334,14 +355,17 @@ pub(crate) async fn what_is_chosen_holds_for_all_sessions(home: &impl Home) {
         (4, Choice::Online, Status::Online),
     ] {
         two.say(ANA, saying(version, choice));
+        home.settle().await;
         let heard = ear.take();
         assert_eq!(heard.len(), 1);
         assert_eq!(heard[0].2, status);
     }
     // Said by somebody who is not here: it counts for the session to come.
     one.say(BO, saying(1, Choice::Invisible));
+    home.settle().await;
     assert_eq!(status(&one, BO).await, Status::Offline);
     two.put(2, here(BO));
+    home.settle().await;
     assert_eq!(ear.take(), vec![(BO, Status::Offline, Status::Invisible)]);
 }
 
@@ -354,6 +378,7 @@ pub(crate) async fn what_is_older_is_passed_over(home: &impl Home) {
             ..here(ANA)
         },
     );
+    home.settle().await;
     assert_eq!(ear.take(), vec![(ANA, Status::Offline, Status::DoNotDisturb)]);
     one.say(ANA, saying(4, Choice::Online));
     one.put(
@@ -363,6 +388,7 @@ pub(crate) async fn what_is_older_is_passed_over(home: &impl Home) {
             ..here(ANA)
         },
     );
+    home.settle().await;
     assert_eq!(ear.take(), vec![]);
     assert_eq!(status(&one, ANA).await, Status::DoNotDisturb);
 }
@@ -371,6 +397,7 @@ pub(crate) async fn words_change_without_a_change_of_status(home: &impl Home) {
     let (one, _) = started(home).await;
     let (two, ear) = started(home).await;
     one.put(1, here(ANA));
+    home.settle().await;
     ear.take();
     let said = Arc::new(Said {
         version: 1,
@@ -382,6 +409,7 @@ pub(crate) async fn words_change_without_a_change_of_status(home: &impl Home) {
         }),
     });
     one.say(ANA, Arc::clone(&said));
+    home.settle().await;
     assert_eq!(ear.take(), vec![(ANA, Status::Online, Status::Online)]);
     let seen = State {
         status: Status::Online,

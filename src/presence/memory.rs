@@ -361,6 +361,8 @@ mod tests {
             self.hands.0.fetch_add(millis, Ordering::SeqCst);
         }
 
+        async fn settle(&self) {}
+
         async fn set_away(&self, is_away: bool) {
             self.commons.set_away(is_away);
         }

@@ -6,6 +6,9 @@
 #[cfg(test)]
 pub mod conformance;
 pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
+mod tally;
 
 use std::fmt;
 use std::sync::Arc;
@@ -201,6 +204,9 @@ pub enum Error {
     /// It cannot be asked just now.
     #[error("nobody knows who is there: {0}")]
     Unavailable(String),
+    /// It can never be asked with these settings.
+    #[error("presence cannot be used as it is set up: {0}")]
+    Settings(String),
 }
 
 /// This node's presence. Cheap to clone; see [`Backend`] for what each method promises.

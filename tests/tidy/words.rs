@@ -47,8 +47,10 @@ pub(crate) fn impure_chat(path: &str, text: &str) -> Vec<String> {
 /// Backends outside the composition root, the configuration, the seams' lists and the backend's own file.
 pub(crate) fn named_backends(path: &str, text: &str) -> Vec<String> {
     let is_seam_list = SEAMS.iter().any(|seam| path == format!("src/{seam}/mod.rs"));
-    let may_name_all =
-        path == "src/app/data.rs" || path == "src/cli/version.rs" || path.starts_with("src/config/");
+    let may_name_all = path == "src/app/data.rs"
+        || path == "src/app/nodes.rs"
+        || path == "src/cli/version.rs"
+        || path.starts_with("src/config/");
     if !path.starts_with("src/") || !path.ends_with(".rs") || is_seam_list || may_name_all {
         return Vec::new();
     }
@@ -71,7 +73,7 @@ pub(crate) fn named_backends(path: &str, text: &str) -> Vec<String> {
         .filter(|word| !own(word))
         .map(|word| {
             format!(
-                "{path}: `{word}` is a backend; only src/app/data.rs, src/config/ and its own file may name it"
+                "{path}: `{word}` is a backend; only src/app/data.rs, src/app/nodes.rs, src/config/ and its own file may name it"
             )
         })
         .collect()

@@ -12,6 +12,7 @@ pub(crate) struct FeatureSet {
 const DEFAULT: &[&str] = &[];
 const NONE: &[&str] = &["--no-default-features"];
 const MONGODB: &[&str] = &["--no-default-features", "--features", "mongodb"];
+const REDIS: &[&str] = &["--no-default-features", "--features", "redis"];
 const ALL: &[&str] = &["--all-features"];
 /// Without tests, and therefore without what only tests switch on: the crate as others get it.
 const SHIPPED: &[&str] = &["--lib", "--bins"];
@@ -33,6 +34,10 @@ pub(crate) const SETS: &[FeatureSet] = &[
     FeatureSet {
         package: "madang",
         flags: MONGODB,
+    },
+    FeatureSet {
+        package: "madang",
+        flags: REDIS,
     },
     FeatureSet {
         package: "madang",

@@ -11,13 +11,16 @@ pub(crate) async fn a_room_knows_who_looks_at_it(home: &impl Home) {
     one.put(1, in_room(ANA, HALL));
     one.put(2, in_room(ANA, HALL));
     two.put(1, in_room(BO, HALL));
+    home.settle().await;
     let seen = two.lookers(HALL, 10).await.unwrap();
     assert_eq!((seen.users, seen.count), (vec![ANA, BO], 2), "each once");
     let seen = two.lookers(HALL, 1).await.unwrap();
     assert_eq!((seen.users.len(), seen.count), (1, 2));
     one.put(1, in_room(ANA, YARD));
+    home.settle().await;
     assert_eq!(two.lookers(HALL, 10).await.unwrap().count, 2);
     one.end(2);
+    home.settle().await;
     assert_eq!(
         two.lookers(HALL, 10).await.unwrap().users,
         vec![BO],
@@ -26,6 +29,7 @@ pub(crate) async fn a_room_knows_who_looks_at_it(home: &impl Home) {
     assert_eq!(two.lookers(YARD, 10).await.unwrap().users, vec![ANA]);
     assert_eq!(one.looking(HALL, &[ANA, BO]).await.unwrap(), vec![false, true]);
     two.put(1, here(BO));
+    home.settle().await;
     assert_eq!(one.lookers(HALL, 10).await.unwrap().count, 0);
 }
 
@@ -33,6 +37,7 @@ pub(crate) async fn the_invisible_are_in_no_room_for_others(home: &impl Home) {
     let (one, _) = started(home).await;
     one.put(1, in_room(ANA, HALL));
     one.say(ANA, saying(1, Choice::Invisible));
+    home.settle().await;
     assert_eq!(one.lookers(HALL, 10).await.unwrap().count, 0);
     assert_eq!(
         one.looking(HALL, &[ANA]).await.unwrap(),
@@ -40,8 +45,10 @@ pub(crate) async fn the_invisible_are_in_no_room_for_others(home: &impl Home) {
         "nobody needs to be told what they read"
     );
     one.put(1, in_room(ANA, YARD));
+    home.settle().await;
     assert_eq!(one.lookers(YARD, 10).await.unwrap().count, 0);
     one.say(ANA, saying(2, Choice::Online));
+    home.settle().await;
     assert_eq!(one.lookers(YARD, 10).await.unwrap().users, vec![ANA]);
     assert_eq!(one.lookers(HALL, 10).await.unwrap().count, 0);
 }
@@ -51,9 +58,11 @@ pub(crate) async fn the_last_room_and_when_it_was_left_are_known(home: &impl Hom
     let (two, two_ear) = started(home).await;
     one.put(1, in_room(ANA, HALL));
     two.put(1, in_room(ANA, YARD));
+    home.settle().await;
     assert_eq!(one.left(ANA).await.unwrap(), None);
     live(home, &[&one, &two], MOMENT).await;
     one.put(1, here(ANA));
+    home.settle().await;
     let moved = Left {
         room: HALL,
         at: home.now(),
@@ -61,6 +70,7 @@ pub(crate) async fn the_last_room_and_when_it_was_left_are_known(home: &impl Hom
     assert_eq!(two.left(ANA).await.unwrap(), Some(moved));
     live(home, &[&one, &two], MOMENT).await;
     two.end(1);
+    home.settle().await;
     let went = Left {
         room: YARD,
         at: home.now(),
@@ -79,6 +89,7 @@ pub(crate) async fn nothing_is_kept_longer_than_two_weeks(home: &impl Home) {
     one.put(1, in_room(ANA, HALL));
     one.end(1);
     one.put(2, in_room(BO, HALL));
+    home.settle().await;
     home.pass(KEPT_FOR - MOMENT).await;
     one.beat().await.unwrap();
     one.beat().await.unwrap();
@@ -104,6 +115,7 @@ pub(crate) async fn while_it_is_away_nobody_knows_and_then_all_is_well(home: &im
     assert!(one.looking(HALL, &[ANA]).await.is_err());
     assert!(one.left(ANA).await.is_err());
     one.end(2);
+    home.settle().await;
     assert!(one.beat().await.is_err());
     assert!(one.beat().await.is_err());
     assert_eq!(one_ear.unsure.load(Ordering::SeqCst), 1, "once when it goes");

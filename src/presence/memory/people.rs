@@ -1,11 +1,12 @@
 //! Everybody who is here, or was in the last two weeks.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use madang_storage::model::{RoomId, Timestamp, UserId};
 
+use crate::presence::tally::Tally;
 use crate::presence::{Change, Choice, DEAD_AFTER, Entry, KEPT_FOR, Left, Lookers, Said, State, Status};
 
 /// What all nodes know together.
@@ -36,38 +37,6 @@ struct Person {
     left: Option<Left>,
 }
 
-/// Sessions of a user on one node.
-#[derive(Default)]
-struct Tally {
-    sessions: usize,
-    idle: usize,
-    /// How many of them look at each room.
-    rooms: BTreeMap<RoomId, usize>,
-}
-
-impl Tally {
-    fn add(&mut self, entry: &Entry) {
-        self.sessions += 1;
-        self.idle += usize::from(entry.is_idle);
-        if let Some(room) = entry.room {
-            *self.rooms.entry(room).or_default() += 1;
-        }
-    }
-
-    fn take(&mut self, entry: &Entry) {
-        self.sessions = self.sessions.saturating_sub(1);
-        self.idle = self.idle.saturating_sub(usize::from(entry.is_idle));
-        let Some(room) = entry.room else { return };
-        let Some(count) = self.rooms.get_mut(&room) else {
-            return;
-        };
-        *count -= 1;
-        if *count == 0 {
-            self.rooms.remove(&room);
-        }
-    }
-}
-
 impl Person {
     fn is_here(&self) -> bool {
         !self.nodes.is_empty()
@@ -79,7 +48,7 @@ impl Person {
             return State::default();
         }
         let is_idle = if self.is_here() {
-            self.nodes.iter().all(|(_, tally)| tally.idle == tally.sessions)
+            self.nodes.iter().all(|(_, tally)| tally.is_idle())
         } else {
             self.told.status == Status::Idle
         };
@@ -97,14 +66,12 @@ impl Person {
     }
 
     fn rooms(&self) -> BTreeSet<RoomId> {
-        let rooms = self.nodes.iter().flat_map(|(_, tally)| tally.rooms.keys());
-        rooms.copied().collect()
+        let rooms = self.nodes.iter().flat_map(|(_, tally)| tally.rooms());
+        rooms.collect()
     }
 
     fn looks_at(&self, room: RoomId) -> bool {
-        self.nodes
-            .iter()
-            .any(|(_, tally)| tally.rooms.contains_key(&room))
+        self.nodes.iter().any(|(_, tally)| tally.looks_at(room))
     }
 
     /// Whether others may see where it looks.
@@ -189,7 +156,7 @@ impl People {
         let change = self.change(entry.user, at, &touched, |person| {
             let tally = person.tally(node);
             tally.take(entry);
-            if tally.sessions == 0 {
+            if tally.is_empty() {
                 person.set_tally(node, None);
             }
         });
@@ -250,7 +217,7 @@ impl People {
         at: Timestamp,
     ) -> Option<Change> {
         let mut touched = self.users.get(&user).map(Person::rooms).unwrap_or_default();
-        touched.extend(tally.iter().flat_map(|tally| tally.rooms.keys()));
+        touched.extend(tally.iter().flat_map(Tally::rooms));
         let touched: Vec<RoomId> = touched.into_iter().collect();
         self.change(user, at, &touched, |person| {
             person.hears(said);
