@@ -113,3 +113,42 @@ pub async fn sealed_events_are_found_by_their_guild(fixture: &mut Fixture) {
         .expect("listed");
     assert!(second.rows.is_empty());
 }
+
+/// The details of a sealed part may be called anything, whatever such characters mean to a database.
+pub async fn sealed_details_may_have_any_names(fixture: &mut Fixture) {
+    let stream = StreamId::Guild(guild(1));
+    let (name, owner) = ("a".to_owned(), user(1));
+    append(fixture, stream, Fact::GuildCreated { name, owner }, None).await;
+    let names = [
+        "a.b",
+        "$set",
+        "a.$.b",
+        "100%",
+        "%2E",
+        "%252E",
+        "\u{b9c8}\u{b2f9}",
+        ".",
+        "..",
+        "$",
+    ];
+    let details: BTreeMap<String, String> = names
+        .iter()
+        .map(|name| (name.to_string(), name.to_string()))
+        .collect();
+    let sealed = Sealed {
+        reason: "$because. 100%".to_owned(),
+        details,
+    };
+    let left = Fact::MemberLeft {
+        user: user(2),
+        kicked_by: Some(user(1)),
+    };
+    append(fixture, stream, left, Some(sealed.clone())).await;
+    let page = fixture.store().events(stream, 1, 1).await.expect("a page");
+    let read: Vec<_> = page
+        .commits
+        .into_iter()
+        .map(|commit| commit.event.sealed)
+        .collect();
+    assert_eq!(read, [Some(sealed)]);
+}

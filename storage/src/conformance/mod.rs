@@ -130,6 +130,7 @@ macro_rules! store_conformance {
             }
             audit {
                 sealed_events_are_found_by_their_guild,
+                sealed_details_may_have_any_names,
             }
             sink {
                 sink_is_told_before_the_answer,

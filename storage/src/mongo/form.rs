@@ -313,3 +313,46 @@ fn each(value: Bson, change: &impl Fn(&str, Bson) -> (String, Bson)) -> Bson {
 fn strange(name: &str) -> Unclear {
     Unclear(format!("a document whose {name} is missing or strange"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_dots_and_dollar_signs_come_back() {
+        for name in [
+            "a.b",
+            "$set",
+            "%",
+            "%2E",
+            "%252E",
+            "%25",
+            "100%.$",
+            "",
+            "\u{ac00}.\u{1f980}",
+        ] {
+            let stored = field_name(name);
+            assert!(!stored.contains(['.', '$']), "{stored}");
+            assert_eq!(name_of_field(&stored), name);
+        }
+    }
+
+    #[test]
+    fn names_stay_apart() {
+        let names = ["a.b", "a%2Eb", "a%252Eb", "a$b", "a%24b"];
+        let stored: std::collections::BTreeSet<String> = names.iter().map(|name| field_name(name)).collect();
+        assert_eq!(stored.len(), names.len());
+    }
+
+    #[test]
+    fn inner_names_are_escaped_as_well() {
+        let value = Bson::from(doc! { "a": [{ "b.c": { "$d": 1, "made_at": 2_i64 } }] });
+        let stored = with_dates(value.clone());
+        let at = Bson::DateTime(DateTime::from_millis(2));
+        assert_eq!(
+            stored,
+            Bson::from(doc! { "a": [{ "b%2Ec": { "%24d": 1, "made_at": at } }] })
+        );
+        assert_eq!(without_dates(stored), value);
+    }
+}
