@@ -1,14 +1,12 @@
 //! Nonces: a retried request is the same message.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Fixture;
 use super::fold::assert_same_event;
-use super::support::{self, Refusal, Writer, at_once, guild, posted, room, room_created, user};
+use super::support::{self, Refusal, Writer, always, at_once, guild, posted, room, room_created, user};
 use super::sweep::sweep_all;
-use crate::model::{Nonce, RoomId, StreamId, Timestamp};
+use crate::model::{Commit, Nonce, RoomId, StreamId, Timestamp};
 use crate::{AppendError, Command, Error, NonceUse};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -49,7 +47,7 @@ pub async fn nonce_retry_answers_the_same_message(fixture: &mut Fixture) {
     assert_eq!(rev_of(fixture, room).await, 3);
 }
 
-/// A retry answers without asking the decision, which may no longer agree.
+/// A retry answers whatever the decision says now: it may no longer agree.
 pub async fn nonce_retry_decides_nothing(fixture: &mut Fixture) {
     let room = fixture.make_room().await;
     fixture
@@ -66,14 +64,17 @@ pub async fn nonce_retry_decides_nothing(fixture: &mut Fixture) {
         nonce: used,
         ..writer.command(StreamId::Room(room))
     };
-    let asked = Arc::new(AtomicBool::new(false));
-    let note = Arc::clone(&asked);
-    let decide = move |_: &_, _: &_| {
-        note.store(true, Ordering::SeqCst);
-        Err(Refusal::Already)
-    };
-    assert!(writer.append(command, decide).await.expect("replayed").replayed);
-    assert!(!asked.load(Ordering::SeqCst));
+    let refuse = |_: &_, _: &_| Err(Refusal::Already);
+    let retry = writer.append(command.clone(), refuse).await;
+    assert!(retry.expect("replayed").replayed);
+    let agree = always(posted(user(1), "twice"));
+    let retry = writer.append(command, agree).await.expect("replayed");
+    let text = |commit: &Commit| commit.record.as_ref().map(|record| record.text.clone());
+    assert_eq!(
+        (retry.replayed, text(&retry.commit)),
+        (true, Some("once".to_owned()))
+    );
+    assert_eq!(rev_of(fixture, room).await, 2);
 }
 
 /// A retry shows the message as it is now, not as it was.

@@ -8,7 +8,7 @@ use super::retry::{Patience, read};
 use super::{Defect, DocumentStore, names};
 use crate::error::{Error, Result};
 use crate::model::{
-    Commit, Event, Fact, Head, MessageRecord, Nonce, NonceAge, Row, RowChange, RowKey, Rows, StreamId,
+    Commit, Draft, Event, Fact, Head, MessageRecord, Nonce, NonceAge, Row, RowChange, RowKey, Rows, StreamId,
     advance, project, rows_needed,
 };
 use crate::store::backend::{AppendOutcome, Decide};
@@ -18,10 +18,26 @@ use crate::store::command::{Appended, Command};
 pub(super) const EVENTS_AT_ONCE: usize = 100;
 
 /// An event that may be inserted, with everything that will follow from it.
-struct Planned {
-    event: Event,
-    changes: Vec<RowChange>,
-    record: Option<MessageRecord>,
+pub(super) struct Planned {
+    pub(super) event: Event,
+    pub(super) changes: Vec<RowChange>,
+    pub(super) record: Option<MessageRecord>,
+}
+
+impl Planned {
+    /// An event that cannot be projected would block its stream for ever, so it must not be inserted.
+    pub(super) fn of(event: Event, rows: &Rows) -> Result<Self> {
+        let changes = project(&event, rows).map_err(|error| Error::InvalidFact(error.to_string()))?;
+        let record = changes.iter().find_map(|change| match change {
+            RowChange::Put(_, Row::Message(record)) => Some(record.clone()),
+            _ => None,
+        });
+        Ok(Self {
+            event,
+            changes,
+            record,
+        })
+    }
 }
 
 enum Plan {
@@ -34,19 +50,94 @@ enum Plan {
 }
 
 impl DocumentStore {
-    /// Carries out an append whose turn it is.
-    pub(super) async fn append_in_turn(
-        &self,
-        command: &Command,
-        mut decide: Decide,
-    ) -> Result<AppendOutcome> {
+    /// Whether a command may be tried at all.
+    pub(super) fn admit(&self, command: &Command) -> Result<()> {
         check(command)?;
         let expired = |nonce: Nonce| nonce.age(self.env.now()) == NonceAge::Expired;
         if command.nonce.is_some_and(|used| expired(used.nonce)) {
             return Err(Error::NonceExpired);
         }
+        Ok(())
+    }
+
+    /// Tries an append on what this node knows of its stream. `None` when it must be decided from what is read.
+    pub(super) async fn append_at_once(
+        &self,
+        command: &Command,
+        decide: &mut Decide,
+        tried: &mut Vec<Planned>,
+    ) -> Result<Option<AppendOutcome>> {
+        let head = self.likely_head(command.stream).await?;
+        let Some(rows) = self.rows_at(&head, command.stream, &command.rows).await? else {
+            self.known.doubt_head(command.stream);
+            return Ok(None);
+        };
+        let Some(planned) = self.plan_on(command, decide, &head, rows).await? else {
+            return Ok(None);
+        };
+        let document = event_document(command, &planned);
+        match self.documents.insert(Collection::Events, document).await {
+            // So nothing stood behind the head.
+            Ok(Inserted::Done) => return self.follow_up(planned).await.map(Some),
+            Ok(Inserted::Taken) | Err(_) => {
+                self.known.doubt_head(command.stream);
+                tried.push(planned);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where a stream stands, unless an event came that nobody has projected.
+    pub(super) async fn likely_head(&self, stream: StreamId) -> Result<Head> {
+        match self.known.head(stream) {
+            Some(head) => Ok(head),
+            None => self.applied(stream).await,
+        }
+    }
+
+    /// The rows exactly at this head; `None` when an event stands behind it.
+    pub(super) async fn rows_at(
+        &self,
+        head: &Head,
+        stream: StreamId,
+        keys: &[RowKey],
+    ) -> Result<Option<Rows>> {
+        let rows = self.rows_for_decision(keys).await?;
+        let are_exact = keys.is_empty() || self.is_still_last(stream, head.rev).await?;
+        Ok(are_exact.then_some(rows))
+    }
+
+    /// What an append would insert if head and rows are still as they are here; `None` when that has to be looked at
+    /// more closely.
+    async fn plan_on(
+        &self,
+        command: &Command,
+        decide: &mut Decide,
+        head: &Head,
+        mut rows: Rows,
+    ) -> Result<Option<Planned>> {
+        let Some(draft) = decide(head, &rows) else {
+            return Ok(None);
+        };
+        let event = self.event_of(command, head, draft);
+        let mut missing = rows_needed(event.stream, &event.fact);
+        missing.retain(|key| !command.rows.contains(key));
+        if !missing.is_empty() {
+            rows = self
+                .rows_for_decision(&[command.rows.as_slice(), &missing].concat())
+                .await?;
+        }
+        Ok(Planned::of(event, &rows).ok())
+    }
+
+    /// Carries out an append from what is read. `tried` are the tries whose events may be there already.
+    pub(super) async fn append_in_turn(
+        &self,
+        command: &Command,
+        mut decide: Decide,
+        mut tried: Vec<Planned>,
+    ) -> Result<AppendOutcome> {
         let mut patience = Patience::new();
-        let mut tried: Vec<Planned> = Vec::new();
         loop {
             let head = self.catch_up(command.stream).await?;
             if let Some(outcome) = self.find_done(command, &tried).await? {
@@ -68,7 +159,7 @@ impl DocumentStore {
                 Ok(Inserted::Done) => return self.follow_up(planned).await,
                 Ok(Inserted::Taken) => {
                     tried.push(planned);
-                    patience.pause().await?;
+                    patience.pause_shortly(self.env.next_id()).await?;
                 }
                 Err(unclear) => {
                     tried.push(planned);
@@ -88,16 +179,7 @@ impl DocumentStore {
             return Ok(Plan::Refuse);
         };
 
-        let event = Event {
-            id: command.event_id,
-            stream: command.stream,
-            head: advance(head, &draft.fact, self.env.now()),
-            actor: command.actor,
-            access_rev: command.access_rev,
-            nonce: command.nonce.map(|used| used.nonce),
-            fact: draft.fact,
-            sealed: draft.sealed,
-        };
+        let event = self.event_of(command, head, draft);
         let mut missing = rows_needed(event.stream, &event.fact);
         missing.retain(|key| !command.rows.contains(key));
         if !missing.is_empty() {
@@ -108,17 +190,20 @@ impl DocumentStore {
                 return Ok(Plan::Again);
             }
         }
-        // An event that cannot be projected would block its stream for ever, so it must not be inserted.
-        let changes = project(&event, &rows).map_err(|error| Error::InvalidFact(error.to_string()))?;
-        let record = changes.iter().find_map(|change| match change {
-            RowChange::Put(_, Row::Message(record)) => Some(record.clone()),
-            _ => None,
-        });
-        Ok(Plan::Insert(Box::new(Planned {
-            event,
-            changes,
-            record,
-        })))
+        Ok(Plan::Insert(Box::new(Planned::of(event, &rows)?)))
+    }
+
+    pub(super) fn event_of(&self, command: &Command, head: &Head, draft: Draft) -> Event {
+        Event {
+            id: command.event_id,
+            stream: command.stream,
+            head: advance(head, &draft.fact, self.env.now()),
+            actor: command.actor,
+            access_rev: command.access_rev,
+            nonce: command.nonce.map(|used| used.nonce),
+            fact: draft.fact,
+            sealed: draft.sealed,
+        }
     }
 
     async fn rows_for_decision(&self, keys: &[RowKey]) -> Result<Rows> {
@@ -236,11 +321,12 @@ impl DocumentStore {
             return Ok(self.tell(&event, record));
         }
         self.carry_out(&event, changes).await?;
+        self.known.keep_head(event.stream, event.head);
         Ok(self.tell(&event, record))
     }
 
     /// Tells the sink, then the caller, of this node's own event.
-    fn tell(&self, event: &Event, record: Option<MessageRecord>) -> AppendOutcome {
+    pub(super) fn tell(&self, event: &Event, record: Option<MessageRecord>) -> AppendOutcome {
         let commit = Arc::new(Commit {
             event: event.clone(),
             record: record.map(Arc::new),
@@ -293,7 +379,7 @@ fn is_same_but_text(one: &Event, other: &Event) -> bool {
     bare(one) == bare(other)
 }
 
-fn event_document(command: &Command, planned: &Planned) -> Document {
+pub(super) fn event_document(command: &Command, planned: &Planned) -> Document {
     let event = &planned.event;
     let mut stored = StoredEvent {
         event: event.clone(),

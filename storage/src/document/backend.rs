@@ -1,8 +1,10 @@
 //! The contract, carried out by the other files of this module.
 
 use async_trait::async_trait;
+use tokio::sync::oneshot;
 
 use super::DocumentStore;
+use super::turns::Waiting;
 use crate::error::{Error, Result};
 use crate::model::{
     Epoch, Head, NodeBeat, RoomId, Row, RowKey, RowPrefix, StateKey, StateOutcome, StateRow, StateTable,
@@ -23,20 +25,21 @@ impl Backend for DocumentStore {
     async fn append(&self, command: Command, decide: Decide) -> Result<AppendOutcome> {
         let work = self.turns.take_work()?;
         let store = self.clone();
-        // A task of its own: whoever asked may go away, the append does not.
-        let append = tokio::spawn(async move {
-            let turn = store.turns.turn(command.stream).await;
-            let outcome = store.append_in_turn(&command, decide).await;
-            drop(turn);
-            store.turns.tidy(command.stream);
-            drop(work);
-            outcome
-        });
-        append.await.unwrap_or_else(|stopped| {
-            Err(Error::Unavailable(format!(
-                "the append stopped before its end: {stopped}"
-            )))
-        })
+        let (answer, answered) = oneshot::channel();
+        let stream = command.stream;
+        let waiting = Waiting {
+            command,
+            decide,
+            answer,
+            work,
+        };
+        if self.turns.queue(waiting) {
+            // A task of its own: whoever asked may go away, the append does not.
+            tokio::spawn(store.work_on(stream));
+        }
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Error::Unavailable("the append stopped before its end".to_owned())))
     }
 
     async fn heads(&self, streams: &[StreamId]) -> Result<Vec<Head>> {

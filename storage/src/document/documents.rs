@@ -211,6 +211,34 @@ pub trait Documents: Send + Sync + 'static {
     /// Makes a document unless its id or nonce is taken.
     async fn insert(&self, collection: Collection, document: Document) -> Answer<Inserted>;
 
+    /// Makes documents in this order, up to the first whose answer is not [`Inserted::Done`]; that answer is the last
+    /// one. Behind an unclear answer more of them may have been made, or may be later, still in this order.
+    async fn insert_all(&self, collection: Collection, documents: Vec<Document>) -> Vec<Answer<Inserted>> {
+        let mut answers = Vec::with_capacity(documents.len());
+        for document in documents {
+            let answer = self.insert(collection, document).await;
+            let goes_on = answer == Ok(Inserted::Done);
+            answers.push(answer);
+            if !goes_on {
+                break;
+            }
+        }
+        answers
+    }
+
+    /// [`Self::update`] of several documents, in no certain order; one answer for each.
+    async fn update_all(
+        &self,
+        collection: Collection,
+        updates: Vec<(String, Guard, Update)>,
+    ) -> Vec<Answer<bool>> {
+        let mut answers = Vec::with_capacity(updates.len());
+        for (id, guard, update) in updates {
+            answers.push(self.update(collection, &id, guard, update).await);
+        }
+        answers
+    }
+
     /// Changes a document that fits the guard; answers whether there was one.
     async fn update(&self, collection: Collection, id: &str, guard: Guard, update: Update) -> Answer<bool>;
 

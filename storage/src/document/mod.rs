@@ -9,8 +9,15 @@
 //!   late does nothing. The stream's head moves from N-1 to N when everything of N is written. Any node may do it.
 //! - **Readers look no further than the head**, so what is visible has all that follows from it.
 //!
+//! - **A post is tried on what this node knows**, without a read: it is the stream's head after the last event that this
+//!   node wrote, and only the insert says whether that still holds. Whatever it says but yes, and every refusal, is
+//!   decided anew from what is read.
+//! - **Posts that wait for one stream go together**: their events in one ordered command, then what follows from all of
+//!   them, then the head.
+//!
 //! # Invariants
-//! - Nothing of rev N+1 is written before its event is on a majority, and the event only after rev N was.
+//! - Nothing of rev N+1 is written before its event is on a majority, and the event only after rev N was, unless both
+//!   are posts: what follows from a post does not depend on any row.
 //!   So rows that were read while no event N+1 was there are exactly those at N.
 //! - `Taken` and "did not fit" are hints: the document behind them may be rolled back. Only reads decide.
 //! - A removed row leaves an empty document for a while: a late writer's guard must find it.
@@ -19,6 +26,8 @@ mod append;
 mod backend;
 mod changes;
 mod documents;
+mod group;
+mod known;
 mod names;
 mod nodes;
 mod project;
@@ -36,6 +45,7 @@ pub use documents::{
 };
 
 use crate::{CommitSink, Env, NoSink, Store};
+use known::Known;
 use turns::Turns;
 
 /// How a document store is opened.
@@ -112,6 +122,8 @@ pub struct DocumentStore {
     defect: Option<Defect>,
     /// One append at a time for each stream; also what closing waits for.
     turns: Arc<Turns>,
+    /// What this node wrote last, so that it need not be read again.
+    known: Arc<Known>,
 }
 
 impl DocumentStore {
@@ -124,6 +136,7 @@ impl DocumentStore {
             sink,
             defect,
             turns: Arc::new(Turns::default()),
+            known: Arc::new(Known::default()),
         }
     }
 

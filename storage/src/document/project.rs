@@ -2,6 +2,7 @@
 
 use super::append::EVENTS_AT_ONCE;
 use super::documents::{Collection, Content, Document, Guard, Index, StoredEvent, StoredState, Update};
+use super::group::Move;
 use super::retry::{Patience, read};
 use super::{Defect, DocumentStore, names};
 use crate::error::{Error, Result};
@@ -29,6 +30,11 @@ impl DocumentStore {
     pub(super) async fn catch_up(&self, stream: StreamId) -> Result<Head> {
         let mut head = self.applied(stream).await?;
         loop {
+            // One document by its name costs less than a range, and mostly there is none.
+            let next = [names::event(stream, head.rev + 1)];
+            if read!(self.documents.find(Collection::Events, Index::Id, &next)).is_empty() {
+                return Ok(head);
+            }
             let behind = self.events_after(stream, head.rev, EVENTS_AT_ONCE).await?;
             if behind.is_empty() {
                 return Ok(head);
@@ -55,29 +61,30 @@ impl DocumentStore {
         self.carry_out(&event, changes).await
     }
 
-    /// Writes an event's changes, one after the other and in their order: a message's record comes last, and is what
-    /// tells a later projector that nothing is left to do.
+    /// Writes an event's changes, and moves the head. But for a post they come one after the other and in their order: a
+    /// message's record comes last, and is what tells a later projector that nothing is left to do.
     pub(super) async fn carry_out(&self, event: &Event, changes: Vec<RowChange>) -> Result<()> {
         let rev = event.rev();
+        if matches!(event.fact, Fact::MessagePosted { .. }) {
+            self.carry_out_posts(&[(event, changes.as_slice())]).await?;
+            return self.move_head(event, rev - 1).await;
+        }
         for change in changes {
             match change {
-                RowChange::Put(RowKey::Message { .. }, _)
-                    if matches!(event.fact, Fact::MessagePosted { .. }) =>
-                {
-                    // The event's own document is the record.
-                }
                 RowChange::Put(RowKey::Message { room, seq }, Row::Message(record)) => {
                     self.put_message(rev, room, seq, record).await?;
                 }
                 RowChange::Put(key, row) => self.put_row(event, key, Some(row)).await?,
                 RowChange::Delete(key) => self.put_row(event, key, None).await?,
-                RowChange::MoveMarker { user, room, to } => self.move_marker(rev, user, room, to).await?,
+                RowChange::MoveMarker { user, room, to } => {
+                    self.move_marker(user, room, Move { rev, to, posts: 1 }).await?;
+                }
             }
         }
         if matches!(event.fact, Fact::MessageEdited { .. }) && !self.has(Defect::KeepText) {
             self.remove_text(event).await?;
         }
-        self.move_head(event).await
+        self.move_head(event, rev - 1).await
     }
 
     async fn put_message(&self, rev: u64, room: RoomId, seq: u64, record: MessageRecord) -> Result<()> {
@@ -116,7 +123,7 @@ impl DocumentStore {
         }
     }
 
-    async fn put_row(&self, event: &Event, key: RowKey, row: Option<Row>) -> Result<()> {
+    pub(super) async fn put_row(&self, event: &Event, key: RowKey, row: Option<Row>) -> Result<()> {
         let (rev, name) = (event.rev(), names::row(&key));
         let expires_at = row.is_none().then(|| event.at().plus_millis(TOMBSTONE_MS));
         let content = Content::Row { key, row };
@@ -171,7 +178,8 @@ impl DocumentStore {
     }
 
     /// Moves a marker forward, at most once for each event: its owner may have moved it back since.
-    async fn move_marker(&self, rev: u64, user: UserId, room: RoomId, to: Marker) -> Result<()> {
+    pub(super) async fn move_marker(&self, user: UserId, room: RoomId, to: Move) -> Result<()> {
+        let Move { rev, to, posts } = to;
         let key = StateKey::marker(user, room);
         let name = names::state(&key);
         let value = encode(&to)?;
@@ -193,7 +201,7 @@ impl DocumentStore {
                 key: key.key.clone(),
                 version: before
                     .filter(|state| state.value.is_some())
-                    .map_or(1, |state| state.version + 1),
+                    .map_or(posts, |state| state.version + posts),
                 value: Some(value.clone()),
                 expires_at: before.and_then(|state| state.expires_at),
             };
@@ -245,7 +253,7 @@ impl DocumentStore {
     }
 
     /// Moves a stream's head from the event before to this one.
-    async fn move_head(&self, event: &Event) -> Result<()> {
+    pub(super) async fn move_head(&self, event: &Event, from: u64) -> Result<()> {
         let (name, rev) = (event.stream.to_string(), event.rev());
         let content = Content::Applied(event.head);
         let mut patience = Patience::new();
@@ -263,8 +271,11 @@ impl DocumentStore {
                 let unguarded = self.has(Defect::SkipAppliedGuard);
                 let guard = if unguarded {
                     Guard::RevBelow(u64::MAX)
+                } else if from + 1 == rev {
+                    Guard::RevIs(from)
                 } else {
-                    Guard::RevIs(rev - 1)
+                    // Others may have projected some of them meanwhile.
+                    Guard::RevBelow(rev)
                 };
                 self.documents
                     .update(Collection::Streams, &name, guard, update)

@@ -14,6 +14,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// The longest pause after somebody else was first.
+const LONGEST_SHORT_PAUSE_MS: u128 = 16;
+
 /// How long to go on trying, and how long to pause in between.
 pub(super) struct Patience {
     until: Instant,
@@ -44,6 +47,18 @@ impl Patience {
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         Ok(())
+    }
+
+    /// Pauses after somebody else was first: not for long, and not for as long as others who were told the same.
+    pub(super) async fn pause_shortly(&mut self, random: u128) -> Result<()> {
+        let longest = self.pause.as_millis().min(LONGEST_SHORT_PAUSE_MS);
+        let rest = self.pause;
+        // The random part of an identifier is its low end.
+        let millis = u64::try_from(random % (longest + 1)).unwrap_or(1);
+        self.pause = Duration::from_millis(millis);
+        let paused = self.pause().await;
+        self.pause = (rest * 2).min(LONGEST_PAUSE);
+        paused
     }
 
     /// Notes an unclear answer and pauses.

@@ -122,23 +122,35 @@ impl DocumentStore {
         state: StoredState,
     ) -> Answer<bool> {
         let expires_at = state.expires_at;
-        let content = Content::State(state);
-        let Some(before) = before else {
-            let mut document = Document::new(name.to_owned(), rev, stamp, content);
-            document.expires_at = expires_at;
-            return Ok(self.documents.insert(Collection::State, document).await? == Inserted::Done);
+        let mut document = Document::new(name.to_owned(), rev, stamp, Content::State(state));
+        document.expires_at = expires_at;
+        let written = match before {
+            None => {
+                let inserted = self.documents.insert(Collection::State, document.clone()).await;
+                inserted.map(|inserted| inserted == Inserted::Done)
+            }
+            Some(before) => {
+                let update = Update {
+                    rev: Some(rev),
+                    stamp: Some(stamp),
+                    content: Some(document.content.clone()),
+                    expires_at: Some(expires_at),
+                    forget_nonce: false,
+                    touch: true,
+                };
+                let guard = Guard::StampIs(before.stamp);
+                self.documents
+                    .update(Collection::State, name, guard, update)
+                    .await
+            }
         };
-        let update = Update {
-            rev: Some(rev),
-            stamp: Some(stamp),
-            content: Some(content),
-            expires_at: Some(expires_at),
-            forget_nonce: false,
-            touch: true,
-        };
-        self.documents
-            .update(Collection::State, name, Guard::StampIs(before.stamp), update)
-            .await
+        if names::parse_state_table(name) == Some(StateTable::Markers) {
+            match written {
+                Ok(true) => self.known.keep_marker(document),
+                _ => self.known.forget_marker(name),
+            }
+        }
+        written
     }
 
     pub(super) async fn list_state(

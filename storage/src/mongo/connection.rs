@@ -29,6 +29,9 @@ pub(super) struct Connection {
     /// The latest moment of the cluster that an answer spoke of: a read asks for no less.
     seen: Mutex<Option<ClusterTime>>,
     equality_only: bool,
+    /// How many commands were sent.
+    #[cfg(test)]
+    pub(super) commands: std::sync::atomic::AtomicU64,
 }
 
 impl Connection {
@@ -41,7 +44,11 @@ impl Connection {
                     .to_owned(),
             )
         };
-        let mut settings = ClientOptions::parse(&options.url).await.map_err(unreadable)?;
+        // A name of many hosts is looked up.
+        let parsed = tokio::time::timeout(COMMAND_LIMIT, ClientOptions::parse(&options.url)).await;
+        let unknown =
+            |_| Error::CannotOpen("the hosts of the MongoDB could not be looked up in time".to_owned());
+        let mut settings = parsed.map_err(unknown)?.map_err(unreadable)?;
         settings.app_name.get_or_insert_with(|| "madang".to_owned());
         settings.server_selection_timeout = Some(SELECTION_LIMIT);
         settings.connect_timeout = Some(CONNECT_LIMIT);
@@ -54,6 +61,8 @@ impl Connection {
             database: client.database(name.as_deref().unwrap_or(Options::DATABASE)),
             seen: Mutex::default(),
             equality_only: false,
+            #[cfg(test)]
+            commands: std::sync::atomic::AtomicU64::new(0),
         };
         connection.equality_only = connection.greet().await?.contains_key("ferretdbVersion");
         Ok(connection)
@@ -84,6 +93,8 @@ impl Connection {
 
     /// Runs a command as it is.
     pub(super) async fn run(&self, command: Document) -> Answer<Document> {
+        #[cfg(test)]
+        self.commands.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let answer = tokio::time::timeout(COMMAND_LIMIT, self.database.run_command(command)).await;
         let answer = answer
             .map_err(|_| Unclear("no answer in time".to_owned()))?
@@ -116,8 +127,9 @@ impl Connection {
         command.extend(find);
         command.extend(doc! {
             "limit": limit,
-            // Everything in the first answer, as long as it is not too large for one.
-            "batchSize": limit,
+            // Everything in the first answer, as long as it is not too large for one. One more than that, or some servers
+            // keep the cursor open and want to be asked whether there is more.
+            "batchSize": limit.saturating_add(1),
             "maxTimeMS": COMMAND_LIMIT_MS,
             "readConcern": self.read_concern(),
         });

@@ -8,7 +8,7 @@ use mongodb::bson::{Document as Fields, doc};
 
 use super::connection::Connection;
 use super::form::{self, date, name_of};
-use super::group::{Group, Write, write_together};
+use super::group::{Group, Write, insert_in_order, write_together};
 use super::lease::Lease;
 use crate::document::{
     Answer, Collection, Document, Documents, Guard, Index, Inserted, Position, Span, Unclear, Update,
@@ -68,19 +68,44 @@ impl MongoDocuments {
 #[async_trait]
 impl Documents for MongoDocuments {
     async fn insert(&self, collection: Collection, document: Document) -> Answer<Inserted> {
-        let id = document.id.clone();
-        let update = doc! {
-            "$setOnInsert": form::new_fields(collection, document)?,
-            "$currentDate": { "stored_at": true },
-        };
-        let write = Write {
-            // No document has such a rev: what is there already makes the upsert fail, and is never changed.
-            filter: doc! { "_id": id, "rev": { "$lt": 0_i64 } },
-            update,
-            inserts: true,
-        };
-        let inserted = self.write(collection, write).await?;
+        let inserted = self.write(collection, insertion(collection, document)?).await?;
         Ok(if inserted { Inserted::Done } else { Inserted::Taken })
+    }
+
+    async fn insert_all(&self, collection: Collection, documents: Vec<Document>) -> Vec<Answer<Inserted>> {
+        let writes = documents
+            .into_iter()
+            .map(|document| insertion(collection, document));
+        let writes = self
+            .check_lease()
+            .and_then(|()| writes.collect::<Answer<Vec<Write>>>());
+        let writes = match writes {
+            Ok(writes) => writes,
+            Err(unclear) => return vec![Err(unclear)],
+        };
+        insert_in_order(&self.connection, name_of(collection), writes).await
+    }
+
+    async fn update_all(
+        &self,
+        collection: Collection,
+        updates: Vec<(String, Guard, Update)>,
+    ) -> Vec<Answer<bool>> {
+        let number = updates.len();
+        let write = |(id, guard, update): (String, Guard, Update)| {
+            Ok(Write {
+                filter: form::filter(&id, guard)?,
+                update: form::update_fields(&id, update)?,
+                inserts: false,
+            })
+        };
+        let writes = self
+            .check_lease()
+            .and_then(|()| updates.into_iter().map(write).collect::<Answer<Vec<Write>>>());
+        match writes {
+            Ok(writes) => write_together(&self.connection, name_of(collection), writes).await,
+            Err(unclear) => vec![Err(unclear); number],
+        }
     }
 
     async fn update(&self, collection: Collection, id: &str, guard: Guard, update: Update) -> Answer<bool> {
@@ -156,6 +181,21 @@ impl Documents for MongoDocuments {
             lease.give_back().await;
         }
     }
+}
+
+/// The write that makes a document.
+fn insertion(collection: Collection, document: Document) -> Answer<Write> {
+    let id = document.id.clone();
+    let update = doc! {
+        "$setOnInsert": form::new_fields(collection, document)?,
+        "$currentDate": { "stored_at": true },
+    };
+    Ok(Write {
+        // No document has such a rev: what is there already makes the upsert fail, and is never changed.
+        filter: doc! { "_id": id, "rev": { "$lt": 0_i64 } },
+        update,
+        inserts: true,
+    })
 }
 
 /// Makes all nodes' last beats this much older.

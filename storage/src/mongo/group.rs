@@ -9,7 +9,7 @@ use mongodb::bson::{Bson, Document as Fields, doc};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::connection::Connection;
-use crate::document::{Answer, Unclear};
+use crate::document::{Answer, Inserted, Unclear};
 
 /// How many writes may wait; whoever comes then waits to wait.
 const MAX_WAITING: usize = 1_024;
@@ -90,18 +90,61 @@ pub(super) async fn write_together(
     writes: Vec<Write>,
 ) -> Vec<Answer<bool>> {
     let asked: Vec<Asked> = writes.iter().map(Asked::of).collect();
-    let entry = |write: Write| {
-        Bson::from(doc! { "q": write.filter, "u": write.update, "upsert": write.inserts, "multi": false })
-    };
-    let command = doc! {
-        "update": collection,
-        "updates": writes.into_iter().map(entry).collect::<Vec<_>>(),
-        "ordered": false,
-    };
-    match connection.write(command).await {
+    match connection.write(command_of(collection, writes, false)).await {
         Ok(answer) => outcomes(&asked, &answer),
         Err(unclear) => asked.iter().map(|_| Err(unclear.clone())).collect(),
     }
+}
+
+/// Makes documents with one command that stops at the first that cannot be made. Answers up to that one.
+pub(super) async fn insert_in_order(
+    connection: &Connection,
+    collection: &str,
+    writes: Vec<Write>,
+) -> Vec<Answer<Inserted>> {
+    let names: Vec<Option<Bson>> = writes
+        .iter()
+        .map(|write| write.filter.get("_id").cloned())
+        .collect();
+    match connection.write(command_of(collection, writes, true)).await {
+        Ok(answer) => made_in_order(&names, &answer),
+        Err(unclear) => vec![Err(unclear)],
+    }
+}
+
+fn command_of(collection: &str, writes: Vec<Write>, ordered: bool) -> Fields {
+    let entry = |write: Write| {
+        Bson::from(doc! { "q": write.filter, "u": write.update, "upsert": write.inserts, "multi": false })
+    };
+    let updates: Vec<Bson> = writes.into_iter().map(entry).collect();
+    doc! { "update": collection, "updates": updates, "ordered": ordered }
+}
+
+/// What an answer says of documents that were to be made in this order. Which one failed some servers tell wrongly, and
+/// some do not tell which were made before: what is not said to be made counts as taken, at the first such place.
+fn made_in_order(names: &[Option<Bson>], answer: &Fields) -> Vec<Answer<Inserted>> {
+    let parts = |name: &str| {
+        let parts = answer.get_array(name).map(Vec::as_slice).unwrap_or_default();
+        parts.iter().filter_map(Bson::as_document)
+    };
+    let is_made = |name: &&Option<Bson>| {
+        let made = |part: &Fields| part.get("_id") == name.as_ref();
+        name.is_some() && parts("upserted").any(made)
+    };
+    let made = names.iter().take_while(is_made).count();
+    let mut answers = vec![Ok(Inserted::Done); made];
+    if made < names.len() {
+        answers.push(match parts("writeErrors").next() {
+            Some(error) if code(error) == Some(DUPLICATE_KEY) => Ok(Inserted::Taken),
+            Some(error) => Err(Unclear(
+                error.get_str("errmsg").unwrap_or("a write failed").to_owned(),
+            )),
+            None => Err(Unclear(
+                "what became of a write among others is not told".to_owned(),
+            )),
+        });
+    }
+    answers
 }
 
 /// What must be known of a write to tell what became of it.
@@ -183,6 +226,31 @@ mod tests {
         let answer = doc! { "n": 3, "upserted": [{ "index": 0, "_id": "a" }, { "index": 1, "_id": "b" }] };
         let asked = [insert("a"), Asked::Update, insert("b")];
         assert_eq!(outcomes(&asked, &answer), [Ok(true), Ok(true), Ok(true)]);
+    }
+
+    #[test]
+    fn an_ordered_group_is_told_up_to_the_first_that_failed() {
+        let names = ["a", "b", "c"].map(|name| Some(Bson::from(name)));
+        let upserted = |names: &[&str]| -> Vec<Bson> {
+            let part = |name: &&str| Bson::from(doc! { "index": 0, "_id": *name });
+            names.iter().map(part).collect()
+        };
+        let all = doc! { "n": 3, "upserted": upserted(&["a", "b", "c"]) };
+        assert_eq!(made_in_order(&names, &all), vec![Ok(Inserted::Done); 3]);
+        let taken = doc! { "index": 0, "code": 11000, "errmsg": "taken" };
+        let one = doc! { "n": 1, "upserted": upserted(&["a"]), "writeErrors": [taken.clone()] };
+        assert_eq!(
+            made_in_order(&names, &one),
+            [Ok(Inserted::Done), Ok(Inserted::Taken)]
+        );
+        // As FerretDB answers, whatever was made before.
+        assert_eq!(
+            made_in_order(&names, &doc! { "writeErrors": [taken] }),
+            [Ok(Inserted::Taken)]
+        );
+        let other = doc! { "writeErrors": [{ "index": 0, "code": 50, "errmsg": "out of time" }] };
+        assert!(matches!(made_in_order(&names, &other)[..], [Err(_)]));
+        assert!(matches!(made_in_order(&names, &doc! { "n": 3 })[..], [Err(_)]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 // A test that is left out says so.
 #![allow(clippy::print_stderr)]
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mongodb::bson::doc;
@@ -10,6 +11,7 @@ use mongodb::bson::doc;
 use super::*;
 use crate::document::Collection;
 use crate::error::Error;
+use crate::model::{Draft, EventId, Fact, GuildId, Nonce, RoomId, StreamId, UserId};
 
 /// A new database, removed by [`Self::remove`].
 struct Database(Options);
@@ -153,6 +155,72 @@ async fn a_reading_goes_through_many_answers() {
         .unwrap();
     assert_eq!(found.len(), 20);
     database.remove().await;
+}
+
+/// A post must not read what this node has written, and posts that wait for one room go together.
+#[tokio::test]
+async fn a_post_takes_few_commands() {
+    let Some(database) = Database::new("commands") else {
+        return;
+    };
+    let connection = Arc::new(database.connection().await);
+    indexes::make(&connection).await.unwrap();
+    let documents = MongoDocuments::new(Arc::clone(&connection), None);
+    let store = DocumentStore::new(Arc::new(documents), document::Options::default()).store();
+    let count = || connection.commands.load(Ordering::SeqCst);
+    let room = RoomId::from_u128(1);
+    append(
+        &store,
+        room,
+        1,
+        Fact::channel_created(GuildId::from_u128(1), "a", ""),
+    )
+    .await;
+    append(&store, room, 1, Fact::posted(UserId::from_u128(1), "first")).await;
+
+    let before = count();
+    append(&store, room, 1, Fact::posted(UserId::from_u128(1), "second")).await;
+    let alone = count() - before;
+    // The event, the author's marker, the head.
+    assert_eq!(alone, 3, "commands of one post");
+
+    let at_once = || async {
+        let posts = (1..=16).map(|user| {
+            let store = store.clone();
+            let posted = Fact::posted(UserId::from_u128(user), "at once");
+            tokio::spawn(async move { append(&store, room, user, posted).await })
+        });
+        for post in posts.collect::<Vec<_>>() {
+            post.await.unwrap();
+        }
+    };
+    // Of new authors the markers are read and made one by one.
+    at_once().await;
+    let before = count();
+    at_once().await;
+    let together = count() - before;
+    assert!(together <= 12, "{together} commands of 16 posts");
+    eprintln!("commands: {alone} of one post, {together} of 16 posts at once");
+    store.close().await.unwrap();
+    database.remove().await;
+}
+
+async fn append(store: &Store, room: RoomId, user: u128, fact: Fact) {
+    let id = Env::system().next_id();
+    let nonce = crate::NonceUse {
+        nonce: Nonce::from_u128(id),
+        fingerprint: 1,
+    };
+    let command = crate::Command {
+        stream: StreamId::Room(room),
+        event_id: EventId::from_u128(id),
+        actor: Some(UserId::from_u128(user)),
+        access_rev: 0,
+        nonce: Some(nonce),
+        rows: Vec::new(),
+    };
+    let decide = move |_: &_, _: &_| Ok::<_, ()>(Draft::from(fact.clone()));
+    store.append(command, decide).await.unwrap();
 }
 
 #[tokio::test]

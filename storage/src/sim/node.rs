@@ -214,8 +214,18 @@ async fn replicate(shared: &Shared) {
     }
 }
 
-/// A write that was on its way when its writer gave up.
-async fn write_later(shared: Arc<Shared>, write: Write, text: String) {
+/// Ordered writes that were on their way when their writer gave up.
+async fn write_all_later(shared: Arc<Shared>, writes: Vec<Write>) {
+    for write in writes {
+        let text = write.describe();
+        if !write_later(Arc::clone(&shared), write, text).await {
+            return;
+        }
+    }
+}
+
+/// A write that was on its way when its writer gave up. Answers whether it was carried out.
+async fn write_later(shared: Arc<Shared>, write: Write, text: String) -> bool {
     // Mostly soon: then it races with its writer's next try. Sometimes long after that writer has gone on.
     let longest = if shared.random.chance(700) { 4 } else { 400 };
     let pause = shared.random.between(0, longest);
@@ -228,8 +238,9 @@ async fn write_later(shared: Arc<Shared>, write: Write, text: String) {
         )
     });
     replicate(&shared).await;
-    if let Some(place) = place {
-        shared.database().commit(place);
+    match place {
+        Some(place) => shared.database().commit(place),
+        None => false,
     }
 }
 
@@ -243,6 +254,32 @@ impl Documents for NodeDocuments {
         self.write(Write::Insert(collection, document))
             .await
             .map(inserted)
+    }
+
+    async fn insert_all(&self, collection: Collection, documents: Vec<Document>) -> Vec<Answer<Inserted>> {
+        let (shared, faults) = (&self.shared, self.shared.faults());
+        let mut answers = Vec::with_capacity(documents.len());
+        let mut documents = documents.into_iter();
+        while let Some(document) = documents.next() {
+            if shared.random.chance(faults.late) {
+                // The whole rest of the command is on its way when its writer gives up.
+                self.step().await;
+                self.note(|| "the rest of a group comes later".to_owned());
+                let rest = std::iter::once(document).chain(documents);
+                let writes = rest.map(|document| Write::Insert(collection, document));
+                tokio::spawn(write_all_later(Arc::clone(shared), writes.collect()));
+                self.step().await;
+                answers.push(Err(unclear()));
+                return answers;
+            }
+            let answer = self.insert(collection, document).await;
+            let goes_on = answer == Ok(Inserted::Done);
+            answers.push(answer);
+            if !goes_on {
+                break;
+            }
+        }
+        answers
     }
 
     async fn update(&self, collection: Collection, id: &str, guard: Guard, update: Update) -> Answer<bool> {

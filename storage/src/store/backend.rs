@@ -38,7 +38,7 @@ pub trait Backend: Send + Sync + 'static {
     /// - The answer comes after the event *and* everything that follows from it is durable, and after the
     ///   [`super::sink::CommitSink`] was told.
     /// - A nonce that this actor used on this stream before, with the same fingerprint, answers the first event with
-    ///   `replayed` set, without a decision; with another fingerprint
+    ///   `replayed` set, whatever a decision would say now; with another fingerprint
     ///   [`NonceConflict`](crate::Error::NonceConflict). The nonce's own time must be within its window, else
     ///   [`NonceExpired`](crate::Error::NonceExpired), even when it was used before.
     /// - Dropping the returned future does not stop an append that was taken: it runs to its end.
