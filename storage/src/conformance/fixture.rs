@@ -126,6 +126,11 @@ pub trait Home: Send + Sync + 'static {
     /// every handle of it was dropped.
     async fn open(&mut self, env: Env, sink: Arc<dyn CommitSink>) -> Result<Store>;
 
+    /// Whether the store looks through everything whatever it is asked: then cases make less of what they need much of.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
     /// Lets time pass for whatever dates the nodes' beats: the clock of the fixture, unless the data has another one.
     async fn pass_time(&self, clock: &ManualClock, by: Duration) {
         clock.advance(by);
@@ -203,6 +208,11 @@ impl Fixture {
     /// What the store told of its commits, over all times it was open.
     pub fn sink(&self) -> &Arc<RecordingSink> {
         &self.sink
+    }
+
+    /// How many of something a case makes: `few` where every read looks through all that is there.
+    pub fn many_or(&self, many: u64, few: u64) -> u64 {
+        if self.home.is_slow() { few } else { many }
     }
 
     /// Lets time pass for what dates the beats of nodes.

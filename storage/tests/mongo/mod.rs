@@ -4,6 +4,7 @@
 //! `REQUIRE_SERVICES=1` they fail.
 
 mod processes;
+mod restarts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,6 +75,10 @@ impl Home for Database {
             ..self.options()
         };
         mongo::open(options).await
+    }
+
+    fn is_slow(&self) -> bool {
+        true
     }
 
     async fn pass_time(&self, _clock: &ManualClock, by: Duration) {
