@@ -48,6 +48,8 @@ macro_rules! scenarios {
         scenarios! { @form redb Redb $($noun { $($scenario,)* })* }
         #[cfg(feature = "mongodb")]
         scenarios! { @form mongodb Mongodb $($noun { $($scenario,)* })* }
+        #[cfg(all(feature = "kafka", feature = "mongodb", feature = "redis"))]
+        scenarios! { @form cluster Cluster $($noun { $($scenario,)* })* }
     };
     (@form $name:ident $form:ident $($noun:ident { $($scenario:ident,)* })*) => {
         mod $name {
@@ -57,7 +59,7 @@ macro_rules! scenarios {
                     if !crate::support::Form::$form.is_here() {
                         return;
                     }
-                    crate::$noun::$scenario(crate::support::Form::$form);
+                    crate::$noun::$scenario(crate::support::Form::$form.of(stringify!($noun), stringify!($scenario)));
                 })*
             })*
         }
