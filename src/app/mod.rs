@@ -33,8 +33,8 @@ use crate::tls::{CertificateError, Tls};
 use absent::Missing;
 use delivery::Delivery;
 use following::Following;
-use roster::{Nodes, Roster};
 use logic::Logic;
+use roster::{Nodes, Roster};
 
 /// Left free whatever is configured: as much may be written between two looks at the free space, and a store that hits
 /// the end of its disk must be started again.

@@ -19,7 +19,6 @@ use madang_storage::model::NodeId;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-
 /// A node that was not heard of for so long has died, unless the store says that it lives.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(15);
 /// How many own beats are remembered: those that were not heard again within minutes prove nothing worth knowing.
