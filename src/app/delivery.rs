@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often it is asked while this node cannot be sure that it hears of everything.
 const LOOK_EVERY_IN_DOUBT: Duration = Duration::from_millis(500);
 /// How long ago this node must have heard of everything at least, not to be in doubt.
-const CURRENT_FOR: Duration = Duration::from_secs(1);
+pub(super) const CURRENT_FOR: Duration = Duration::from_secs(1);
 
 /// Everybody on this node who wants to know of events. Cheap to clone.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::absent::Missing;
-use super::delivery::Delivery;
+use super::delivery::{CURRENT_FOR, Delivery};
 use crate::chat::Chat;
 use crate::gateway::Gateway;
 use crate::http::{Figure, Kind};
@@ -57,6 +57,7 @@ fn gather(gateway: &Gateway, delivery: &Delivery) -> Vec<Figure> {
     let sockets = gateway.counts();
     let hub = delivery.hub.figures();
     let broker = delivery.broker.status();
+    let is_current = broker.current_at.is_some_and(|at| at.elapsed() < CURRENT_FOR);
     vec![
         gauge(
             "madang_sockets_open",
@@ -97,6 +98,11 @@ fn gather(gateway: &Gateway, delivery: &Delivery) -> Vec<Figure> {
             "madang_hub_let_go_total",
             "Times that a connection lost the right to hear a stream",
             hub.let_go,
+        ),
+        gauge(
+            "madang_broker_current",
+            "Whether this node is sure to have heard of everything that others did until a second ago",
+            u64::from(is_current),
         ),
         counter(
             "madang_broker_events_told_total",
