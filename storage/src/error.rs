@@ -38,6 +38,9 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// Another process lives under this node's id; the text says which.
+    #[error("another process uses this node's id: {0}")]
+    NodeTaken(String),
     /// A decision broke its contract: a defect of the caller.
     #[error("the decision does not fit its stream: {0}")]
     InvalidFact(String),

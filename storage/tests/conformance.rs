@@ -76,6 +76,7 @@ impl Home for DocumentHome {
 mod document_store {
     use super::*;
     store_conformance!(DocumentHome::default());
+    store_conformance!(shared DocumentHome::default());
 }
 
 mod sled {

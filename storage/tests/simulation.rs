@@ -8,8 +8,13 @@
     reason = "helpers of tests are tests"
 )]
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use madang_storage::NoSink;
 use madang_storage::document::Defect;
-use madang_storage::sim::{Run, RunOptions, run};
+use madang_storage::model::{NodeBeat, NodeId, NodeLife, Timestamp};
+use madang_storage::sim::{Cluster, ClusterOptions, Faults, Random, Run, RunOptions, Trace, run};
 
 /// How many histories a plain run makes.
 const HISTORIES: u64 = 10_000;
@@ -165,4 +170,38 @@ fn reading_what_no_majority_has_is_noticed() {
         ..RunOptions::default()
     });
     assert!(found.is_some());
+}
+
+/// Two nodes whose clocks are minutes apart see each other, and not for long when one is killed.
+#[tokio::test(start_paused = true)]
+async fn nodes_see_each_other_whatever_their_clocks_say() {
+    let options = ClusterOptions {
+        faults: Faults::default(),
+        defect: None,
+        local_reads: false,
+        sinks: vec![Arc::new(NoSink), Arc::new(NoSink)],
+        trace: Trace::default(),
+    };
+    let cluster = Cluster::new(Random::new(1), options);
+    cluster.set_clock(0, 300_000);
+    cluster.set_clock(1, -300_000);
+    let beat_of = |node: u128| NodeBeat {
+        node: NodeId::from_u128(node),
+        life: NodeLife::from_u128(node),
+        build: String::new(),
+        name: String::new(),
+        reads: 1,
+        started_at: Timestamp::default(),
+    };
+    let (one, two) = (beat_of(1), beat_of(2));
+    cluster.store(0).beat(&one).await.expect("a beat");
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(NodeBeat::LIVES_MS / 2)).await;
+        let both = Ok(vec![one.clone(), two.clone()]);
+        assert_eq!(cluster.store(1).beat(&two).await, both);
+        assert_eq!(cluster.store(0).beat(&one).await, both);
+    }
+    cluster.kill(0);
+    tokio::time::sleep(Duration::from_millis(NodeBeat::LIVES_MS)).await;
+    assert_eq!(cluster.store(1).beat(&two).await, Ok(vec![two]));
 }

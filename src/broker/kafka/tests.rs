@@ -21,7 +21,7 @@ impl Nodes {
 
 impl crate::broker::conformance::Home for Nodes {
     async fn join(&self) -> Broker {
-        broker(self.0.clone(), NodeId(rand::rng().random())).expect("settings that work")
+        broker(self.0.clone(), NodeId::from_u128(rand::rng().random())).expect("settings that work")
     }
 }
 

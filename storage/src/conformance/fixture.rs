@@ -121,10 +121,15 @@ impl RecordingSink {
 
 /// Where the data of one store lives, so that it can be opened again.
 #[async_trait]
-pub trait Home: Send + 'static {
+pub trait Home: Send + Sync + 'static {
     /// Opens the data, and makes it the first time. Called again only after the store from before was closed and
     /// every handle of it was dropped.
     async fn open(&mut self, env: Env, sink: Arc<dyn CommitSink>) -> Result<Store>;
+
+    /// Lets time pass for whatever dates the nodes' beats: the clock of the fixture, unless the data has another one.
+    async fn pass_time(&self, clock: &ManualClock, by: Duration) {
+        clock.advance(by);
+    }
 }
 
 /// A store with everything around it that a case needs.
@@ -198,6 +203,11 @@ impl Fixture {
     /// What the store told of its commits, over all times it was open.
     pub fn sink(&self) -> &Arc<RecordingSink> {
         &self.sink
+    }
+
+    /// Lets time pass for what dates the beats of nodes.
+    pub async fn pass_time(&self, by: Duration) {
+        self.home.pass_time(&self.clock, by).await;
     }
 
     /// Makes [`support::room`] number 1 in [`support::guild`] number 1.

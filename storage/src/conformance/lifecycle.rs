@@ -2,6 +2,7 @@
 
 use super::Fixture;
 use super::fold::{Fold, all_events};
+use super::nodes::beat_of;
 use super::state::{Setting, insert, setting_key};
 use super::support::{Writer, always, guild, message_key, posted, room, user};
 use crate::model::{Fact, RoomId, RowPrefix, StateTable, StreamId};
@@ -135,6 +136,8 @@ pub async fn closed_store_is_unavailable(fixture: &mut Fixture) {
         ),
         ("epoch", store.epoch().await.err()),
         ("sweep", store.sweep().await.err()),
+        ("beat", store.beat(&beat_of(1, 1)).await.err()),
+        ("leave", store.leave(&beat_of(1, 1)).await.err()),
     ];
     for (call, error) in answers {
         assert!(matches!(error, Some(Error::Unavailable(_))), "{call}: {error:?}");

@@ -30,6 +30,7 @@ pub mod history;
 pub mod lifecycle;
 pub mod markers;
 pub mod messages;
+pub mod nodes;
 pub mod nonces;
 pub mod places;
 pub mod reference;
@@ -55,6 +56,17 @@ macro_rules! store_conformance {
                 fixture.verify().await;
             }
         )*)*
+    };
+    (shared $home:expr) => {
+        $crate::store_conformance! { @each $home, (flavor = "multi_thread", worker_threads = 2),
+            nodes {
+                nodes_that_beat_are_listed,
+                node_that_leaves_is_gone_at_once,
+                node_that_is_silent_is_gone_after_a_while,
+                node_with_the_id_of_another_is_noticed,
+                node_may_follow_one_that_is_gone,
+            }
+        }
     };
     ($home:expr) => {
         $crate::store_conformance! { $home, (flavor = "multi_thread", worker_threads = 2) }
@@ -215,6 +227,9 @@ macro_rules! store_conformance {
                 marker_write_conflicts_with_a_post_in_between,
                 marker_keeps_up_with_posts_and_writes_at_once,
                 marker_rows_list_by_user,
+            }
+            nodes {
+                node_that_beats_is_listed,
             }
             lifecycle {
                 new_data_is_empty_and_ready,

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 
 use super::Home;
 use crate::model::{
-    Commit, Draft, Epoch, Event, Head, Marker, MessageRecord, Nonce, NonceAge, RoomId, Row, RowChange,
-    RowKey, RowPrefix, Rows, StateKey, StateOutcome, StateRow, StateTable, StateWrite, StateWriteKind,
-    StreamId, Timestamp, UserId, advance, project, rows_needed,
+    Commit, Draft, Epoch, Event, Head, Marker, MessageRecord, NodeBeat, Nonce, NonceAge, RoomId, Row,
+    RowChange, RowKey, RowPrefix, Rows, StateKey, StateOutcome, StateRow, StateTable, StateWrite,
+    StateWriteKind, StreamId, Timestamp, UserId, advance, project, rows_needed,
 };
 use crate::{
     Anchor, AppendOutcome, Appended, Backend, Change, Changed, Changes, Command, CommitSink, Cursor, Decide,
@@ -421,6 +421,14 @@ impl Backend for Reference {
         let forgotten = |nonce: Nonce| nonce.time().plus_millis(Nonce::KEPT_MS) < now;
         let nonces = data.nonces.extract_if(.., |(_, _, nonce), _| forgotten(*nonce));
         Ok(rows + nonces.take(SWEPT_AT_ONCE).count())
+    }
+
+    async fn beat(&self, beat: &NodeBeat) -> Result<Vec<NodeBeat>> {
+        self.data().map(|_| vec![beat.clone()])
+    }
+
+    async fn leave(&self, _beat: &NodeBeat) -> Result<()> {
+        self.data().map(drop)
     }
 
     async fn status(&self) -> Status {

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::DocumentStore;
 use crate::error::{Error, Result};
 use crate::model::{
-    Epoch, Head, RoomId, Row, RowKey, RowPrefix, StateKey, StateOutcome, StateRow, StateTable, StateWrite,
-    StreamId,
+    Epoch, Head, NodeBeat, RoomId, Row, RowKey, RowPrefix, StateKey, StateOutcome, StateRow, StateTable,
+    StateWrite, StreamId,
 };
 use crate::store::backend::{AppendOutcome, Backend, Decide};
 use crate::store::changes::{Changes, Cursor};
@@ -108,6 +108,16 @@ impl Backend for DocumentStore {
     async fn sweep(&self) -> Result<usize> {
         let _work = self.turns.take_work()?;
         self.sweep_once().await
+    }
+
+    async fn beat(&self, beat: &NodeBeat) -> Result<Vec<NodeBeat>> {
+        let _work = self.turns.take_work()?;
+        self.note_beat(beat).await
+    }
+
+    async fn leave(&self, beat: &NodeBeat) -> Result<()> {
+        let _work = self.turns.take_work()?;
+        self.remove_beat(beat).await
     }
 
     async fn status(&self) -> Status {

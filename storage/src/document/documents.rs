@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Event, Head, MessageRecord, Row, RowKey, Timestamp};
+use crate::model::{Event, Head, MessageRecord, NodeBeat, Row, RowKey, Timestamp};
 
 /// Why an operation has no clear answer. There is no other kind of failure: whatever went wrong, a write may have
 /// happened, may happen later, or may be lost.
@@ -27,16 +27,19 @@ pub enum Collection {
     State,
     /// The epoch and the cursors of consumers.
     Settings,
+    /// One document for each node.
+    Nodes,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Events,
         Self::Streams,
         Self::Rows,
         Self::State,
         Self::Settings,
+        Self::Nodes,
     ];
 }
 
@@ -111,6 +114,8 @@ pub enum Content {
     State(StoredState),
     /// A setting.
     Bytes(Vec<u8>),
+    /// A node's last beat; when it was is told by [`Document::stored_at`].
+    Node(NodeBeat),
 }
 
 /// An event as it is kept.
@@ -226,6 +231,9 @@ pub trait Documents: Send + Sync + 'static {
 
     /// The highest `stored_at` in the collection.
     async fn newest(&self, collection: Collection) -> Answer<Option<Timestamp>>;
+
+    /// The present time by the database's clock.
+    async fn now(&self) -> Answer<Timestamp>;
 
     /// Lets go of the database. Nothing is asked of it afterwards.
     async fn close(&self) {}

@@ -20,6 +20,7 @@ mod backend;
 mod changes;
 mod documents;
 mod names;
+mod nodes;
 mod project;
 mod read;
 mod retry;

@@ -6,8 +6,8 @@ use super::committer::Operation;
 use super::{Embedded, changes, events, frame, reads, tables};
 use crate::error::{Error, Result};
 use crate::model::{
-    Epoch, Head, RoomId, Row, RowKey, RowPrefix, StateKey, StateOutcome, StateRow, StateTable, StateWrite,
-    StreamId,
+    Epoch, Head, NodeBeat, RoomId, Row, RowKey, RowPrefix, StateKey, StateOutcome, StateRow, StateTable,
+    StateWrite, StreamId,
 };
 use crate::store::backend::{AppendOutcome, Backend, Decide};
 use crate::store::changes::{Changes, Cursor};
@@ -124,6 +124,15 @@ impl Backend for Embedded {
 
     async fn sweep(&self) -> Result<usize> {
         self.ask(|answer| Operation::Sweep { answer }).await?
+    }
+
+    async fn beat(&self, beat: &NodeBeat) -> Result<Vec<NodeBeat>> {
+        // The folder's lock lets no other node in.
+        self.engine().map(|_| vec![beat.clone()])
+    }
+
+    async fn leave(&self, _beat: &NodeBeat) -> Result<()> {
+        self.engine().map(drop)
     }
 
     async fn status(&self) -> Status {

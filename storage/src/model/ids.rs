@@ -142,6 +142,14 @@ id!(
     Epoch
 );
 id!(
+    /// One process among those that work on the same data.
+    NodeId
+);
+id!(
+    /// One start of a node, so that two processes that were given one id are told apart.
+    NodeLife
+);
+id!(
     /// A client's own ULID for one request. Its time part says how old the request is.
     Nonce
 );

@@ -7,6 +7,7 @@ mod earlier;
 mod event;
 mod head;
 mod ids;
+mod nodes;
 mod permissions;
 mod project;
 mod records;
@@ -19,9 +20,10 @@ pub use earlier::EarlierText;
 pub use event::{Commit, Draft, Event, Fact, Sealed};
 pub use head::{Head, advance};
 pub use ids::{
-    CategoryId, Epoch, EventId, GuildId, InvalidId, Nonce, NonceAge, RoleId, RoomId, SessionId, TargetId,
-    UserId,
+    CategoryId, Epoch, EventId, GuildId, InvalidId, NodeId, NodeLife, Nonce, NonceAge, RoleId, RoomId,
+    SessionId, TargetId, UserId,
 };
+pub use nodes::NodeBeat;
 pub use permissions::{Override, OverrideTarget, Permissions};
 pub use project::{MAX_CHANGES_PER_EVENT, ProjectError, RowChange, project, rows_needed};
 pub use records::{

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use mongodb::bson::{Bson, Document, Timestamp as ClusterTime, doc};
+use mongodb::bson::{Bson, DateTime, Document, Timestamp as ClusterTime, doc};
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Client, Database};
 
@@ -140,6 +140,14 @@ impl Connection {
                 Ok(0) | Err(_) => return Ok(found),
                 Ok(id) => answer = self.run(doc! { "getMore": id, "collection": collection }).await?,
             }
+        }
+    }
+
+    /// The server's clock.
+    pub(super) async fn now(&self) -> Answer<DateTime> {
+        match self.run(doc! { "hello": 1 }).await?.get("localTime") {
+            Some(Bson::DateTime(now)) => Ok(*now),
+            _ => Err(Unclear("the server does not tell its time".to_owned())),
         }
     }
 

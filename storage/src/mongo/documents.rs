@@ -1,6 +1,7 @@
 //! [`Documents`] on the database: each operation is one command.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use mongodb::bson::{Document as Fields, doc};
@@ -44,7 +45,7 @@ impl MongoDocuments {
             Collection::Streams => &self.streams,
             Collection::Rows => &self.rows,
             // Whether a state row was changed must be told: its writer asks for a decision.
-            Collection::State | Collection::Settings => {
+            Collection::State | Collection::Settings | Collection::Nodes => {
                 let answers = write_together(&self.connection, name_of(collection), vec![write]).await;
                 let none = || Unclear("a write without an outcome".to_owned());
                 return answers.into_iter().next().ok_or_else(none)?;
@@ -145,11 +146,32 @@ impl Documents for MongoDocuments {
         Ok(found.map(|position| position.stored_at))
     }
 
+    async fn now(&self) -> Answer<Timestamp> {
+        self.check_lease()?;
+        self.connection.now().await.map(form::timestamp)
+    }
+
     async fn close(&self) {
         if let Some(lease) = &self.lease {
             lease.give_back().await;
         }
     }
+}
+
+/// Makes all nodes' last beats this much older.
+pub(super) async fn age_beats(connection: &Connection, by: Duration) -> Answer<()> {
+    let nodes = name_of(Collection::Nodes);
+    for node in connection.find(nodes, 100, doc! {}).await? {
+        let mut position = form::position(node)?;
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        position.stored_at = Timestamp::from_millis(position.stored_at.as_millis().saturating_sub(by));
+        let aged = doc! { "$set": { "stored_at": date(position.stored_at) } };
+        let update = doc! { "q": { "_id": position.id }, "u": aged };
+        connection
+            .write(doc! { "update": nodes, "updates": [update] })
+            .await?;
+    }
+    Ok(())
 }
 
 const fn field(index: Index) -> &'static str {
@@ -235,6 +257,10 @@ pub(super) async fn slow_queries(connection: &Connection) -> crate::Result<Vec<S
         (
             Collection::State,
             range_query(Collection::State, Index::Id, span("001/", "001/~")),
+        ),
+        (
+            Collection::Nodes,
+            range_query(Collection::Nodes, Index::Id, span("", "~")),
         ),
     ];
     for collection in Collection::ALL {

@@ -26,6 +26,7 @@ pub(super) const fn name_of(collection: Collection) -> &'static str {
         Collection::Rows => "rows",
         Collection::State => "state",
         Collection::Settings => "settings",
+        Collection::Nodes => "nodes",
     }
 }
 
@@ -157,6 +158,7 @@ fn content_fields(content: Content) -> Answer<Fields> {
             "row_expires_at": state.expires_at.map(date),
         },
         Content::Bytes(bytes) => doc! { "bytes": binary(bytes) },
+        Content::Node(beat) => doc! { "node": to_bson(&beat)? },
     })
 }
 
@@ -173,6 +175,9 @@ fn content(fields: &mut Fields) -> Answer<Content> {
     }
     if let Some(head) = fields.remove("head") {
         return Ok(Content::Applied(from_bson(head)?));
+    }
+    if let Some(node) = fields.remove("node") {
+        return Ok(Content::Node(from_bson(node)?));
     }
     // The key of a state row is binary. That a row was removed servers keep as nothing, or not at all.
     if let Some(key @ (Bson::Document(_) | Bson::String(_))) = fields.get("key") {

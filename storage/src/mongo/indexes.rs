@@ -33,7 +33,7 @@ fn indexes_of(collection: Collection) -> Vec<Fields> {
         ],
         Collection::State => vec![stored(), expires()],
         Collection::Rows => vec![expires()],
-        Collection::Streams | Collection::Settings => Vec::new(),
+        Collection::Streams | Collection::Settings | Collection::Nodes => Vec::new(),
     }
 }
 

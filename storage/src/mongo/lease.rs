@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mongodb::bson::{Bson, DateTime, Document as Fields, doc};
+use mongodb::bson::{DateTime, Document as Fields, doc};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -131,7 +131,7 @@ async fn try_to_take(connection: &Connection, holder: &str) -> Answer<bool> {
         write(connection, make).await?;
         return is_ours(connection, holder).await;
     };
-    let age = server_time(connection).await? - seen.renewed_at.timestamp_millis();
+    let age = connection.now().await?.timestamp_millis() - seen.renewed_at.timestamp_millis();
     if seen.holder != holder && age > LEFT_ALONE_MS {
         let take = doc! {
             "q": { "_id": ID, "holder": &seen.holder, "renewals": seen.renewals },
@@ -193,14 +193,6 @@ async fn look(connection: &Connection) -> Answer<Option<Seen>> {
 async fn write(connection: &Connection, update: Fields) -> Answer<Fields> {
     let command = doc! { "update": name_of(Collection::Settings), "updates": [update] };
     connection.write(command).await
-}
-
-/// The server's clock.
-async fn server_time(connection: &Connection) -> Answer<i64> {
-    match connection.run(doc! { "hello": 1 }).await?.get("localTime") {
-        Some(Bson::DateTime(now)) => Ok(now.timestamp_millis()),
-        _ => Err(Unclear("the server does not tell its time".to_owned())),
-    }
 }
 
 fn refused(holder: &str) -> Error {

@@ -86,6 +86,13 @@ pub async fn open(options: Options) -> Result<Store> {
     Ok(store.store())
 }
 
+/// Makes all nodes' last beats this much older, for tests: nobody sets the clock of a database.
+pub async fn age_beats(options: &Options, by: std::time::Duration) -> Result<()> {
+    let connection = Connection::open(options).await?;
+    let aged = documents::age_beats(&connection, by).await;
+    aged.map_err(|unclear| crate::Error::Unavailable(unclear.to_string()))
+}
+
 /// Removes a database with everything in it, for tests.
 pub async fn remove(options: &Options) -> Result<()> {
     let connection = Connection::open(options).await?;

@@ -294,4 +294,8 @@ impl Documents for NodeDocuments {
         self.read("newest", |database| database.newest(local, collection))
             .await
     }
+
+    async fn now(&self) -> Answer<Timestamp> {
+        self.read("now", |_| self.shared.clock.now()).await
+    }
 }

@@ -91,4 +91,8 @@ impl Documents for QuietDocuments {
     async fn newest(&self, collection: Collection) -> Answer<Option<Timestamp>> {
         Ok(self.database.lock().newest(false, collection))
     }
+
+    async fn now(&self) -> Answer<Timestamp> {
+        Ok(self.clock.now())
+    }
 }

@@ -8,8 +8,8 @@ use super::pages::{Anchor, EventPage, HistoryPage, RowPage, StatePage};
 use super::status::Status;
 use crate::error::Result;
 use crate::model::{
-    Draft, Epoch, Head, RoomId, Row, RowKey, RowPrefix, Rows, StateKey, StateOutcome, StateRow, StateTable,
-    StateWrite, StreamId,
+    Draft, Epoch, Head, NodeBeat, RoomId, Row, RowKey, RowPrefix, Rows, StateKey, StateOutcome, StateRow,
+    StateTable, StateWrite, StreamId,
 };
 
 /// A decision: from the head and the rows that the command names, the event to append, or `None` to refuse.
@@ -98,6 +98,20 @@ pub trait Backend: Send + Sync + 'static {
     /// Removes expired state rows, nonces and change notes, a bounded number a call; answers how many it removed, so
     /// 0 means that nothing is left to remove.
     async fn sweep(&self) -> Result<usize>;
+
+    /// Notes that this node lives, and answers all nodes that do, this one included, in the order of their ids.
+    ///
+    /// - A node lives until [`NodeBeat::LIVES_MS`] after its last beat, by the clock of the database: what the nodes'
+    ///   own clocks say counts nothing. Another primary of the database may have another clock: after a fail-over a node may
+    ///   seem dead until its next beat.
+    /// - While a node lives, a beat of its id with another `life` is [`NodeTaken`](crate::Error::NodeTaken), and changes
+    ///   nothing.
+    /// - Nodes that are dead for long are forgotten.
+    /// - A store that only one node can use answers that node.
+    async fn beat(&self, beat: &NodeBeat) -> Result<Vec<NodeBeat>>;
+
+    /// Notes that this node ends: from now on others do not see it. Of another life's beat nothing is changed. Tries once.
+    async fn leave(&self, beat: &NodeBeat) -> Result<()>;
 
     /// Whether the store reads and writes, and how much space it takes.
     async fn status(&self) -> Status;

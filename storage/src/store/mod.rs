@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{AppendError, Error, Result};
 use crate::model::{
-    Draft, Epoch, Guild, GuildId, Head, Instance, Marker, MessageRecord, Room, RoomId, Row, RowKey,
+    Draft, Epoch, Guild, GuildId, Head, Instance, Marker, MessageRecord, NodeBeat, Room, RoomId, Row, RowKey,
     RowPrefix, Rows, StateKey, StateOutcome, StateTable, StateWrite, StateWriteKind, StreamId, Timestamp,
     User, UserId,
 };
@@ -244,6 +244,16 @@ impl Store {
     /// Removes a bounded number of rows that have expired. See [`Backend::sweep`].
     pub async fn sweep(&self) -> Result<usize> {
         self.0.sweep().await
+    }
+
+    /// Notes that this node lives, and answers all nodes that do. See [`Backend::beat`].
+    pub async fn beat(&self, beat: &NodeBeat) -> Result<Vec<NodeBeat>> {
+        self.0.beat(beat).await
+    }
+
+    /// Notes that this node ends. See [`Backend::leave`].
+    pub async fn leave(&self, beat: &NodeBeat) -> Result<()> {
+        self.0.leave(beat).await
     }
 
     /// Whether the store reads and writes, and how much space it takes.

@@ -7,9 +7,10 @@ mod processes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use madang_storage::conformance::Home;
+use madang_storage::conformance::{Home, ManualClock};
 use madang_storage::mongo::{self, Options};
 use madang_storage::{CommitSink, Env, Result, Store};
 
@@ -74,6 +75,11 @@ impl Home for Database {
         };
         mongo::open(options).await
     }
+
+    async fn pass_time(&self, _clock: &ManualClock, by: Duration) {
+        let aged = mongo::age_beats(&self.options(), by).await;
+        aged.expect("the beats are made older");
+    }
 }
 
 /// Goes on with a database, or ends the test where there is no server.
@@ -90,9 +96,11 @@ use database_or_return;
 mod server {
     use super::*;
     madang_storage::store_conformance!(database_or_return!(SERVER));
+    madang_storage::store_conformance!(shared database_or_return!(SERVER));
 }
 
 mod small_server {
     use super::*;
     madang_storage::store_conformance!(database_or_return!(SMALL_SERVER));
+    madang_storage::store_conformance!(shared database_or_return!(SMALL_SERVER));
 }

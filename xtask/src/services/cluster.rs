@@ -159,7 +159,7 @@ fn greeting() -> String {
         .filter_map(port)
         .map(|port| format!("http://127.0.0.1:{port}"))
         .collect();
-    // Of several set-up links only the one that was made last works.
+    // Every node prints a set-up link; the newest one lasts.
     let last = NODES.last().map_or_else(String::new, |node| {
         fs::read_to_string(place(node).log()).unwrap_or_default()
     });
