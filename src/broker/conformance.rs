@@ -362,7 +362,6 @@ async fn until_current(broker: &Broker) {
 /// Where an outside service is, as the environment says. Without it a test is skipped, and says so; where all services are
 /// required, it fails.
 #[cfg(feature = "kafka")]
-#[expect(clippy::print_stderr, reason = "a test that is not run must be seen")]
 pub(crate) fn service(variable: &str) -> Option<String> {
     let address = std::env::var(variable).ok();
     if address.is_none() {
