@@ -12,6 +12,7 @@ pub(crate) fn run(steps: &mut Steps) {
     let environment = services::bring_up(steps);
     rust_tests(steps, &environment);
     mongodb_tests(steps, &environment);
+    cluster_tests(steps, &environment);
     // Whoever had them running wants to go on with them.
     if !theirs {
         services::down(steps);
@@ -67,6 +68,26 @@ fn mongodb_tests(steps: &mut Steps, environment: &services::Environment) {
         "mongodb::threads",
     ]);
     steps.program("tests: scenarios on MongoDB", scenarios.envs(environment()));
+}
+
+/// Several nodes on bad days. One test after the other: some end the services that all use.
+fn cluster_tests(steps: &mut Steps, environment: &services::Environment) {
+    let mut tests = cargo([
+        "test",
+        "--locked",
+        "--package",
+        "madang",
+        "--features",
+        "cluster",
+        "--test",
+        "cluster",
+        "--no-fail-fast",
+        "--",
+        "--test-threads",
+        "1",
+    ]);
+    tests.envs(environment.iter().cloned());
+    steps.program("tests: several nodes on bad days", &mut tests);
 }
 
 /// What takes a crowd: readers that stop among a thousand that go on, and a room of many messages. The load generator

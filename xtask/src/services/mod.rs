@@ -85,6 +85,10 @@ pub(crate) fn bring_up(steps: &mut Steps) -> Environment {
             environment.extend(service.told());
         }
     }
+    // Whoever has a Kafka of their own says of its doors, too, if it has any.
+    if kafka::SERVICE.given().is_none() {
+        environment.extend(kafka::doors(&kafka::SERVICE.place()));
+    }
     let text: String = environment
         .iter()
         .filter(|(name, _)| env::var_os(name).is_none())
