@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::absent::Missing;
 use super::delivery::Delivery;
+use super::roster::Nodes;
 use crate::chat::Chat;
 use crate::gateway::Gateway;
 use crate::http::{Figure, Kind};
@@ -16,6 +17,7 @@ pub(super) struct Sources {
     pub(super) chat: Chat,
     pub(super) presence: Presence,
     pub(super) absent: Arc<Missing>,
+    pub(super) nodes: Arc<Nodes>,
 }
 
 /// Tells the figures of now, each time it is called.
@@ -23,17 +25,43 @@ pub(super) fn of(sources: Sources) -> Arc<dyn Fn() -> Vec<Figure> + Send + Sync>
     Arc::new(move || {
         let mut figures = gather(&sources.gateway, &sources.delivery);
         figures.extend(of_presence(&sources));
+        figures.extend(of_nodes(&sources));
         figures
     })
 }
 
-fn of_presence(sources: &Sources) -> [Figure; 4] {
+fn of_nodes(sources: &Sources) -> Vec<Figure> {
+    let current_at = sources.delivery.broker.status().current_at;
+    let lag = current_at.map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let mut figures = vec![gauge(
+        "madang_nodes",
+        "Nodes that live on the same data, this one included",
+        u64::from(sources.nodes.living()),
+    )];
+    figures.push(gauge(
+        "madang_broker_is_heard",
+        "1 when this node knows up to when it has heard of everything, else 0",
+        u64::from(lag.is_some()),
+    ));
+    figures.extend(lag.map(|lag| {
+        let help = "How long ago this node has heard of everything that was told by then, in milliseconds";
+        gauge("madang_broker_lag_milliseconds", help, lag)
+    }));
+    figures
+}
+
+fn of_presence(sources: &Sources) -> [Figure; 5] {
     let presence = sources.presence.figures();
     [
         gauge(
             "madang_presence_sessions",
             "Connections by which somebody is there",
             presence.sessions as u64,
+        ),
+        gauge(
+            "madang_presence_is_known",
+            "1 when it can be asked who is there, else 0",
+            u64::from(presence.is_known),
         ),
         counter(
             "madang_presence_changes_total",

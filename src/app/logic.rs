@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use madang_storage::embedded::Embedded;
+use madang_storage::model::NodeId;
 use madang_storage::{CommitSink, Env, Store};
 
 use super::AppError;
@@ -27,6 +28,8 @@ pub(super) struct Logic {
     pub(super) chat: Chat,
     pub(super) presence: Presence,
     pub(super) absent: Arc<Missing>,
+    /// Under which id this process is known to the others.
+    pub(super) node: NodeId,
 }
 
 impl Logic {
@@ -40,10 +43,11 @@ impl Logic {
     {
         nodes::check(config)?;
         let env = Env::system();
+        let node = NodeId::from_u128(env.next_id());
         let delivery = Delivery {
             places: Places::default(),
             hub: Hub::new(Arc::new(NativeEncoder)),
-            broker: nodes::broker(config, &env)?,
+            broker: nodes::broker(config, node)?,
         };
         let Data { store, embedded } = open(env.clone(), Arc::new(delivery.clone())).await?;
         let Delivery { places, hub, broker } = delivery.clone();
@@ -82,6 +86,7 @@ impl Logic {
             chat,
             presence,
             absent,
+            node,
         })
     }
 }

@@ -7,14 +7,18 @@ pub mod control;
 pub mod data;
 pub mod delivery;
 mod figures;
+pub mod following;
+mod health;
 mod logic;
 pub mod nodes;
+mod roster;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use madang_storage::embedded::Embedded;
-use madang_storage::{Error as StoreError, Store};
+use madang_storage::model::{NodeBeat, NodeId, NodeLife};
+use madang_storage::{Env, Error as StoreError, Store};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
@@ -28,7 +32,9 @@ use crate::presence::Presence;
 use crate::tls::{CertificateError, Tls};
 use absent::Missing;
 use delivery::Delivery;
+use following::Following;
 use logic::Logic;
+use roster::{Nodes, Roster};
 
 /// Left free whatever is configured: as much may be written between two looks at the free space, and a store that hits
 /// the end of its disk must be started again.
@@ -53,6 +59,9 @@ pub struct App {
     control: UnixListener,
     presence: Presence,
     absent: Arc<Missing>,
+    /// What this node says of itself to the others.
+    me: NodeBeat,
+    nodes: Arc<Nodes>,
     /// Where the server speaks TLS.
     tls: Option<Tls>,
 }
@@ -107,6 +116,7 @@ impl App {
             chat,
             presence,
             absent,
+            node,
         } = Logic::open(&config, |env, sink| data::open(&config, env, sink)).await?;
         let control = control::listen(&config.storage.folder).map_err(|error| AppError::System {
             what: "listen on the control socket".to_owned(),
@@ -121,6 +131,8 @@ impl App {
             gateway_settings(&config),
         );
         Ok(Self {
+            me: me(node, &config),
+            nodes: Arc::default(),
             config,
             embedded,
             store,
@@ -162,8 +174,17 @@ impl App {
         ));
         let hub = self.delivery.hub.clone();
         let ticking = tokio::spawn(tick(self.chat.clone(), hub, self.gateway.clone()));
+        let following = Following::new(self.store.clone(), self.delivery.clone(), self.chat.clone());
+        let roster = Roster {
+            me: self.me.clone(),
+            store: self.store.clone(),
+            broker: self.delivery.broker.clone(),
+            chat: self.chat.clone(),
+            nodes: Arc::clone(&self.nodes),
+        };
+        let roster = tokio::spawn(roster.run());
         let presence = tokio::spawn(tick_presence(self.chat.clone()));
-        let following = tokio::spawn(delivery::follow(self.store.clone(), self.delivery.clone()));
+        let following = tokio::spawn(following.run());
         let sweeping = tokio::spawn(sweep(self.store.clone()));
         let working = tokio::spawn(work(self.chat.clone()));
         let certificate = tokio::spawn(keep_fresh(self.tls.take()));
@@ -182,6 +203,7 @@ impl App {
             ticking,
             presence,
             following,
+            roster,
             sweeping,
             working,
             certificate,
@@ -197,6 +219,9 @@ impl App {
             tracing::warn!(%error, "where people were last was not written");
         }
         self.delivery.broker.close().await;
+        if let Err(error) = self.store.leave(&self.me).await {
+            tracing::warn!(%error, "the other nodes were not told that this one goes");
+        }
         self.store.close().await?;
         let socket = control::path(&self.config.storage.folder);
         if let Err(error) = std::fs::remove_file(&socket) {
@@ -242,8 +267,27 @@ impl App {
                 chat: self.chat.clone(),
                 presence: self.presence.clone(),
                 absent: Arc::clone(&self.absent),
+                nodes: Arc::clone(&self.nodes),
+            }),
+            health: health::of(health::Sources {
+                broker: self.delivery.broker.clone(),
+                presence: self.presence.clone(),
+                nodes: Arc::clone(&self.nodes),
             }),
         }
+    }
+}
+
+/// What a node says of itself. Two that were given one id by chance, or by a copy of a machine, differ in their lives.
+fn me(node: NodeId, config: &Config) -> NodeBeat {
+    let env = Env::system();
+    NodeBeat {
+        node,
+        life: NodeLife::from_u128(env.next_id()),
+        build: env!("CARGO_PKG_VERSION").to_owned(),
+        name: config.server.listen.to_string(),
+        reads: roster::READS,
+        started_at: env.now(),
     }
 }
 

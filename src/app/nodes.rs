@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use madang_storage::Env;
+use madang_storage::model::NodeId;
 
 use super::AppError;
 use crate::broker::memory::Bus;
@@ -28,18 +29,18 @@ pub fn check(config: &Config) -> Result<(), AppError> {
 }
 
 /// The broker that the settings name. Reaches nobody before it starts.
-pub(super) fn broker(config: &Config, env: &Env) -> Result<Broker, broker::Error> {
+pub(super) fn broker(config: &Config, node: NodeId) -> Result<Broker, broker::Error> {
     match config.broker.kind {
         BrokerKind::Memory => Ok(Bus::new().join()),
-        BrokerKind::Kafka => kafka(config, env),
+        BrokerKind::Kafka => kafka(config, node),
     }
 }
 
 #[cfg(feature = "kafka")]
-fn kafka(config: &Config, env: &Env) -> Result<Broker, broker::Error> {
+fn kafka(config: &Config, node: NodeId) -> Result<Broker, broker::Error> {
     use std::collections::BTreeMap;
 
-    use crate::broker::{NodeId, kafka};
+    use crate::broker::kafka;
 
     let settings = &config.broker;
     let mut options = BTreeMap::new();
@@ -76,11 +77,11 @@ fn kafka(config: &Config, env: &Env) -> Result<Broker, broker::Error> {
         },
         options,
     };
-    kafka::broker(meeting, NodeId(env.next_id()))
+    kafka::broker(meeting, node)
 }
 
 #[cfg(not(feature = "kafka"))]
-fn kafka(_config: &Config, _env: &Env) -> Result<Broker, broker::Error> {
+fn kafka(_config: &Config, _node: NodeId) -> Result<Broker, broker::Error> {
     Err(broker::Error::Unavailable("no Kafka is built in".to_owned()))
 }
 

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_trait::async_trait;
-use madang_storage::model::Commit;
+use madang_storage::model::{Commit, NodeId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Backend, Broker, Error, NodeId, Receiver, Signal, Status};
+use super::{Backend, Broker, Error, Receiver, Signal, Status};
 
 /// How much may wait for a node to hear it. Above it events are lost: the node finds them in the store.
 pub const MAX_QUEUE: usize = 4_096;

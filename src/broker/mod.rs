@@ -13,13 +13,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use madang_storage::model::{Commit, GuildId, RoomId, SessionId, StreamId, Timestamp, UserId};
+use madang_storage::model::{Commit, GuildId, NodeId, RoomId, SessionId, StreamId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-
-/// One process among those that work on the same data. Made anew at each start: no two nodes ever share one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct NodeId(pub u128);
 
 /// What nodes tell each other besides events. Never stored, never numbered, may be lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

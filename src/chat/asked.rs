@@ -4,6 +4,7 @@
 //! these rows are in memory. A row without its wish costs a look at the wish and does no harm.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use madang_storage::model::{GuildId, RoomId, StateKey, StateOutcome, StateTable, Timestamp, UserId};
@@ -29,15 +30,32 @@ impl StateRecord for Row {
     const TABLE: StateTable = StateTable::Notifications;
 }
 
+type ByPlace = HashMap<Place, BTreeSet<UserId>>;
+
 /// Who asked for every message.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    by_place: RwLock<HashMap<Place, BTreeSet<UserId>>>,
+    by_place: RwLock<ByPlace>,
+    /// How often somebody was added or removed.
+    changes: AtomicU64,
 }
 
 impl Chat {
     /// Reads who asked for every message, and where. Called once, before the first request.
     pub async fn load_asked(&self) -> Result<()> {
+        for _ in 0..MAX_TRIES {
+            let before = self.inner.asked.changes();
+            let found = self.stored_asked().await?;
+            if self.inner.asked.replace(found, before) {
+                return Ok(());
+            }
+        }
+        // Each time something was told meanwhile, so that this node does hear.
+        Ok(())
+    }
+
+    async fn stored_asked(&self) -> Result<ByPlace> {
+        let mut asked = ByPlace::default();
         let mut after = None;
         loop {
             let page = self
@@ -51,12 +69,12 @@ impl Chat {
                 .await?;
             for (key, _) in &page.rows {
                 if let Some((place, user)) = parts_of(key) {
-                    self.inner.asked.set(user, place, true);
+                    asked.entry(place).or_default().insert(user);
                 }
             }
             match page.rows.into_iter().next_back() {
                 Some((key, _)) if page.more => after = Some(key),
-                _ => return Ok(()),
+                _ => return Ok(asked),
             }
         }
     }
@@ -134,6 +152,7 @@ impl Chat {
 impl Asked {
     fn set(&self, user: UserId, place: Place, on: bool) {
         let mut places = self.by_place.write().unwrap_or_else(PoisonError::into_inner);
+        self.changes.fetch_add(1, Ordering::Relaxed);
         if on {
             places.entry(place).or_default().insert(user);
             return;
@@ -144,6 +163,20 @@ impl Asked {
                 places.remove(&place);
             }
         }
+    }
+
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// Takes over what was read, unless something has changed since then.
+    fn replace(&self, found: ByPlace, changes: u64) -> bool {
+        let mut places = self.by_place.write().unwrap_or_else(PoisonError::into_inner);
+        let is_unchanged = self.changes.load(Ordering::Relaxed) == changes;
+        if is_unchanged {
+            *places = found;
+        }
+        is_unchanged
     }
 
     fn is_any(&self, place: Place) -> bool {

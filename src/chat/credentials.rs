@@ -42,6 +42,13 @@ impl Attempts {
         }
     }
 
+    pub(super) fn share(&self, nodes: u32) {
+        self.by_address.share(nodes);
+        self.by_both.share(nodes);
+        self.by_name.share(nodes);
+        self.by_user.share(nodes);
+    }
+
     /// Takes an attempt to sign in from an address.
     fn take(&self, folded: &str, address: IpAddr) -> Result<()> {
         let now = Instant::now();

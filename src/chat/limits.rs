@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,8 @@ const MAX_KEYS: usize = 50_000;
 pub(super) struct Buckets<K> {
     capacity: u32,
     every: Duration,
+    /// How many nodes have the attempts among them: one counts for so many here.
+    nodes: AtomicU32,
     used: Mutex<HashMap<K, Bucket>>,
 }
 
@@ -27,8 +30,16 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         Self {
             capacity,
             every,
+            nodes: AtomicU32::new(1),
             used: Mutex::default(),
         }
+    }
+
+    /// From now on so many nodes have the attempts among them. Whoever comes to one of them alone has fewer; one attempt
+    /// at least.
+    pub(super) fn share(&self, nodes: u32) {
+        let nodes = nodes.clamp(1, self.capacity.max(1));
+        self.nodes.store(nodes, Ordering::Relaxed);
     }
 
     /// Takes one attempt, or answers how long to wait for it.
@@ -41,7 +52,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
             }
         }
         let bucket = used.entry(key.clone()).or_insert(Bucket { full_at: now });
-        let full_at = bucket.full_at.max(now) + self.every;
+        let full_at = bucket.full_at.max(now) + self.cost();
         let longest = self.every * self.capacity;
         match full_at.duration_since(now).checked_sub(longest) {
             Some(wait) if !wait.is_zero() => Err(wait),
@@ -56,11 +67,16 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
     pub(super) fn give_back(&self, key: &K, now: Instant) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(bucket) = used.get_mut(key) else { return };
-        let full_at = bucket.full_at.checked_sub(self.every);
+        let full_at = bucket.full_at.checked_sub(self.cost());
         match full_at.filter(|at| *at > now) {
             Some(at) => bucket.full_at = at,
             None => drop(used.remove(key)),
         }
+    }
+
+    /// How much later a bucket is full for an attempt.
+    fn cost(&self) -> Duration {
+        self.every * self.nodes.load(Ordering::Relaxed)
     }
 }
 
@@ -81,6 +97,30 @@ mod tests {
         assert_eq!(buckets.take(&1, now + second), Err(second));
         buckets.give_back(&1, now + second);
         assert_eq!(buckets.take(&1, now + second), Ok(()));
+    }
+
+    #[test]
+    fn nodes_share_what_may_be_tried() {
+        let second = Duration::from_secs(1);
+        let buckets = Buckets::new(4, second);
+        let now = Instant::now();
+        buckets.share(2);
+        assert_eq!(buckets.take(&1, now), Ok(()));
+        assert_eq!(buckets.take(&1, now), Ok(()));
+        assert_eq!(
+            buckets.take(&1, now),
+            Err(2 * second),
+            "the other two are the other node's"
+        );
+        buckets.give_back(&1, now);
+        assert_eq!(buckets.take(&1, now), Ok(()));
+        buckets.share(100);
+        assert_eq!(
+            buckets.take(&2, now),
+            Ok(()),
+            "one at least, however many nodes there are"
+        );
+        assert_eq!(buckets.take(&2, now), Err(4 * second));
     }
 
     #[test]

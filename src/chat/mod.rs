@@ -10,6 +10,7 @@ mod announcements;
 mod asked;
 mod audience;
 mod audit;
+mod catching_up;
 mod categories;
 mod changes;
 mod channels;
@@ -17,6 +18,7 @@ mod clearing;
 mod conversations;
 mod credentials;
 mod deleting;
+mod endings;
 mod erasing;
 mod error;
 mod founding;
@@ -164,6 +166,7 @@ struct Inner {
     jobs: jobs::Jobs,
     presences: Presences,
     asked: asked::Asked,
+    ends_heeded: endings::Heeded,
     rates: rates::Rates,
     /// Conversations that people have begun of late.
     beginnings: limits::Buckets<UserId>,
@@ -200,6 +203,7 @@ impl Chat {
                 jobs: jobs::Jobs::default(),
                 presences,
                 asked: asked::Asked::default(),
+                ends_heeded: endings::Heeded::default(),
                 rates: rates::Rates::default(),
                 beginnings: limits::Buckets::new(conversations::BEGINNINGS, conversations::BEGINNING_EVERY),
             }),

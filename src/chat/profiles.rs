@@ -62,6 +62,10 @@ impl Changes {
     pub(super) fn new() -> Self {
         Self(Buckets::new(20, Duration::from_secs(15)))
     }
+
+    pub(super) fn share(&self, nodes: u32) {
+        self.0.share(nodes);
+    }
 }
 
 /// What a change makes of a field: as it was, gone, or new.

@@ -33,6 +33,23 @@ impl Chat {
         }
     }
 
+    /// Says how many nodes there are: each lets through its part of what anybody may do.
+    pub fn share_limits(&self, nodes: u32) {
+        let inner = &self.inner;
+        inner.attempts.share(nodes);
+        inner.sign_ups.share(nodes);
+        inner.profile_changes.share(nodes);
+        inner.presences.share(nodes);
+        inner.beginnings.share(nodes);
+        let Rates { by_user, by_address } = &inner.rates;
+        if let Some(buckets) = by_user.get() {
+            buckets.share(nodes);
+        }
+        if let Some(buckets) = by_address.get() {
+            buckets.share(nodes);
+        }
+    }
+
     /// Counts a request of somebody who is signed in, or refuses it.
     pub fn count_request(&self, identity: &Identity) -> Result<()> {
         count(self.inner.rates.by_user.get(), &identity.user)

@@ -103,6 +103,10 @@ impl SignUps {
     pub(super) fn new() -> Self {
         Self(Buckets::new(10, Duration::from_secs(60)))
     }
+
+    pub(super) fn share(&self, nodes: u32) {
+        self.0.share(nodes);
+    }
 }
 
 impl Chat {

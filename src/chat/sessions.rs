@@ -327,7 +327,7 @@ impl Chat {
     pub(super) async fn clear_sessions(&self, user: UserId, kept: Option<SessionId>) -> Result<()> {
         let mut going_on = self.access_token_ids(user).await?;
         going_on.extend(kept);
-        self.tell(Signal::SessionsEnded { user, kept: going_on });
+        self.tell_end_of_sessions(user, going_on).await?;
         for (session, entry) in self.entries_of(user).await? {
             if Some(session) != kept {
                 let key = StateKey::new(StateTable::Sessions, &[&entry.hash]);
@@ -340,8 +340,9 @@ impl Chat {
 
     async fn end_session(&self, key: StateKey) -> Result<()> {
         while let Some(found) = self.store().state::<Session>(&key).await? {
-            let outcome = self.store().state_delete(key.clone(), found.version).await?;
             let Session { id, user, .. } = found.record;
+            self.note_end_of_session(user, id).await?;
+            let outcome = self.store().state_delete(key.clone(), found.version).await?;
             self.tell(Signal::SessionEnded { session: id });
             // A conflict: somebody has just noted a use. What is left is removed in the next turn.
             if let StateOutcome::Written { .. } = outcome {

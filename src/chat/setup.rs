@@ -18,12 +18,66 @@ use super::names::{self, Name};
 use super::sessions::SignedIn;
 use super::{Chat, Code, Error, Result, secrets};
 
+/// How long a link works beside the ones printed after it, in milliseconds: a day.
+const LINK_LASTS: u64 = 24 * 60 * 60 * 1_000;
+/// How many links work at a time: nodes that start together print one each, and any of them may be used.
+const MAX_LINKS: usize = 8;
+
 /// The one row of a set-up that is not done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct SetupRow {
-    /// The hash of the link's token, in hexadecimal digits.
+    /// The hash of the newest link's token, in hexadecimal digits.
     token_hash: String,
     plan: Option<Plan>,
+    /// Links that were printed before, oldest first.
+    #[serde(default)]
+    earlier: Vec<EarlierLink>,
+    /// When the newest link was printed; nothing in a row of before.
+    #[serde(default)]
+    printed: Option<Timestamp>,
+}
+
+/// A link that another one was printed after.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct EarlierLink {
+    token_hash: String,
+    printed: Timestamp,
+}
+
+impl SetupRow {
+    /// The row after another link was printed.
+    fn with_link(present: Option<Self>, token_hash: String, now: Timestamp) -> Self {
+        let mut earlier = Vec::new();
+        if let Some(row) = present {
+            earlier = row.earlier;
+            let link = |printed| EarlierLink {
+                token_hash: row.token_hash,
+                printed,
+            };
+            earlier.extend(row.printed.map(link));
+        }
+        earlier.retain(|link| link.lasts(now));
+        let surplus = (earlier.len() + 1).saturating_sub(MAX_LINKS);
+        earlier.drain(..surplus);
+        Self {
+            token_hash,
+            plan: None,
+            earlier,
+            printed: Some(now),
+        }
+    }
+
+    /// Whether a link with such a token works. Hashes are compared: how long that takes tells nothing about the token.
+    fn opens_by(&self, token_hash: &str, now: Timestamp) -> bool {
+        let is_earlier = |link: &EarlierLink| link.token_hash == token_hash && link.lasts(now);
+        self.token_hash == token_hash || self.earlier.iter().any(is_earlier)
+    }
+}
+
+impl EarlierLink {
+    fn lasts(&self, now: Timestamp) -> bool {
+        now.as_millis().saturating_sub(self.printed.as_millis()) < LINK_LASTS
+    }
 }
 
 impl StateRecord for SetupRow {
@@ -63,7 +117,7 @@ pub struct SetUp {
 
 impl Chat {
     /// Called once at start: carries an interrupted set-up to its end. While the instance has no owner, answers a new
-    /// token for the link; earlier ones are void.
+    /// token for the link; the seven before it work for a day.
     pub async fn open_setup(&self) -> Result<Option<String>> {
         let key = row_key();
         loop {
@@ -78,10 +132,8 @@ impl Chat {
                 return Ok(None);
             }
             let token = secrets::token();
-            let row = SetupRow {
-                token_hash: token_hash(&token),
-                plan: None,
-            };
+            let earlier = present.as_ref().map(|row| row.record.clone());
+            let row = SetupRow::with_link(earlier, token_hash(&token), self.env().now());
             let outcome = match present {
                 Some(present) => {
                     self.store()
@@ -102,43 +154,47 @@ impl Chat {
             return Err(already_set_up());
         }
         let key = row_key();
-        let row = self
+        let mut row = self
             .store()
             .state::<SetupRow>(&key)
             .await?
             .ok_or_else(already_set_up)?;
-        // Hashes are compared: how long that takes tells nothing about the token.
-        if row.record.token_hash != token_hash(&request.token) {
+        if !row.record.opens_by(&token_hash(&request.token), self.env().now()) {
             return Err(void_link());
         }
-        if let Some(plan) = row.record.plan {
-            self.carry_out_elsewhere(plan).await?;
-            return Err(already_set_up());
+        if row.record.plan.is_some() {
+            return self.was_set_up(row.record.plan).await;
         }
         let plan = self.plan(&request).await?;
-        let written = SetupRow {
-            token_hash: row.record.token_hash,
-            plan: Some(plan.clone()),
-        };
-        let outcome = self
-            .store()
-            .state_replace(key.clone(), row.version, &written, None)
-            .await?;
-        if let StateOutcome::Conflict { .. } = outcome {
-            // Another one was first, or the server started anew and printed another link.
-            let present = self.store().state::<SetupRow>(&key).await?;
-            return match present.map(|row| row.record.plan) {
-                Some(None) => Err(void_link()),
-                Some(Some(plan)) => {
-                    self.carry_out_elsewhere(plan).await?;
-                    Err(already_set_up())
-                }
-                None => Err(already_set_up()),
+        loop {
+            let written = SetupRow {
+                plan: Some(plan.clone()),
+                ..row.record
+            };
+            let outcome = self
+                .store()
+                .state_replace(key.clone(), row.version, &written, None)
+                .await?;
+            if let StateOutcome::Written { .. } = outcome {
+                break;
+            }
+            // Another one was first, or a node started meanwhile and printed another link.
+            row = match self.store().state::<SetupRow>(&key).await? {
+                Some(row) if row.record.plan.is_none() => row,
+                present => return self.was_set_up(present.and_then(|row| row.record.plan)).await,
             };
         }
         let user = plan.user;
         self.carry_out_elsewhere(plan).await?;
         self.start_session(user, 0, visitor).await
+    }
+
+    /// Somebody else was first: what they began is carried to its end.
+    async fn was_set_up(&self, plan: Option<Plan>) -> Result<SignedIn> {
+        if let Some(plan) = plan {
+            self.carry_out_elsewhere(plan).await?;
+        }
+        Err(already_set_up())
     }
 
     async fn plan(&self, request: &SetUp) -> Result<Plan> {
@@ -232,6 +288,6 @@ fn already_set_up() -> Error {
 fn void_link() -> Error {
     Error::invalid(
         "token",
-        "the set-up link is not valid: the server prints a new one at each start",
+        "the set-up link is not valid: the server prints one at each start, which works for a day after the next",
     )
 }

@@ -198,6 +198,7 @@ impl Chat {
         let (chat, user) = (self.clone(), identity.user);
         self.to_the_end(async move {
             // None works from here on that was made with it, also one that is being made.
+            chat.note_end_of_session(user, token).await?;
             let key = StateKey::new(StateTable::AccessTokens, &[&hash]);
             chat.remove_state::<AccessToken>(key).await?;
             let before = chat.access_token_list(user).await?.record;
@@ -206,6 +207,7 @@ impl Chat {
                 .iter()
                 .filter(|listed| before.stands_on(listed, &hash));
             for ended in ended {
+                chat.note_end_of_session(user, ended.id).await?;
                 chat.tell(Signal::SessionEnded { session: ended.id });
                 let key = StateKey::new(StateTable::AccessTokens, &[&ended.hash]);
                 chat.remove_state::<AccessToken>(key).await?;

@@ -21,10 +21,25 @@ pub(super) fn routes(settings: &Arc<Settings>, requests: &Arc<Requests>) -> Rout
         .route("/metrics", get(metrics::metrics).with_state(told))
 }
 
-/// 200 when the store reads and writes, else 503 with the reason.
+/// What the parts of a node beside its store say of themselves.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// Why nobody should be sent to this node, if that is so.
+    pub refusal: Option<String>,
+    /// What does not work as it should, while people are served.
+    pub doubts: Vec<String>,
+}
+
+/// 200 when the store reads and writes, with a line for each doubt; else 503 with the reason.
 async fn ready(State(settings): State<Arc<Settings>>) -> Response {
-    match why_not_ready(&settings.store.status().await.readiness) {
-        None => "ready\n".into_response(),
+    let Health { refusal, doubts } = (settings.health)();
+    let refusal = refusal.or(why_not_ready(&settings.store.status().await.readiness));
+    match refusal {
+        None => {
+            let lines = ["ready".to_owned()].into_iter().chain(doubts);
+            let text: String = lines.map(|line| format!("{line}\n")).collect();
+            text.into_response()
+        }
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }

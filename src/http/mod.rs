@@ -23,7 +23,7 @@ use madang_storage::Store;
 
 use crate::chat::Chat;
 use crate::origin::{Origins, OwnUrl};
-pub use health::why_not_ready;
+pub use health::{Health, why_not_ready};
 use metrics::Requests;
 pub use metrics::{Figure, Kind};
 pub use redirect::redirect;
@@ -44,6 +44,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpAddr>,
     /// What the parts of this node that are no business of HTTP have to tell.
     pub figures: Arc<dyn Fn() -> Vec<Figure> + Send + Sync>,
+    /// How those parts do.
+    pub health: Arc<dyn Fn() -> Health + Send + Sync>,
 }
 
 /// All routes but the gateway's.

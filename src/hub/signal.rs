@@ -190,6 +190,14 @@ impl Hub {
         Some(receivers.to_vec()).filter(|receivers| receivers.len() <= most)
     }
 
+    /// Closes all connections.
+    pub fn close_all(&self, reason: CloseReason) {
+        let people = self.people();
+        for connection in people.users.values().flatten() {
+            connection.outlet.close(reason);
+        }
+    }
+
     /// Closes all connections of a session that has ended.
     pub fn close_session(&self, session: SessionId) {
         let people = self.people();

@@ -263,6 +263,7 @@ impl Backend for MemoryPresence {
         Figures {
             sessions: lock(&self.own).entries.len(),
             changes: self.changes.load(Ordering::Relaxed),
+            is_known: true,
         }
     }
 

@@ -150,6 +150,8 @@ pub struct Figures {
     pub sessions: usize,
     /// How many changes this node was told of.
     pub changes: u64,
+    /// Whether it can be asked who is there.
+    pub is_known: bool,
 }
 
 /// What presence does. Held behind [`Presence`]; the conformance suite has a named test for each promise.

@@ -142,7 +142,7 @@ pub(crate) fn free_address() -> String {
 }
 
 /// A server that speaks TLS with these files.
-pub(crate) fn server(form: Form, data: &Path, files: &Files, prepare: impl FnOnce(&mut Command)) -> Server {
+pub(crate) fn server(form: Form, data: &Path, files: &Files, prepare: impl Fn(&mut Command)) -> Server {
     Server::start_with(form, data, None, |command| {
         files.set(command);
         prepare(command);

@@ -7,211 +7,22 @@
     reason = "a test that cannot go on has failed"
 )]
 
-use std::hash::{Hash as _, Hasher as _};
-use std::io::{BufRead, BufReader, Read, Write};
+mod form;
+mod server;
+
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
+pub(crate) use form::Form;
+pub(crate) use server::Server;
+
 /// How long anything may take before a test has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// In which form Madang runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// One node that keeps its data with sled.
-    Sled,
-    /// One node that keeps its data with redb.
-    Redb,
-    /// One node that keeps its data in a MongoDB.
-    Mongodb,
-}
-
-impl Form {
-    /// Where the MongoDB of the tests is.
-    const MONGODB: &str = "MADANG_TEST_MONGO_URL";
-
-    /// Whether the services are here that this form needs. If not it is said, and where all are required it fails.
-    #[allow(clippy::print_stderr, reason = "what was not run must be seen")]
-    pub(crate) fn is_here(self) -> bool {
-        if self != Self::Mongodb || std::env::var_os(Self::MONGODB).is_some() {
-            return true;
-        }
-        let why = "MADANG_TEST_MONGO_URL is not set: see `cargo xtask services up`";
-        let is_required = std::env::var("REQUIRE_SERVICES").is_ok_and(|value| value == "1");
-        assert!(!is_required, "{why}");
-        eprintln!("NOT RUN: {why}");
-        false
-    }
-
-    /// Tells a server where its data is, beside its folder.
-    fn configure(self, command: &mut Command, data: &Path) {
-        let kind = match self {
-            Self::Sled => "sled",
-            Self::Redb => "redb",
-            Self::Mongodb => {
-                // As many databases as folders; `cargo xtask services down` removes them.
-                let mut hasher = std::hash::DefaultHasher::new();
-                data.hash(&mut hasher);
-                command
-                    .env("MADANG_STORAGE__URL", std::env::var(Self::MONGODB).unwrap())
-                    .env(
-                        "MADANG_STORAGE__DATABASE",
-                        format!("madang_test_{:x}", hasher.finish()),
-                    );
-                "mongodb"
-            }
-        };
-        command.env("MADANG_STORAGE__KIND", kind);
-    }
-}
-
-/// A running server.
-pub(crate) struct Server {
-    form: Form,
-    process: Child,
-    /// `host:port`.
-    pub(crate) address: String,
-    /// `http` or `https`.
-    pub(crate) listens: String,
-    /// The token of the set-up link, when there is one.
-    pub(crate) setup_token: Option<String>,
-}
-
-impl Server {
-    /// Starts on a folder and waits until it listens. With an address of an earlier life it takes that one again.
-    pub(crate) fn start(form: Form, data: &Path, address: Option<&str>) -> Self {
-        Self::start_with(form, data, address, |_| {})
-    }
-
-    /// Starts like `start`, after `prepare` has changed what it likes about the command.
-    pub(crate) fn start_with(
-        form: Form,
-        data: &Path,
-        address: Option<&str>,
-        prepare: impl FnOnce(&mut Command),
-    ) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
-        command
-            .args(["serve", "--listen", address.unwrap_or("127.0.0.1:0"), "--data"])
-            .arg(data)
-            .env("MADANG_STORAGE__MIN_FREE_MIB", "0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        form.configure(&mut command, data);
-        prepare(&mut command);
-        let mut process = command.spawn().expect("the server starts");
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut line = || lines.next().expect("a line").expect("text");
-        let listening = line();
-        let (listens, address) = listening
-            .strip_prefix("listening on ")
-            .and_then(|url| url.split_once("://"))
-            .expect("the address");
-        let (listens, address) = (listens.to_owned(), address.to_owned());
-        let setup_token = line().split_once("#token=").map(|(_, token)| token.to_owned());
-        Self {
-            form,
-            process,
-            address,
-            listens,
-            setup_token,
-        }
-    }
-
-    /// Kills without a warning, as a crash does.
-    pub(crate) fn kill(mut self) {
-        // It may have been stopped already.
-        self.process.kill().ok();
-        self.process.wait().unwrap();
-    }
-
-    /// The number of its process.
-    pub(crate) fn process_id(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// Its standard error, when it was started with a pipe there.
-    pub(crate) fn log(&mut self) -> Option<std::process::ChildStderr> {
-        self.process.stderr.take()
-    }
-
-    /// Asks to stop, and waits for the end.
-    pub(crate) fn stop(&mut self) -> bool {
-        let id = self.process.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        self.process.wait().unwrap().success()
-    }
-
-    /// A request; answers status and body.
-    pub(crate) fn call(
-        &self,
-        method: &str,
-        path: &str,
-        token: Option<&str>,
-        body: Option<Value>,
-    ) -> (u16, Value) {
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let authorization = token
-            .map(|token| format!("Authorization: Bearer {token}\r\n"))
-            .unwrap_or_default();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             {authorization}Content-Length: {}\r\n\r\n{body}",
-            self.address,
-            body.len()
-        );
-        self.raw(request.as_bytes())
-    }
-
-    /// The body of what lies under a path, as text.
-    pub(crate) fn text(&self, path: &str) -> String {
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.address
-        );
-        let answer = self.exchange(request.as_bytes());
-        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
-    }
-
-    /// Bytes as they are; answers status and body.
-    pub(crate) fn raw(&self, request: &[u8]) -> (u16, Value) {
-        let answer = self.exchange(request);
-        let status = answer
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok())
-            .unwrap_or(0);
-        let body = answer
-            .split_once("\r\n\r\n")
-            .map(|(_, body)| body)
-            .unwrap_or_default();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
-    }
-
-    /// Bytes as they are; answers the whole answer.
-    pub(crate) fn exchange(&self, request: &[u8]) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer).into_owned()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have been stopped already.
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
 
 /// A server with an owner, a member, and a channel.
 pub(crate) struct World {
@@ -229,7 +40,7 @@ impl World {
     }
 
     /// Like `on`, after `prepare` has changed what it likes about the server's command.
-    pub(crate) fn with(form: Form, prepare: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn with(form: Form, prepare: impl Fn(&mut Command)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start_with(form, folder.path(), None, prepare);
         let setup = json!({
@@ -276,13 +87,13 @@ impl World {
     }
 
     /// Stops the server in order and starts it again at the same address.
-    pub(crate) fn restart_with(mut self, prepare: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn restart_with(mut self, prepare: impl Fn(&mut Command)) -> Self {
         assert!(self.server.stop());
         self.crash_with(prepare)
     }
 
     /// Crashes; `prepare` changes what it likes about the command of the next start.
-    pub(crate) fn crash_with(self, prepare: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn crash_with(self, prepare: impl Fn(&mut Command)) -> Self {
         let Self {
             server,
             owner,
@@ -291,9 +102,9 @@ impl World {
             room,
             folder,
         } = self;
-        let (form, address) = (server.form, server.address.clone());
+        let (form, addresses) = (server.form(), server.addresses());
         server.kill();
-        let server = Server::start_with(form, folder.path(), Some(&address), prepare);
+        let server = Server::start_with(form, folder.path(), Some(&addresses), prepare);
         Self {
             server,
             owner,

@@ -5,13 +5,37 @@ use crate::services;
 use crate::steps::Steps;
 use crate::workspace::{cargo, has, node_program, target};
 
+/// The scenarios' modules: the forms in which Madang runs.
+const CLUSTER: &str = "cluster::";
+const MONGODB: &str = "mongodb::";
+const REDB: &str = "redb::";
+
+/// The store's suites, without the engine whose name stands above, and on MongoDB. That runs whole on the first server; on
+/// FerretDB over SQLite, where a write takes 60 ms, what shows that nothing rests on one of the two: nonces, state rows,
+/// sweeping, the sink and the register of nodes. The rest there, and what kills a server of its own, runs by name only.
+const STORES: &str = "mongo::";
+const ON_STORES: [&str; 8] = [
+    REDB,
+    "mongo::tests::",
+    "mongo::group::",
+    "mongo::form::",
+    "mongo::server::",
+    "mongo::processes::",
+    "mongo::small_server::n",
+    "mongo::small_server::s",
+];
+
 /// Installs what tests need, then runs the Rust tests, then the browser tests.
 pub(crate) fn run(steps: &mut Steps) {
     needs::provide(steps);
+    run_provided(steps);
+}
+
+/// The same where what is needed has been seen to.
+pub(crate) fn run_provided(steps: &mut Steps) {
     let theirs = services::any_started();
     let environment = services::bring_up(steps);
     rust_tests(steps, &environment);
-    mongodb_tests(steps, &environment);
     // Whoever had them running wants to go on with them.
     if !theirs {
         services::down(steps);
@@ -20,71 +44,77 @@ pub(crate) fn run(steps: &mut Steps) {
     browser_tests(steps);
 }
 
+/// All of them are of one build, with every backend in it, where that can be built here.
 fn rust_tests(steps: &mut Steps, environment: &services::Environment) {
-    let mut command = cargo(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    let has_backends = needs::is_present(Tool::KafkaLibraries);
+    let test = |arguments: &[&str]| {
+        let mut command = cargo(["test", "--locked", "--no-fail-fast"]);
+        command.args(backends());
+        if needs::is_present(Tool::Pebble) {
+            command.env("MADANG_TEST_PEBBLE", needs::pebble());
+        }
+        command.args(arguments).envs(environment.iter().cloned());
+        command
+    };
+    let skip = [
+        "--", "--skip", CLUSTER, "--skip", MONGODB, "--skip", REDB, "--skip", STORES,
+    ];
+    let mut most = test(&["--workspace"]);
     if has(FAULTS) && !needs::is_present(Tool::CCompiler) {
         steps.missing("fault tests", needs::advice(Tool::CCompiler));
-        command.args(["--exclude", "madang-faults"]);
+        most.args(["--exclude", "madang-faults"]);
     }
-    if needs::is_present(Tool::Pebble) {
-        command.env("MADANG_TEST_PEBBLE", needs::pebble());
-    }
-    steps.program("tests", command.envs(environment.iter().cloned()));
-}
-
-/// What only a binary with the MongoDB in it can do. The suite of the store runs whole on the first server; on FerretDB over
-/// SQLite, where a write takes 60 ms, what shows that nothing rests on one of the two: who wins of several, nonces, state rows
-/// and the register of nodes. The rest there, and what kills a server of its own, runs by name only. Of the scenarios
-/// those run that write and read in every way, since each of the others does the same things.
-fn mongodb_tests(steps: &mut Steps, environment: &services::Environment) {
-    const STORE: [&str; 16] = [
-        "test",
-        "--locked",
-        "--package",
-        "madang-storage",
-        "--features",
-        "mongodb",
-        "--no-fail-fast",
-        "--",
-        // They wait for the servers, not for the processor. More would only wait for each other.
-        "--test-threads=8",
-        "mongo::tests::",
-        "mongo::group::",
-        "mongo::form::",
-        "mongo::server::",
-        "mongo::processes::",
-        "mongo::small_server::n",
-        "mongo::small_server::s",
-    ];
-    let environment = || environment.iter().cloned();
-    steps.program("tests: store on MongoDB", cargo(STORE).envs(environment()));
+    steps.tests(
+        "tests, scenarios: one node with its data in a folder",
+        most.args(skip),
+    );
+    // They wait for the servers, not for the processor; more at a time would only wait for each other.
+    let stores = ["--package", "madang-storage", "--", "--test-threads", "8"];
+    steps.tests("stores: redb, MongoDB", test(&stores).args(ON_STORES));
     // Only where no MongoDB is named or installed a second server is started.
-    if environment().any(|(name, _)| name == "MADANG_TEST_MONGO_SQLITE_URL") {
+    if environment
+        .iter()
+        .any(|(name, _)| name == "MADANG_TEST_MONGO_SQLITE_URL")
+    {
         steps.not_run(
-            "tests: plans of queries",
+            "plans of MongoDB's queries",
             "FerretDB has none: name a MongoDB in MADANG_TEST_MONGO_URL",
         );
     }
-    let mut scenarios = cargo([
-        "test",
-        "--locked",
+    let scenarios = ["--package", "madang", "--test", "scenarios", "--"];
+    // Engines and databases have suites of their own; through the whole of Madang goes what writes and reads in every way.
+    let of_each = ["redb::gateway", "redb::races", "redb::of_a_folder"];
+    steps.tests("scenarios: one node with redb", test(&scenarios).args(of_each));
+    if !has_backends {
+        steps.missing("tests of several nodes", needs::advice(Tool::KafkaLibraries));
+        return;
+    }
+    let of_each = ["mongodb::gateway", "mongodb::races"];
+    steps.tests("scenarios: one node over MongoDB", test(&scenarios).args(of_each));
+    steps.tests(
+        "scenarios: two nodes over MongoDB, Kafka and Redis",
+        test(&scenarios).arg(CLUSTER),
+    );
+    // One after the other: some end the services that all use.
+    let bad_days = [
         "--package",
         "madang",
-        "--features",
-        "mongodb",
         "--test",
-        "scenarios",
-        "--no-fail-fast",
+        "cluster",
         "--",
-    ]);
-    scenarios.args([
-        "mongodb::gateway",
-        "mongodb::races",
-        "mongodb::people",
-        "mongodb::rest",
-        "mongodb::threads",
-    ]);
-    steps.program("tests: scenarios on MongoDB", scenarios.envs(environment()));
+        "--test-threads",
+        "1",
+    ];
+    steps.tests("several nodes on bad days", &mut test(&bad_days));
+}
+
+/// Cargo's flags for every backend that can be built here.
+fn backends() -> &'static [&'static str] {
+    if needs::is_present(Tool::KafkaLibraries) {
+        &["--all-features"]
+    } else {
+        &[]
+    }
 }
 
 /// What takes a crowd: readers that stop among a thousand that go on, and a room of many messages. The load generator
@@ -102,14 +132,15 @@ fn load_tests(steps: &mut Steps) {
     ];
     if !steps.program(
         "load generator",
-        &mut cargo([
+        cargo([
             "build",
             "--locked",
             "--package",
             "madang",
             "--package",
             "madang-bench",
-        ]),
+        ])
+        .args(backends()),
     ) {
         return;
     }

@@ -42,10 +42,7 @@ impl Hearing {
         let mut config = shared.settings.client();
         config
             // librdkafka wants a group even where partitions are assigned by hand. Nothing is ever committed to it.
-            .set(
-                "group.id",
-                format!("{}.{:032x}", shared.settings.prefix, shared.me.0),
-            )
+            .set("group.id", format!("{}.{}", shared.settings.prefix, shared.me))
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             // A node that was away for longer than records are kept goes on at the end, and doubts.

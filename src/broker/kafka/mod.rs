@@ -24,11 +24,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use madang_storage::model::Commit;
+use madang_storage::model::{Commit, NodeId};
 use rdkafka::config::ClientConfig;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{Backend, Broker, Error, NodeId, Receiver, Signal, Status};
+use super::{Backend, Broker, Error, Receiver, Signal, Status};
 use hearing::Hearing;
 use proof::Proof;
 use telling::Teller;

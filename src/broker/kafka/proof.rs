@@ -15,10 +15,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use madang_storage::model::NodeId;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-
-use crate::broker::NodeId;
 
 /// A node that was not heard of for so long has died, unless the store says that it lives.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(15);
@@ -244,8 +243,8 @@ impl Peer {
 mod tests {
     use super::*;
 
-    const A: NodeId = NodeId(1);
-    const B: NodeId = NodeId(2);
+    const A: NodeId = NodeId::from_u128(1);
+    const B: NodeId = NodeId::from_u128(2);
     const PLACES: [Place; 2] = [(0, 0), (0, 1)];
 
     /// Two nodes over two places, seen from A, on a clock of its own.
@@ -375,7 +374,7 @@ mod tests {
     #[test]
     fn a_node_that_lives_in_the_store_is_waited_for_however_silent_it_is() {
         let mut world = World::new();
-        world.proof.expect(&[A, B, NodeId(3)]);
+        world.proof.expect(&[A, B, NodeId::from_u128(3)]);
         assert_eq!(world.current_at(1), None, "the third was never heard");
         world.proof.expect(&[A, B]);
         let number = world.beats(60_000);
@@ -411,7 +410,7 @@ mod tests {
     #[test]
     fn what_a_node_told_before_it_was_heard_is_looked_for() {
         let mut world = World::new();
-        let late = NodeId(3);
+        let late = NodeId::from_u128(3);
         for place in PLACES {
             let knows = vec![(A, 1)];
             world

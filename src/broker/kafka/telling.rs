@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use madang_storage::model::{Commit, StreamId};
+use madang_storage::model::{Commit, NodeId, StreamId};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -13,7 +13,7 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, T
 use super::proof::Beat;
 use super::topics::{self, Class};
 use super::{Settings, wire};
-use crate::broker::{Error, NodeId, Signal};
+use crate::broker::{Error, Signal};
 
 /// How long an event is tried to be told. Others look into the store every half second while nothing comes.
 const EVENT_LIVES_MS: &str = "30000";

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use madang_storage::model::{Commit, Event, MessageRecord, StreamId};
+use madang_storage::model::{Commit, Event, MessageRecord, NodeId, StreamId};
 use serde::{Deserialize, Serialize};
 
 use super::proof::Beat;
-use crate::broker::{NodeId, Signal};
+use crate::broker::Signal;
 
 const EVENT: u8 = b'e';
 const SIGNAL: u8 = b's';
@@ -76,7 +76,7 @@ pub(super) fn of_beat(me: NodeId, beat: &Beat) -> Result<Vec<u8>, Error> {
 fn record(kind: u8, me: NodeId, content: &impl Serialize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(512);
     bytes.push(kind);
-    bytes.extend_from_slice(&me.0.to_be_bytes());
+    bytes.extend_from_slice(&me.to_bytes());
     rmp_serde::encode::write_named(&mut bytes, content).map_err(|error| error.to_string())?;
     Ok(bytes)
 }
@@ -84,7 +84,7 @@ fn record(kind: u8, me: NodeId, content: &impl Serialize) -> Result<Vec<u8>, Err
 /// Who told a record. Cheap: what a node told itself is read no further, but for its beats.
 pub(super) fn sender(bytes: &[u8]) -> Option<NodeId> {
     let node = bytes.get(1..HEAD_BYTES)?.try_into().ok()?;
-    Some(NodeId(u128::from_be_bytes(node)))
+    Some(NodeId::from_bytes(node))
 }
 
 /// Whether a record is a beat.
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::broker::conformance::commit;
 
-    const ME: NodeId = NodeId(7);
+    const ME: NodeId = NodeId::from_u128(7);
 
     #[test]
     fn what_is_written_is_read() {

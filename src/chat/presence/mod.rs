@@ -70,6 +70,12 @@ impl Presences {
             told: AtomicU64::new(0),
         }
     }
+
+    /// From now on so many nodes have among them what people may say and look at.
+    pub(super) fn share(&self, nodes: u32) {
+        self.sayings.share(nodes);
+        self.looks.share(nodes);
+    }
 }
 
 impl Chat {

@@ -4,6 +4,7 @@
 //! weeks.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use madang_storage::model::{RoomId, StateKey, StateOutcome, StateTable, Timestamp, UserId};
@@ -31,15 +32,33 @@ impl StateRecord for Row {
     const TABLE: StateTable = StateTable::Presence;
 }
 
+type ByUser = HashMap<UserId, BTreeMap<RoomId, Timestamp>>;
+
 /// Who is off where, and until when.
 #[derive(Debug, Default)]
 pub(super) struct Switches {
-    off: RwLock<HashMap<UserId, BTreeMap<RoomId, Timestamp>>>,
+    off: RwLock<ByUser>,
+    /// How often a switch was moved.
+    changes: AtomicU64,
 }
 
 impl Chat {
     /// Reads who is off where. Called once, before the first request.
     pub async fn load_switches(&self) -> Result<()> {
+        let switches = &self.presences().switches;
+        for _ in 0..MAX_TRIES {
+            let before = switches.changes();
+            let found = self.stored_switches().await?;
+            if switches.replace(found, before) {
+                return Ok(());
+            }
+        }
+        // Each time something was told meanwhile, so that this node does hear.
+        Ok(())
+    }
+
+    async fn stored_switches(&self) -> Result<ByUser> {
+        let mut off = ByUser::default();
         let mut after = None;
         loop {
             let page = self
@@ -48,12 +67,12 @@ impl Chat {
                 .await?;
             for (key, row) in &page.rows {
                 if let (Some((user, room)), Some(until)) = (parts_of(key), row.expires_at) {
-                    self.presences().switches.set(user, room, Some(until));
+                    off.entry(user).or_default().insert(room, until);
                 }
             }
             match page.rows.into_iter().next_back() {
                 Some((key, _)) if page.more => after = Some(key),
-                _ => return Ok(()),
+                _ => return Ok(off),
             }
         }
     }
@@ -140,8 +159,23 @@ impl Switches {
             .map_or(0, |rooms| rooms.values().filter(|until| now < **until).count())
     }
 
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// Takes over what was read, unless something has changed since then.
+    fn replace(&self, found: ByUser, changes: u64) -> bool {
+        let mut off = self.off.write().unwrap_or_else(PoisonError::into_inner);
+        let is_unchanged = self.changes.load(Ordering::Relaxed) == changes;
+        if is_unchanged {
+            *off = found;
+        }
+        is_unchanged
+    }
+
     fn set(&self, user: UserId, room: RoomId, until: Option<Timestamp>) {
         let mut off = self.off.write().unwrap_or_else(PoisonError::into_inner);
+        self.changes.fetch_add(1, Ordering::Relaxed);
         let Some(until) = until else {
             if let Some(rooms) = off.get_mut(&user) {
                 rooms.remove(&room);

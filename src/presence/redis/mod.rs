@@ -171,6 +171,7 @@ impl Backend for RedisPresence {
         Figures {
             sessions: self.node.own().sessions(),
             changes: self.node.changes(),
+            is_known: !self.node.own().is_away,
         }
     }
 

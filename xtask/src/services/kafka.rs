@@ -1,10 +1,13 @@
 //! Kafka: one broker that is its own controller.
+//!
+//! A client of Kafka goes on at the address that the broker tells it. So that tests can stand between a client and the
+//! broker there are *doors*: further listeners, each of which tells an address at which nobody listens but a test.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::process::{Place, free_port, text};
+use super::process::{Place, free_port, free_port_for_tests, text};
 use super::{Service, answers, programs};
 use crate::apt::Apt;
 use crate::steps::Steps;
@@ -13,6 +16,11 @@ use crate::workspace::{on_path, root};
 /// 16 bytes in base 64; any will do, and one broker needs no more than one.
 const CLUSTER: &str = "bWFkYW5nLXRlc3RzLTAwMQ";
 
+/// How many doors there are: one for each node that a test starts.
+const DOORS: usize = 3;
+/// Where tests look for them.
+const DOORS_VARIABLE: &str = "MADANG_TEST_KAFKA_DOORS";
+
 pub(super) const SERVICE: Service = Service {
     name: "kafka",
     variable: Some("MADANG_TEST_KAFKA"),
@@ -20,6 +28,7 @@ pub(super) const SERVICE: Service = Service {
     provide,
     start,
     stop: Place::stop,
+    remove: Place::remove,
     answers: answers::kafka,
     address: |port| format!("127.0.0.1:{port}"),
 };
@@ -70,7 +79,14 @@ fn start(place: &Place) -> Result<(), String> {
         );
     }
     let properties = place.folder().join("server.properties");
-    fs::write(&properties, settings(place, free_port(place.port())?)).map_err(text)?;
+    let doors = take_doors(place)?;
+    let taken: Vec<u16> = doors
+        .iter()
+        .flat_map(|door| [door.listens, door.tells])
+        .chain(place.port())
+        .collect();
+    let text_of_settings = settings(place, free_port(&taken)?, &doors);
+    fs::write(&properties, text_of_settings).map_err(text)?;
     if !place.data().join("meta.properties").exists() {
         let mut format = java("kafka.tools.StorageTool");
         format
@@ -79,6 +95,51 @@ fn start(place: &Place) -> Result<(), String> {
         place.run(&mut format)?;
     }
     place.start(java("kafka.Kafka").arg(&properties))
+}
+
+/// A listener that tells its clients another address than its own.
+struct Door {
+    listens: u16,
+    tells: u16,
+}
+
+/// What tests are told of the doors, as `listens:tells`, with commas. Nothing of a Kafka that was not started from here.
+pub(super) fn doors(place: &Place) -> Option<(String, String)> {
+    let known = fs::read_to_string(doors_file(place)).ok()?;
+    Some((DOORS_VARIABLE.to_owned(), known.trim().to_owned()))
+}
+
+fn doors_file(place: &Place) -> PathBuf {
+    place.folder().join("doors")
+}
+
+/// Chooses the doors' ports, and keeps those that were chosen before: clients know them.
+fn take_doors(place: &Place) -> Result<Vec<Door>, String> {
+    if let Ok(known) = fs::read_to_string(doors_file(place)) {
+        let door = |pair: &str| {
+            let (listens, tells) = pair.split_once(':')?;
+            Some(Door {
+                listens: listens.parse().ok()?,
+                tells: tells.parse().ok()?,
+            })
+        };
+        let doors: Option<Vec<Door>> = known.trim().split(',').map(door).collect();
+        return doors.ok_or_else(|| format!("{} cannot be read", doors_file(place).display()));
+    }
+    let mut taken: Vec<u16> = place.port().into_iter().collect();
+    let mut doors = Vec::new();
+    for _ in 0..DOORS {
+        let listens = free_port(&taken)?;
+        let tells = free_port_for_tests(&taken)?;
+        taken.extend([listens, tells]);
+        doors.push(Door { listens, tells });
+    }
+    let known: Vec<String> = doors
+        .iter()
+        .map(|door| format!("{}:{}", door.listens, door.tells))
+        .collect();
+    fs::write(doors_file(place), known.join(",")).map_err(text)?;
+    Ok(doors)
 }
 
 fn java(class: &str) -> Command {
@@ -92,17 +153,28 @@ fn java(class: &str) -> Command {
     command
 }
 
-fn settings(place: &Place, controller: u16) -> String {
+fn settings(place: &Place, controller: u16, doors: &[Door]) -> String {
     let broker = place.port().unwrap_or_default();
     let data = place.data();
+    let of_doors = |line: &dyn Fn(usize, &Door) -> String| -> String {
+        doors
+            .iter()
+            .enumerate()
+            .map(|(at, door)| format!(",{}", line(at, door)))
+            .collect()
+    };
+    let listening = of_doors(&|at, door| format!("DOOR{at}://127.0.0.1:{}", door.listens));
+    let told = of_doors(&|at, door| format!("DOOR{at}://127.0.0.1:{}", door.tells));
+    let in_the_clear = of_doors(&|at, _| format!("DOOR{at}:PLAINTEXT"));
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{listening}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{told}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{in_the_clear}
+inter.broker.listener.name=PLAINTEXT
 log.dirs={}
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1

@@ -1,8 +1,8 @@
 //! A service's folder, and the process that runs in it.
 
 use std::fs::{self, File};
-use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -15,7 +15,9 @@ const START_LIMIT: Duration = Duration::from_secs(90);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 /// Below the ports that systems hand out to clients, where a service that is started again would find its own taken.
-const PORTS: std::ops::Range<u16> = 21_000..29_000;
+const PORTS: Range<u16> = 21_000..29_000;
+/// Ports at which tests listen: no service takes one of them while they do not.
+const PORTS_OF_TESTS: Range<u16> = 29_000..32_000;
 
 /// Where a service keeps its log, data, process number and port.
 pub(super) struct Place {
@@ -57,7 +59,7 @@ impl Place {
     pub(super) fn take_port(&self) -> Result<u16, String> {
         let port = match self.port().filter(|port| is_free(*port)) {
             Some(port) => port,
-            None => free_port(None)?,
+            None => free_port(&[])?,
         };
         let write = |()| fs::write(self.folder.join("port"), port.to_string());
         fs::create_dir_all(self.data()).and_then(write).map_err(text)?;
@@ -148,8 +150,8 @@ impl Place {
         lines[lines.len().saturating_sub(LINES)..].join("\n")
     }
 
-    pub(super) fn remove(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.folder)
+    pub(super) fn remove(&self) -> Result<(), String> {
+        fs::remove_dir_all(&self.folder).map_err(text)
     }
 
     fn pid(&self) -> Option<String> {
@@ -173,15 +175,24 @@ pub(super) fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// A port that nobody listens on, other than one that is spoken for.
-pub(super) fn free_port(taken: Option<u16>) -> Result<u16, String> {
+/// A port that nobody listens on, other than those that are spoken for.
+pub(super) fn free_port(taken: &[u16]) -> Result<u16, String> {
+    free_port_among(PORTS, taken)
+}
+
+/// A port for a test to listen on.
+pub(super) fn free_port_for_tests(taken: &[u16]) -> Result<u16, String> {
+    free_port_among(PORTS_OF_TESTS, taken)
+}
+
+fn free_port_among(ports: Range<u16>, taken: &[u16]) -> Result<u16, String> {
     // Clones that look at the same moment begin at different places.
-    let width = u32::from(PORTS.end - PORTS.start);
+    let width = u32::from(ports.end - ports.start);
     let offset = u16::try_from(std::process::id().wrapping_mul(61) % width).map_err(text)?;
-    let begin = PORTS.start + offset;
-    (begin..PORTS.end)
-        .chain(PORTS.start..begin)
-        .find(|port| Some(*port) != taken && is_free(*port))
+    let begin = ports.start + offset;
+    (begin..ports.end)
+        .chain(ports.start..begin)
+        .find(|port| !taken.contains(port) && is_free(*port))
         .ok_or_else(|| "every port is taken".to_owned())
 }
 
@@ -214,11 +225,11 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_not_chosen() {
-        let port = free_port(None).unwrap();
+        let port = free_port(&[]).unwrap();
         let _taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
         assert!(!is_free(port));
-        assert_ne!(free_port(None).unwrap(), port);
-        let next = free_port(None).unwrap();
-        assert_ne!(free_port(Some(next)).unwrap(), next);
+        assert_ne!(free_port(&[]).unwrap(), port);
+        let next = free_port(&[]).unwrap();
+        assert_ne!(free_port(&[next]).unwrap(), next);
     }
 }

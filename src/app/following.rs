@@ -1,0 +1,137 @@
+//! What keeps a node current: it asks the store again and again what changed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use madang_storage::model::{StateTable, StreamId};
+use madang_storage::{Changed, Cursor, MAX_ROWS_PER_PAGE, Store};
+use tokio::time::Instant;
+
+use super::delivery::Delivery;
+use crate::broker::Broker;
+use crate::chat::Chat;
+use crate::hub::CloseReason;
+
+/// How often the store is asked what nobody told.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How often it is asked while this node cannot be sure that it hears of everything.
+const LOOK_EVERY_IN_DOUBT: Duration = Duration::from_millis(500);
+/// How long ago this node must have heard of everything at least, not to be in doubt.
+const CURRENT_FOR: Duration = Duration::from_secs(1);
+/// How long a node that neither hears the others nor reads the store keeps its sockets: whoever was sent away meanwhile
+/// must not stay.
+const BLIND_FOR: Duration = Duration::from_secs(10);
+
+/// Finds what nobody told, because whoever stored it died before, or because the broker lost it.
+pub struct Following {
+    store: Store,
+    delivery: Delivery,
+    chat: Chat,
+    cursor: Cursor,
+    is_first: bool,
+    /// When this node last knew of everything, by the others' word or the store's.
+    knew_at: Instant,
+    /// State tables that changed of late.
+    tables: BTreeSet<StateTable>,
+}
+
+impl Following {
+    /// Has looked at nothing yet.
+    pub fn new(store: Store, delivery: Delivery, chat: Chat) -> Self {
+        Self {
+            store,
+            delivery,
+            chat,
+            cursor: Cursor::start(),
+            is_first: true,
+            knew_at: Instant::now(),
+            tables: BTreeSet::new(),
+        }
+    }
+
+    /// Runs until it is dropped.
+    pub async fn run(mut self) {
+        loop {
+            let began = Instant::now();
+            let was_sure = is_sure(&self.delivery.broker);
+            let round = self.round(was_sure).await;
+            match &round {
+                Ok(()) => self.delivery.broker.looked(began),
+                Err(error) => tracing::warn!(%error, "what changed cannot be read"),
+            }
+            if was_sure || round.is_ok() {
+                self.knew_at = began;
+            } else if self.knew_at.elapsed() > BLIND_FOR {
+                tracing::warn!("neither the other nodes nor the store are heard: connections are closed");
+                self.delivery.hub.close_all(CloseReason::Lost);
+            }
+            wait(&self.delivery.broker, began).await;
+        }
+    }
+
+    async fn round(&mut self, was_sure: bool) -> Result<(), crate::chat::Error> {
+        let tables = self.look().await?;
+        if was_sure {
+            // What changed after it was sure is looked at once more by the next round that is not.
+            self.tables = tables;
+            return Ok(());
+        }
+        self.tables.extend(tables);
+        self.chat.catch_up(&self.tables).await?;
+        self.tables.clear();
+        Ok(())
+    }
+
+    /// Everything that changed since the last round; answers the state tables among it.
+    async fn look(&mut self) -> madang_storage::Result<BTreeSet<StateTable>> {
+        let mut tables = BTreeSet::new();
+        loop {
+            let page = self.store.changed_since(&self.cursor, MAX_ROWS_PER_PAGE).await?;
+            for change in &page.entries {
+                match change.what {
+                    Changed::Stream(stream) => self.hear_of(stream, change.head).await,
+                    Changed::State(table) => {
+                        tables.insert(table);
+                    }
+                }
+            }
+            self.cursor = page.cursor;
+            if !page.more {
+                self.is_first = false;
+                return Ok(tables);
+            }
+        }
+    }
+
+    async fn hear_of(&self, stream: StreamId, head: u64) {
+        let was_told = self.delivery.places.has_heard(stream, head);
+        self.delivery.hear_of(stream, head);
+        // The first round tells of all that there is. Whoever is here has read where the rooms stand after this node
+        // began to hear of changes.
+        if let (StreamId::Room(room), false) = (stream, self.is_first) {
+            self.delivery.hub.hear_of_head(room, head);
+            if !was_told {
+                self.delivery.hub.hear_of_conversation(room).await;
+            }
+        }
+    }
+}
+
+/// Whether this node knows that it has heard of everything.
+fn is_sure(broker: &Broker) -> bool {
+    let current_at = broker.status().current_at;
+    current_at.is_some_and(|at| at.elapsed() < CURRENT_FOR)
+}
+
+/// Waits until it is time to look again. Time that passed while nothing of this process ran counts as doubt: others
+/// may have given up on this node meanwhile.
+async fn wait(broker: &Broker, began: Instant) {
+    while began.elapsed() < LOOK_EVERY {
+        let asleep = Instant::now();
+        tokio::time::sleep(LOOK_EVERY_IN_DOUBT).await;
+        let was_stopped = asleep.elapsed() > LOOK_EVERY_IN_DOUBT + CURRENT_FOR;
+        if was_stopped || !is_sure(broker) {
+            return;
+        }
+    }
+}
