@@ -29,7 +29,6 @@ crate::broker::conformance::broker_conformance!(Nodes::new());
 
 /// Where an outside service is, as the environment says. Without it a test is skipped, and says so; where all services are
 /// required, it fails.
-#[expect(clippy::print_stderr, reason = "a test that is not run must be seen")]
 fn service(variable: &str) -> Option<String> {
     let address = std::env::var(variable).ok();
     if address.is_none() {
