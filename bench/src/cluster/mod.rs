@@ -3,6 +3,8 @@
 
 mod across;
 
+use std::cell::Cell;
+
 use clap::Args;
 use hdrhistogram::Histogram;
 use madang_storage::Env;
@@ -173,11 +175,15 @@ fn posts(arguments: &Arguments, world: &World, senders: usize) -> anyhow::Result
     let env = Env::system();
     let mut writers: Vec<_> = (0..senders).map(|sender| Writer::new(sender as u64)).collect();
     let mut latencies = Histogram::new(3)?;
-    let from = clock::now() + 1_000_000_000;
-    let until = from + arguments.seconds * 1_000_000_000;
+    // Begins when all are connected, which takes its time where the store is slow.
+    let from = Cell::new(u64::MAX);
     let mut started = None;
     let next = |sender: usize| {
         let now = clock::now();
+        if from.get() == u64::MAX {
+            from.set(now + 1_000_000_000);
+        }
+        let (from, until) = (from.get(), from.get() + arguments.seconds * 1_000_000_000);
         if now >= from && started.is_none() {
             started = Some((cpu_of(world), clock::own_cpu(), now));
         }
@@ -185,16 +191,16 @@ fn posts(arguments: &Arguments, world: &World, senders: usize) -> anyhow::Result
         (now < until).then(|| Draft::new(&env, sender % world.rooms.len(), text))
     };
     post_all(world, senders, next, |answered| {
-        if answered.sent >= from {
+        if answered.sent >= from.get() {
             latencies.record(answered.at - answered.sent)?;
         }
         Ok(())
     })?;
-    let Some((cpu, own, began)) = started else {
+    let Some((cpu, own, began)) = started.filter(|_| !latencies.is_empty()) else {
         anyhow::bail!("nothing was posted")
     };
     let elapsed = (clock::now() - began) as f64 / 1e9;
-    let posts = latencies.len().max(1) as f64;
+    let posts = latencies.len() as f64;
     let mut used = Some(0.0);
     for cpu in cpu? {
         let one = cpu.map(|cpu| cpu.elapsed()).transpose()?;

@@ -161,3 +161,17 @@ macro_rules! meeting_or_return {
 use meeting_or_return;
 
 presence_conformance!(meeting_or_return!());
+
+#[test]
+fn figures_wait_for_nothing() {
+    let settings = Settings {
+        url: "redis://127.0.0.1:1".to_owned(),
+        prefix: String::new(),
+        grace: GRACE,
+    };
+    let presence = presence(settings).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(presence.figures()));
+    let figures = told.recv_timeout(IN_TIME).expect("it waits for itself");
+    assert_eq!(figures.sessions, 0);
+}
