@@ -168,10 +168,12 @@ impl Backend for RedisPresence {
     }
 
     fn figures(&self) -> Figures {
+        // Held once: a second look within one expression would wait for the first for ever.
+        let own = self.node.own();
         Figures {
-            sessions: self.node.own().sessions(),
+            sessions: own.sessions(),
             changes: self.node.changes(),
-            is_known: !self.node.own().is_away,
+            is_known: !own.is_away,
         }
     }
 
