@@ -1,6 +1,7 @@
 //! Measures Madang. Every figure of time stands beside the machine's own floor from the same run, because absolute times
 //! differ from machine to machine; every figure is the median of several runs. `docs/benchmarks.md` says how to read it.
 
+mod cluster;
 mod community;
 mod fanout;
 mod floor;
@@ -54,6 +55,8 @@ enum What {
     Community(community::Arguments),
     /// What it costs to ask whether somebody may hear a room.
     Rights(rights::Arguments),
+    /// Several nodes on the same data: posts a second, and the way from one node to another.
+    Cluster(cluster::Arguments),
     /// Many messages through the public door, and whether all of them are there afterwards.
     Load(load::Arguments),
 }
@@ -71,6 +74,7 @@ fn main() -> anyhow::Result<()> {
         What::Startup(arguments) => startup::run(&arguments),
         What::Community(arguments) => community::run(&arguments),
         What::Rights(arguments) => rights::run(&arguments),
+        What::Cluster(arguments) => cluster::run(&arguments),
         What::Load(arguments) => load::run(&arguments),
     }
 }

@@ -33,6 +33,14 @@ impl ServerArguments {
             .with_context(|| format!("cannot make a folder in {}", self.folder.display()))
     }
 
+    /// Starts the server on a free port, with a folder that is removed with it.
+    pub(crate) fn start_in_new_folder(&self, settings: &[(&str, &str)]) -> anyhow::Result<Process> {
+        let data = self.data()?;
+        let mut process = self.start(data.path(), settings)?;
+        process.data = Some(data);
+        Ok(process)
+    }
+
     /// Starts the server on a free port. `settings` are names and values of environment variables.
     pub(crate) fn start(&self, data: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Process> {
         let mut command = Command::new(&self.server);
@@ -49,13 +57,15 @@ impl ServerArguments {
     }
 }
 
-/// A process that listens. It ends with this value.
+/// A process that listens. It ends with this value, if it was started here.
 pub(crate) struct Process {
-    child: Child,
+    child: Option<Child>,
     /// Where it listens.
     pub(crate) address: SocketAddr,
     /// The token of the set-up link, when it printed one.
     pub(crate) setup_token: Option<String>,
+    /// A folder that is removed with it.
+    data: Option<tempfile::TempDir>,
 }
 
 impl Process {
@@ -65,9 +75,10 @@ impl Process {
         let stdout = child.stdout.take().context("no output to read")?;
         let lines = lines_of(stdout);
         let mut process = Self {
-            child,
+            child: Some(child),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             setup_token: None,
+            data: None,
         };
         let deadline = Instant::now() + START_WITHIN;
         loop {
@@ -96,9 +107,24 @@ impl Process {
         }
     }
 
-    /// Its number.
+    /// One that somebody else has started.
+    pub(crate) fn there(address: SocketAddr) -> Self {
+        Self {
+            child: None,
+            address,
+            setup_token: None,
+            data: None,
+        }
+    }
+
+    /// Its number; 0 for one that somebody else has started.
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.started_id().unwrap_or_default()
+    }
+
+    /// Its number, if it was started here.
+    pub(crate) fn started_id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Asks it, without a session.
@@ -125,8 +151,10 @@ impl Process {
 
     /// Ends it without warning, as a loss of power would (SIGKILL), and waits until it is gone.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
+        if let Some(child) = &mut self.child {
+            child.kill()?;
+            child.wait()?;
+        }
         Ok(())
     }
 }

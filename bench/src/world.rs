@@ -14,6 +14,8 @@ const PASSWORD: &str = "correct horse battery staple";
 pub(crate) struct World {
     /// The server.
     pub(crate) process: Process,
+    /// Further nodes on the same data: connections take turns with all of them.
+    pub(crate) more: Vec<Process>,
     /// Who set it up.
     pub(crate) owner: Asker,
     /// The one guild.
@@ -38,6 +40,24 @@ impl World {
             }),
         )?;
         let owner = asker(&process, &answer)?;
+        Self::furnish(process, Vec::new(), owner, channels)
+    }
+
+    /// Nodes that are set up already, and an owner's session there.
+    pub(crate) fn found(
+        process: Process,
+        more: Vec<Process>,
+        token: &str,
+        channels: usize,
+    ) -> anyhow::Result<Self> {
+        let owner = Asker {
+            address: process.address,
+            token: Some(token.to_owned()),
+        };
+        Self::furnish(process, more, owner, channels)
+    }
+
+    fn furnish(process: Process, more: Vec<Process>, owner: Asker, channels: usize) -> anyhow::Result<Self> {
         let guilds = owner.get("/api/v1/guilds")?;
         let guild = text(&guilds["guilds"][0]["id"])?;
         // Nothing is said in the rooms but what is measured: nobody tells who came.
@@ -64,6 +84,7 @@ impl World {
         rooms.truncate(channels);
         Ok(Self {
             process,
+            more,
             owner,
             guild,
             rooms,
@@ -88,11 +109,20 @@ impl World {
         asker(&self.process, &answer)
     }
 
+    /// All nodes.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
+        std::iter::once(&self.process).chain(&self.more)
+    }
+
     /// One more connection of the owner. All share one session: signing in is made slow on purpose, and not what is
     /// measured.
     pub(crate) fn connect(&self, index: usize) -> anyhow::Result<Client> {
         let token = self.owner.token.as_deref().context("no session")?;
-        Ok(Client::sign_in(self.process.address, index, token)?.0)
+        let place = index % (1 + self.more.len());
+        let node = place
+            .checked_sub(1)
+            .map_or(&self.process, |place| &self.more[place]);
+        Ok(Client::sign_in(node.address, index, token)?.0)
     }
 
     /// A crowd of connections, one after the other, each with one room open; the rooms take turns.

@@ -23,7 +23,7 @@ const CURRENT_FOR: Duration = Duration::from_secs(1);
 const BLIND_FOR: Duration = Duration::from_secs(10);
 
 /// Finds what nobody told, because whoever stored it died before, or because the broker lost it.
-pub(super) struct Following {
+pub struct Following {
     store: Store,
     delivery: Delivery,
     chat: Chat,
@@ -36,7 +36,8 @@ pub(super) struct Following {
 }
 
 impl Following {
-    pub(super) fn new(store: Store, delivery: Delivery, chat: Chat) -> Self {
+    /// Has looked at nothing yet.
+    pub fn new(store: Store, delivery: Delivery, chat: Chat) -> Self {
         Self {
             store,
             delivery,
@@ -49,7 +50,7 @@ impl Following {
     }
 
     /// Runs until it is dropped.
-    pub(super) async fn run(mut self) {
+    pub async fn run(mut self) {
         loop {
             let began = Instant::now();
             let was_sure = is_sure(&self.delivery.broker);

@@ -7,7 +7,7 @@ pub mod control;
 pub mod data;
 pub mod delivery;
 mod figures;
-mod following;
+pub mod following;
 mod health;
 mod logic;
 pub mod nodes;

@@ -358,20 +358,3 @@ async fn until_current(broker: &Broker) {
     };
     tokio::time::timeout(PATIENCE, current).await.unwrap();
 }
-
-/// Where an outside service is, as the environment says. Without it a test is skipped, and says so; where all services are
-/// required, it fails.
-#[cfg(feature = "kafka")]
-#[expect(clippy::print_stderr, reason = "a test that is not run must be seen")]
-pub(crate) fn service(variable: &str) -> Option<String> {
-    let address = std::env::var(variable).ok();
-    if address.is_none() {
-        let required = std::env::var("REQUIRE_SERVICES").is_ok_and(|value| value == "1");
-        assert!(
-            !required,
-            "{variable} is not set: `cargo xtask services up` says what to set it to"
-        );
-        eprintln!("SKIPPED: {variable} is not set");
-    }
-    address
-}

@@ -103,6 +103,16 @@ pub(super) fn require(held: Permissions, needed: Permissions) -> Result<()> {
 impl Chat {
     /// A room, for somebody who may see it.
     pub(crate) async fn room_access(&self, identity: &Identity, id: RoomId) -> Result<RoomAccess> {
+        match self.judge_room(identity, id).await {
+            Err(error) if error.code == Code::NotFound => {}
+            judged => return judged,
+        }
+        // Another node may have let the person in a moment ago: nobody is refused by what this node has not heard yet.
+        self.renew_room(id).await?;
+        self.judge_room(identity, id).await
+    }
+
+    async fn judge_room(&self, identity: &Identity, id: RoomId) -> Result<RoomAccess> {
         let user = identity.user;
         let (room, is_member) = self
             .look_at_room(id, |copy| (copy.room().cloned(), copy.members().contains(&user)))
@@ -172,6 +182,10 @@ impl Chat {
                 permissions: copy.permissions(user)?,
             })
         };
+        if let Some(access) = self.look_at_guild(id, judge).await? {
+            return Ok(access);
+        }
+        self.renew_guild(id).await?;
         self.look_at_guild(id, judge).await?.ok_or_else(Error::not_found)
     }
 }

@@ -65,8 +65,8 @@ pub(crate) fn another_password_ends_all_other_logins(form: Form) {
     let world = World::on(form);
     let mine = &world.member;
     let other = token_of(&world, "지호", "battery staple");
-    let (mut socket, _) = Client::sign_in(&world.server.address(), &other, None);
-    let (mut own_socket, _) = Client::sign_in(&world.server.address(), mine, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), &other, None);
+    let (mut own_socket, _) = Client::sign_in(world.server.address(), mine, None);
     let path = "/me/password";
     let change = |present: &str, new: &str| json!({ "password": present, "new_password": new });
     for (body, at_fault) in [
@@ -157,7 +157,7 @@ pub(crate) fn logins_are_listed_and_end_one_by_one_or_all(form: Form) {
     let own = current(&sessions);
     assert_eq!(own.len(), 1);
     let first = current(&list(&world, &others[0]))[0].clone();
-    let (mut socket, _) = Client::sign_in(&world.server.address(), &others[0], None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), &others[0], None);
     let not_found = |world: &World, token: &str, id: &str| {
         let path = format!("/sessions/{id}");
         refused(
@@ -175,8 +175,8 @@ pub(crate) fn logins_are_listed_and_end_one_by_one_or_all(form: Form) {
     assert!(!is_good(&world, &others[0]));
     not_found(&world, mine, &first);
 
-    let (mut socket, _) = Client::sign_in(&world.server.address(), &others[1], None);
-    let (mut own_socket, _) = Client::sign_in(&world.server.address(), mine, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), &others[1], None);
+    let (mut own_socket, _) = Client::sign_in(world.server.address(), mine, None);
     done(&world, mine, "DELETE", "/sessions", json!({}));
     assert_eq!(socket.read_until_closed(), 4003);
     own_socket.ask("heartbeat", json!({})).unwrap();
@@ -208,7 +208,7 @@ pub(crate) fn a_login_that_ends_while_it_is_used_is_of_no_use_after(form: Form) 
             if index == 0 {
                 return call(world, token, "DELETE", "/sessions/current", json!({})).0;
             }
-            let (mut client, _) = Client::connect(&world.server.address());
+            let (mut client, _) = Client::connect(world.server.address());
             let signed_in = client.try_ask("authenticate", json!({ "token": token }));
             // Whoever came in just before is put out.
             if matches!(signed_in, Ok(Ok(_))) {

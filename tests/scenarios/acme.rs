@@ -139,7 +139,7 @@ fn program() -> Option<PathBuf> {
 /// Connects until the server shows a certificate that is believed.
 fn wait_for(trust: &Trust, server: &Server) {
     let began = Instant::now();
-    while let Err(error) = trust.connect(&server.address()) {
+    while let Err(error) = trust.connect(server.address()) {
         assert!(began.elapsed() < PATIENCE, "{error}");
         std::thread::yield_now();
     }
@@ -168,14 +168,14 @@ pub(crate) fn a_certificate_is_got_kept_and_renewed(form: Form) {
     let mut server = places.server(form);
     let old = places.authority.trusted();
     wait_for(&old, &server);
-    let answer = old.exchange(&server.address(), "GET /healthz HTTP/1.0\r\n\r\n");
+    let answer = old.exchange(server.address(), "GET /healthz HTTP/1.0\r\n\r\n");
     assert!(answer.ends_with("ok\n"), "{answer}");
 
     // The authority is there again, and has forgotten everything: the account, too.
     let pebble = places.pebble(&program);
     let given = places.given();
     let began = Instant::now();
-    while given.connect(&server.address()).is_err() {
+    while given.connect(server.address()).is_err() {
         assert!(began.elapsed() < PATIENCE, "another one is given");
         let id = server.process_id().to_string();
         assert!(
@@ -191,5 +191,5 @@ pub(crate) fn a_certificate_is_got_kept_and_renewed(form: Form) {
 
     drop(pebble);
     let server = places.server(form);
-    given.connect(&server.address()).expect("the one that was kept");
+    given.connect(server.address()).expect("the one that was kept");
 }

@@ -13,9 +13,9 @@ pub(crate) fn the_audit_says_who_did_what_and_why(form: Form) {
     let world = World::on(form);
     let audit = format!("/api/v1/guilds/{}/audit", world.guild);
     let (minji, jiho) = (id_of(&world, &world.owner), id_of(&world, &world.member));
-    let (mut socket, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), &world.owner, None);
     socket.ask("open", json!({ "room": world.room })).unwrap();
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     for number in 0..3 {
         member
             .ask(

@@ -187,8 +187,8 @@ pub(crate) fn what_was_read_can_be_unread_again(form: Form) {
     }
     let marker = format!("/rooms/{}/marker", world.room);
     does(&world, &world.member, "PUT", &marker, Some(json!({ "seq": 5 })));
-    let (mut other, _) = Client::sign_in(&world.server.address(), &world.member, None);
-    let (mut client, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut other, _) = Client::sign_in(world.server.address(), &world.member, None);
+    let (mut client, _) = Client::sign_in(world.server.address(), &world.member, None);
     let read = client
         .ask("mark_unread", json!({ "room": world.room, "seq": 3 }))
         .unwrap();

@@ -45,7 +45,7 @@ fn hide(world: &World, room: &str) {
 pub(crate) fn headings_and_channels_keep_their_order(form: Form) {
     let world = World::on(form);
     let categories = format!("/api/v1/guilds/{}/categories", world.guild);
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     let (status, work) = owner_asks(&world, "POST", &categories, json!({ "name": "일" }));
     assert_eq!((status, &work["position"]), (201, &json!(0)), "{work}");
     let (_, play) = owner_asks(&world, "POST", &categories, json!({ "name": "놀이" }));
@@ -166,7 +166,7 @@ pub(crate) fn headings_and_channels_keep_their_order(form: Form) {
 
 pub(crate) fn a_name_is_one_channels(form: Form) {
     let world = World::on(form);
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     let (tea, secret) = (channel(&world, "tea"), channel(&world, "secret"));
     hide(&world, &secret);
     member.ask("open", json!({ "room": tea })).unwrap();
@@ -263,7 +263,7 @@ pub(crate) fn who_comes_and_goes_is_told_once(form: Form) {
         .server
         .call("GET", &format!("{path}/channels"), Some(&world.owner), None);
     let general = id(&channels["channels"][0]);
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
     owner.ask("open", json!({ "room": general })).unwrap();
     let jiho = id_of(&world, &world.member);
     let join = format!("{path}/join");
@@ -310,7 +310,7 @@ pub(crate) fn who_comes_and_goes_is_told_once(form: Form) {
     owner_does(&world, "DELETE", &ban, json!({}));
     member_does("POST", &join);
     let world = world.crash();
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
     owner.ask("open", json!({ "room": general })).unwrap();
     if told(&world, &general).len() == 6 {
         owner.wait(|frame| frame["data"]["system"]["kind"] == "joined");
@@ -354,7 +354,7 @@ pub(crate) fn a_change_is_told_to_those_whom_it_concerns(form: Form) {
     let everybody = format!("/rooms/{hidden}/overrides/roles/{}", world.guild);
     owner("PUT", &everybody, json!({ "deny": ["view"] }));
 
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     let is_reset = |frame: &Value| frame["signal"] == "reset";
     let cooks = format!("{guild}/roles/{role}");
     let cooks_in = format!("/rooms/{hidden}/overrides/roles/{role}");

@@ -62,9 +62,9 @@ fn post(client: &mut Client, room: &str, text: &str) -> Value {
 pub(crate) fn a_dm_is_one_room_and_reaches_both_without_being_opened(form: Form) {
     let world = World::on(form);
     let (minji, jiho) = (id_of(&world, &world.owner), id_of(&world, &world.member));
-    let (mut one, ready) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut one, ready) = Client::sign_in(world.server.address(), &world.owner, None);
     assert_eq!(ready["conversations"], json!([]));
-    let (mut other, _) = Client::sign_in_by(Codec::MessagePack, &world.server.address(), &world.member, None);
+    let (mut other, _) = Client::sign_in_by(Codec::MessagePack, world.server.address(), &world.member, None);
 
     let dm = one.ask("open_dm", json!({ "user": jiho })).unwrap();
     assert_eq!(dm["kind"], "dm");
@@ -88,14 +88,14 @@ pub(crate) fn a_dm_is_one_room_and_reaches_both_without_being_opened(form: Form)
     one.wait(|frame| frame["data"]["text"] == "and back");
 
     let world = world.crash();
-    let (_, ready) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (_, ready) = Client::sign_in(world.server.address(), &world.member, None);
     let listed = &ready["conversations"][0];
     assert_eq!(
         (&listed["id"], &listed["unread"], &listed["n"]),
         (&json!(room), &json!(0), &json!(6)),
         "whoever posts has read up to there"
     );
-    let (_, ready) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (_, ready) = Client::sign_in(world.server.address(), &world.owner, None);
     assert_eq!(ready["conversations"][0]["unread"], 1);
 }
 
@@ -104,8 +104,8 @@ pub(crate) fn conversations_are_nobody_elses(form: Form) {
     let jiho = id_of(&world, &world.member);
     let stranger = newcomer(&world, "sora");
     let room = dm_with(&world, &world.owner, &jiho);
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let (mut third, _) = Client::sign_in(&world.server.address(), &stranger, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let (mut third, _) = Client::sign_in(world.server.address(), &stranger, None);
     let message = post(&mut owner, &room, "between us");
     let missing = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
     for (method, rest, body) in [
@@ -155,9 +155,9 @@ pub(crate) fn people_come_into_groups_and_go(form: Form) {
     let (minji, jiho) = (id_of(&world, &world.owner), id_of(&world, &world.member));
     let third = newcomer(&world, "sora");
     let sora = id_of(&world, &third);
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
-    let (mut late, _) = Client::sign_in(&world.server.address(), &third, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
+    let (mut late, _) = Client::sign_in(world.server.address(), &third, None);
 
     let group = owner
         .ask("create_group", json!({ "users": [jiho], "name": "점심" }))
@@ -214,8 +214,8 @@ pub(crate) fn people_come_into_groups_and_go(form: Form) {
     let group = does(&world, &third, "GET", &format!("/conversations/{room}"), None);
     assert_eq!(group["name"], "혼자");
     // Who comes back hears again.
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
-    let (mut late, _) = Client::sign_in(&world.server.address(), &third, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
+    let (mut late, _) = Client::sign_in(world.server.address(), &third, None);
     late.ask("add_to_group", json!({ "room": room, "user": jiho }))
         .unwrap();
     post(&mut late, &room, "welcome back");
@@ -312,7 +312,7 @@ pub(crate) fn a_group_has_limits(form: Form) {
 
 pub(crate) fn conversations_come_by_their_newest_message(form: Form) {
     let world = World::on(form);
-    let (mut client, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut client, _) = Client::sign_in(world.server.address(), &world.owner, None);
     let rooms: Vec<String> = (0..3)
         .map(|number| {
             let group = client
@@ -418,7 +418,7 @@ pub(crate) fn what_is_asked_for_twice_with_one_key_is_made_once(form: Form) {
         assert_eq!((status, &again["id"]), (201, &made[at]), "{path}: {again}");
     }
     // Over the gateway it is the same request.
-    let (mut client, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut client, _) = Client::sign_in(world.server.address(), &world.owner, None);
     let args = json!({ "name": "once", "idempotency_key": "try-1" });
     assert_eq!(client.ask("create_guild", args).unwrap()["id"], made[0]);
 }
@@ -427,7 +427,7 @@ pub(crate) fn who_is_blocked_reaches_nobody_in_any_way(form: Form) {
     let world = World::on(form);
     let (minji, jiho) = (id_of(&world, &world.owner), id_of(&world, &world.member));
     let room = dm_with(&world, &world.member, &minji);
-    let (mut blocked, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut blocked, _) = Client::sign_in(world.server.address(), &world.member, None);
     let own = post(&mut blocked, &room, "hello");
     does(
         &world,
@@ -436,7 +436,7 @@ pub(crate) fn who_is_blocked_reaches_nobody_in_any_way(form: Form) {
         &format!("/me/blocks/{jiho}"),
         Some(json!({})),
     );
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
     owner.ask("open", json!({ "room": room })).unwrap();
     let seq = &own["seq"];
     for (op, args) in [
@@ -472,7 +472,7 @@ pub(crate) fn who_is_blocked_reaches_nobody_in_any_way(form: Form) {
 pub(crate) fn nobody_is_drawn_into_conversations_without_end(form: Form) {
     let world = World::on(form);
     let jiho = id_of(&world, &world.member);
-    let (mut flooder, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut flooder, _) = Client::sign_in(world.server.address(), &world.owner, None);
     let begun = (0..100).take_while(|_| flooder.ask("create_group", json!({ "users": [jiho] })).is_ok());
     assert!(begun.count() < 100, "one person begins conversations without end");
     let error = flooder

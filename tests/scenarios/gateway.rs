@@ -9,11 +9,11 @@ use tungstenite::Message;
 
 pub(crate) fn two_people_talk(form: Form) {
     let world = World::on(form);
-    let (mut minji, ready) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, ready) = Client::sign_in(world.server.address(), &world.owner, None);
     assert_eq!(ready["user"]["name"], "minji");
     assert_eq!(ready["guilds"][0]["channels"][0]["id"], json!(world.room));
     // Whoever writes JSON and whoever writes MessagePack are in one conversation.
-    let (mut jiho, _) = Client::sign_in_by(Codec::MessagePack, &world.server.address(), &world.member, None);
+    let (mut jiho, _) = Client::sign_in_by(Codec::MessagePack, world.server.address(), &world.member, None);
     for client in [&mut minji, &mut jiho] {
         let opened = client.ask("open", json!({ "room": world.room })).unwrap();
         assert_eq!(opened["reset"], false);
@@ -61,7 +61,7 @@ pub(crate) fn two_people_talk(form: Form) {
 
 pub(crate) fn a_crash_loses_nothing_and_resuming_tells_what_was_missed(form: Form) {
     let world = World::on(form);
-    let (mut minji, ready) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, ready) = Client::sign_in(world.server.address(), &world.owner, None);
     let opened = minji.ask("open", json!({ "room": world.room })).unwrap();
     for index in 0..20 {
         minji
@@ -74,7 +74,7 @@ pub(crate) fn a_crash_loses_nothing_and_resuming_tells_what_was_missed(form: For
     let seen = opened["head"]["rev"].as_u64().unwrap() + 5;
     let world = world.crash();
     let resume = json!({ "epoch": ready["epoch"], "rooms": { world.room.clone(): seen } });
-    let (mut minji, ready) = Client::sign_in(&world.server.address(), &world.owner, Some(resume));
+    let (mut minji, ready) = Client::sign_in(world.server.address(), &world.owner, Some(resume));
     assert_eq!(ready["resumed"], true);
     for rev in seen + 1..=opened["head"]["rev"].as_u64().unwrap() + 20 {
         let event = minji.wait(|frame| frame["stream"] == format!("room:{}", world.room));
@@ -91,7 +91,7 @@ pub(crate) fn a_crash_loses_nothing_and_resuming_tells_what_was_missed(form: For
 pub(crate) fn another_epoch_starts_over(form: Form) {
     let world = World::on(form);
     let resume = json!({ "epoch": world.room, "rooms": { world.room.clone(): 1 } });
-    let (_, ready) = Client::sign_in(&world.server.address(), &world.owner, Some(resume));
+    let (_, ready) = Client::sign_in(world.server.address(), &world.owner, Some(resume));
     assert_eq!(ready["resumed"], false);
 }
 
@@ -99,11 +99,11 @@ pub(crate) fn a_nonce_is_one_message_across_crashes(form: Form) {
     let world = World::on(form);
     let nonce = nonce();
     let post = json!({ "room": world.room, "text": "once", "nonce": nonce });
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     let first = minji.ask("post", post.clone()).unwrap();
     assert_eq!(first["replayed"], false);
     let world = world.crash();
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     let again = minji.ask("post", post).unwrap();
     assert_eq!(again["replayed"], true);
     assert_eq!(again["message"]["seq"], first["message"]["seq"]);
@@ -115,8 +115,8 @@ pub(crate) fn a_nonce_is_one_message_across_crashes(form: Form) {
 
 pub(crate) fn bad_requests_have_codes_and_the_connection_lives_on(form: Form) {
     let world = World::on(form);
-    let (mut jiho, _) = Client::sign_in(&world.server.address(), &world.member, None);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut jiho, _) = Client::sign_in(world.server.address(), &world.member, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     minji
         .ask("post", json!({ "room": world.room, "text": "mine" }))
         .unwrap();
@@ -236,7 +236,7 @@ pub(crate) fn bad_requests_have_codes_and_the_connection_lives_on(form: Form) {
 
 pub(crate) fn strangers_are_told_to_sign_in(form: Form) {
     let world = World::on(form);
-    let (mut stranger, _) = Client::connect(&world.server.address());
+    let (mut stranger, _) = Client::connect(world.server.address());
     let error = stranger.ask("open", json!({ "room": world.room })).unwrap_err();
     assert_eq!(error["code"], "unauthenticated");
     let error = stranger
@@ -247,7 +247,7 @@ pub(crate) fn strangers_are_told_to_sign_in(form: Form) {
 
 pub(crate) fn broken_frames_close_with_a_code_and_disturb_nobody(form: Form) {
     let world = World::on(form);
-    let (mut witness, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut witness, _) = Client::sign_in(world.server.address(), &world.owner, None);
     let deep = "[".repeat(10_000);
     for (message, code) in [
         (Message::text("not json"), 4002),
@@ -257,7 +257,7 @@ pub(crate) fn broken_frames_close_with_a_code_and_disturb_nobody(form: Form) {
         (Message::binary(vec![0x93]), 1003),
         (Message::text("x".repeat(65 * 1024)), 1009),
     ] {
-        let (mut client, _) = Client::connect(&world.server.address());
+        let (mut client, _) = Client::connect(world.server.address());
         client.socket.send(message.clone()).unwrap();
         assert_eq!(client.read(), Err(code), "{message:.40}");
     }
@@ -266,7 +266,7 @@ pub(crate) fn broken_frames_close_with_a_code_and_disturb_nobody(form: Form) {
         &[0x81, 0x02, b'h', b'i'][..],
         &[0xc1, 0x82, 0, 0, 0, 0, b'h', b'i'][..],
     ] {
-        let (mut client, _) = Client::connect(&world.server.address());
+        let (mut client, _) = Client::connect(world.server.address());
         client.socket.get_mut().write_all(bytes).unwrap();
         assert_eq!(client.read(), Err(1002));
     }
@@ -309,7 +309,7 @@ pub(crate) fn other_sites_may_not_connect(form: Form) {
 
 pub(crate) fn signing_out_closes_open_sockets(form: Form) {
     let world = World::on(form);
-    let (mut jiho, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut jiho, _) = Client::sign_in(world.server.address(), &world.member, None);
     let (status, _) = world
         .server
         .call("DELETE", "/api/v1/sessions/current", Some(&world.member), None);
@@ -323,7 +323,7 @@ pub(crate) fn signing_out_closes_open_sockets(form: Form) {
             }
         }
     }
-    let (mut again, _) = Client::connect(&world.server.address());
+    let (mut again, _) = Client::connect(world.server.address());
     let error = again
         .ask("authenticate", json!({ "token": world.member }))
         .unwrap_err();
@@ -332,7 +332,7 @@ pub(crate) fn signing_out_closes_open_sockets(form: Form) {
 
 pub(crate) fn stopping_tells_clients_when_to_come_back(form: Form) {
     let mut world = World::on(form);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     let stopping = std::thread::spawn(move || {
         let ended_well = world.server.stop();
         (world, ended_well)
@@ -348,8 +348,8 @@ pub(crate) fn stopping_tells_clients_when_to_come_back(form: Form) {
 
 pub(crate) fn rooms_that_are_not_open_send_heads(form: Form) {
     let world = World::on(form);
-    let (mut jiho, _) = Client::sign_in(&world.server.address(), &world.member, None);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut jiho, _) = Client::sign_in(world.server.address(), &world.member, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     minji
         .ask("post", json!({ "room": world.room, "text": "unread" }))
         .unwrap();
@@ -386,11 +386,11 @@ pub(crate) fn nonce() -> String {
 
 pub(crate) fn a_reader_that_stopped_is_closed_and_resumes_to_the_same_log(form: Form) {
     let world = World::on(form);
-    let (mut slow, ready) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut slow, ready) = Client::sign_in(world.server.address(), &world.member, None);
     slow.ask("open", json!({ "room": world.room })).unwrap();
-    let (mut reader, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut reader, _) = Client::sign_in(world.server.address(), &world.member, None);
     reader.ask("open", json!({ "room": world.room })).unwrap();
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
 
     // More than sockets and queues of this machine hold, by a wide margin.
     const POSTS: u64 = 900;
@@ -434,7 +434,7 @@ pub(crate) fn a_reader_that_stopped_is_closed_and_resumes_to_the_same_log(form: 
         "the reader was closed before it had everything"
     );
     let resume = json!({ "epoch": ready["epoch"], "rooms": { world.room.clone(): rev } });
-    let (mut slow, ready) = Client::sign_in(&world.server.address(), &world.member, Some(resume));
+    let (mut slow, ready) = Client::sign_in(world.server.address(), &world.member, Some(resume));
     assert_eq!(ready["resumed"], true);
     let first = slow.wait(|frame| frame["signal"] == "reset" || frame["kind"] == "message.posted");
     if first["signal"] == "reset" {
@@ -461,7 +461,7 @@ pub(crate) fn a_reader_that_stopped_is_closed_and_resumes_to_the_same_log(form: 
 
 pub(crate) fn both_codecs_say_the_same(form: Form) {
     let world = World::on(form);
-    let address = &world.server.address();
+    let address = world.server.address();
     let (mut json, json_ready) = Client::sign_in_by(Codec::Json, address, &world.owner, None);
     let (mut pack, pack_ready) = Client::sign_in_by(Codec::MessagePack, address, &world.owner, None);
     assert_eq!(json_ready, pack_ready);

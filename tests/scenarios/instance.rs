@@ -177,7 +177,7 @@ pub(crate) fn whoever_is_deactivated_is_out_at_once_and_leaves_everything(form: 
     let world = World::on(form);
     let (owner, member) = (&world.owner, &world.member);
     let jiho = id_of(&world, member);
-    let (mut socket, _) = Client::sign_in(&world.server.address(), member, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), member, None);
     socket
         .ask("post", json!({ "room": world.room, "text": "here" }))
         .unwrap();
@@ -331,7 +331,7 @@ pub(crate) fn the_place_gets_another_name_and_everybody_sees_it(form: Form) {
     let world = World::on(form);
     let (owner, path) = (&world.owner, "/instance");
     let called = |world: &World| world.server.call("GET", "/api/v1/instance", None, None).1;
-    let (mut member, ready) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, ready) = Client::sign_in(world.server.address(), &world.member, None);
     assert_eq!(ready["instance"], json!({ "name": "마당", "rev": 1 }));
     for (token, body, at_fault) in [
         (
@@ -383,7 +383,7 @@ pub(crate) fn the_place_gets_another_name_and_everybody_sees_it(form: Form) {
         (&called(&world)["name"], &called(&world)["rev"]),
         (&last["name"], &json!(4))
     );
-    let (_, ready) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (_, ready) = Client::sign_in(world.server.address(), &world.member, None);
     assert_eq!(ready["instance"], json!({ "name": last["name"], "rev": 4 }));
     let audit = done(
         &world,

@@ -71,7 +71,7 @@ pub(crate) fn accounts_are_kept_from_the_command_line(form: Form) {
     let hana = token_of(&world, "hana", "tea and books");
     done(&world, &hana, "GET", "/accounts", json!({}));
 
-    let (mut socket, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), &world.member, None);
     let password = made_up(&must(&data, &["passwd", "지호"], ""));
     assert_eq!(socket.read_until_closed(), 4003);
     let link = must(&data, &["password-link", "지호"], "");
@@ -84,7 +84,7 @@ pub(crate) fn accounts_are_kept_from_the_command_line(form: Form) {
         .call("POST", "/api/v1/password-link/use", None, Some(choice));
     assert_eq!(status, 201, "{link}");
     let jiho = token_of(&world, "지호", &password);
-    let (mut socket, _) = Client::sign_in(&world.server.address(), &jiho, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), &jiho, None);
     must(&data, &["deactivate", "지호"], "");
     assert_eq!(socket.read_until_closed(), 4003);
     assert_eq!(call(&world, &jiho, "GET", "/me", json!({})).0, 401);
@@ -218,7 +218,7 @@ pub(crate) fn a_crash_between_the_steps_of_a_sign_up_loses_nobody(form: Form) {
             "POST /api/v1/accounts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}",
             text.len()
         );
-        let mut stream = std::net::TcpStream::connect(&world.server.address()).unwrap();
+        let mut stream = std::net::TcpStream::connect(world.server.address()).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         // Killed somewhere on the way: hashing alone takes some milliseconds.
         std::thread::yield_now();

@@ -23,6 +23,7 @@ mod keeper;
 mod leaving;
 mod limits;
 mod new_channels;
+mod nodes;
 mod operation;
 mod passwords;
 mod people;
@@ -97,6 +98,10 @@ scenarios! {
             whoever_is_deactivated_is_out_at_once_and_leaves_everything,
             the_instance_has_an_administrator_whatever_they_do,
             the_place_gets_another_name_and_everybody_sees_it,
+        }
+        nodes {
+            what_is_allowed_on_one_node_works_on_the_others_at_once,
+            what_is_said_on_one_node_is_heard_on_the_others,
         }
         new_channels {
             a_new_channel_is_as_it_was_wanted_and_the_last,

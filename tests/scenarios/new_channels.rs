@@ -128,8 +128,8 @@ pub(crate) fn a_private_channel_is_private_from_its_first_event_on(form: Form) {
     let (sora, hana) = (newcomer(&world, "sora"), newcomer(&world, "hana"));
     let (sora_id, hana_id) = (id_of(&world, &sora), id_of(&world, &hana));
     let crew = role(&world, json!([]), &[&sora_id]);
-    let (mut outside, _) = Client::sign_in(&world.server.address(), &world.member, None);
-    let (mut inside, _) = Client::sign_in(&world.server.address(), &sora, None);
+    let (mut outside, _) = Client::sign_in(world.server.address(), &world.member, None);
+    let (mut inside, _) = Client::sign_in(world.server.address(), &sora, None);
     for (body, status, code, field) in [
         (json!({ "roles": [MISSING] }), 404, "not_found", "roles"),
         (json!({ "users": [MISSING] }), 404, "not_found", "users"),
@@ -144,7 +144,7 @@ pub(crate) fn a_private_channel_is_private_from_its_first_event_on(form: Form) {
         "name": "secret", "is_private": true, "roles": [crew, crew], "users": [hana_id],
         "idempotency_key": "one",
     });
-    let (mut minji, _) = Client::sign_in(&world.server.address(), owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), owner, None);
     let mut args = wanted.clone();
     args["guild"] = json!(world.guild);
     let made = minji.ask("create_channel", args.clone()).unwrap();

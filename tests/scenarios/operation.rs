@@ -28,7 +28,7 @@ pub(crate) fn a_log_that_cannot_be_written_costs_nothing(form: Form) {
     assert_eq!((status, &refusal["code"]), (503, &json!("disk_full")));
     let (status, _) = world.server.call("GET", &path, Some(&world.member), None);
     assert_eq!(status, 200);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     let refusal = minji.ask("post", json!({ "room": world.room, "text": "hello" }));
     assert_eq!(refusal.unwrap_err()["code"], "disk_full");
     assert!(world.server.stop(), "ends in order");
@@ -47,7 +47,7 @@ pub(crate) fn a_log_whose_reader_left_costs_nothing(form: Form) {
         command.stderr(Stdio::piped()).env("MADANG_LOG__LEVEL", "debug");
     });
     drop(world.server.log());
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     minji
         .ask("post", json!({ "room": world.room, "text": "hello" }))
         .unwrap();
@@ -172,7 +172,7 @@ pub(crate) fn an_account_that_asks_too_much_is_slowed_and_others_are_not(form: F
     );
     assert_eq!(ask(&world.owner).0, 200, "somebody else may");
     // Over the gateway it is the same account.
-    let (mut client, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut client, _) = Client::sign_in(world.server.address(), &world.member, None);
     let error = client.ask("me", json!({})).unwrap_err();
     assert_eq!(error["code"], "rate_limited");
     // A whole address is slowed, too, but not what stands outside of the API.

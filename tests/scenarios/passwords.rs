@@ -99,8 +99,8 @@ pub(crate) fn whoever_has_the_link_chooses_a_password_once(form: Form) {
         json!({ "name": "bot", "scopes": ["read"] }),
     );
     let bot = bot["token"].as_str().unwrap();
-    let (mut socket, _) = Client::sign_in(&world.server.address(), member, None);
-    let (mut bots, _) = Client::sign_in(&world.server.address(), bot, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), member, None);
+    let (mut bots, _) = Client::sign_in(world.server.address(), bot, None);
     let (status, session) = used(&world, &token, NEW);
     assert_eq!((status, &session["user"]["id"]), (201, &json!(jiho)), "{session}");
     assert_eq!(
@@ -168,7 +168,7 @@ pub(crate) fn of_two_who_use_a_link_one_does_and_guesses_are_slowed(form: Form) 
     assert_eq!(refused["code"], "rate_limited");
     assert!(tries > 3, "an office shares an address");
     let text = json!({ "room": world.room, "text": "here" });
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     minji.ask("post", text).unwrap();
     assert_eq!(call(&world, &world.owner, "GET", "/me", json!({})).0, 200);
 }

@@ -45,7 +45,7 @@ fn assert_hidden(world: &World, token: &str, room: &str) {
         assert_eq!(hidden, call(missing), "{method} {rest}");
         assert_eq!(hidden.0, 404, "{method} {rest}");
     }
-    let (mut client, _) = Client::sign_in(&world.server.address(), token, None);
+    let (mut client, _) = Client::sign_in(world.server.address(), token, None);
     for op in ["open", "history", "typing"] {
         let hidden = client.ask(op, json!({ "room": room }));
         assert_eq!(hidden, client.ask(op, json!({ "room": missing })), "{op}");
@@ -56,9 +56,9 @@ fn assert_hidden(world: &World, token: &str, room: &str) {
 pub(crate) fn whoever_is_sent_away_hears_nothing_more(form: Form) {
     let world = World::on(form);
     let jiho = id_of(&world, &world.member);
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     member.ask("open", json!({ "room": world.room })).unwrap();
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
     owner
         .ask("post", json!({ "room": world.room, "text": "before" }))
         .unwrap();
@@ -140,7 +140,7 @@ pub(crate) fn a_ban_lasts_until_it_is_lifted(form: Form) {
 pub(crate) fn a_private_channel_is_there_for_its_people_only(form: Form) {
     let world = World::on(form);
     let jiho = id_of(&world, &world.member);
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     member.ask("open", json!({ "room": world.room })).unwrap();
     let everybody = format!("/api/v1/rooms/{}/overrides/roles/{}", world.room, world.guild);
     owner_does(&world, "PUT", &everybody, json!({ "deny": ["view"] }));
@@ -149,11 +149,11 @@ pub(crate) fn a_private_channel_is_there_for_its_people_only(form: Form) {
     let channels = format!("/api/v1/guilds/{}/channels", world.guild);
     let (_, list) = world.server.call("GET", &channels, Some(&world.member), None);
     assert_eq!(list["channels"], json!([]));
-    let (_, ready) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (_, ready) = Client::sign_in(world.server.address(), &world.member, None);
     assert_eq!(ready["guilds"][0]["channels"], json!([]));
 
     // What is written there reaches nobody else, not even as a number.
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
     owner
         .ask("post", json!({ "room": world.room, "text": "secret" }))
         .unwrap();
@@ -299,7 +299,7 @@ pub(crate) fn a_guild_is_never_without_its_owner(form: Form) {
 
 pub(crate) fn many_guilds_live_side_by_side(form: Form) {
     let world = World::on(form);
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     let body = Some(json!({ "name": "두번째" }));
     let guild = does(&world, &world.member, "POST", "/guilds", body);
     let id = guild["id"].as_str().unwrap().to_owned();
@@ -342,7 +342,7 @@ pub(crate) fn many_guilds_live_side_by_side(form: Form) {
     assert_eq!(open_guilds()["guilds"], json!([]));
 
     let world = world.crash();
-    let (_, ready) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (_, ready) = Client::sign_in(world.server.address(), &world.owner, None);
     assert_eq!(ready["guilds"].as_array().unwrap().len(), 2);
     let leave = format!("/api/v1/guilds/{id}/members/me");
     assert_eq!(
@@ -357,7 +357,7 @@ pub(crate) fn many_guilds_live_side_by_side(form: Form) {
 
 pub(crate) fn a_deleted_channel_is_gone_and_its_name_is_free(form: Form) {
     let world = World::on(form);
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     member.ask("open", json!({ "room": world.room })).unwrap();
     let path = format!("/api/v1/rooms/{}", world.room);
     assert_eq!(

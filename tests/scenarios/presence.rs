@@ -39,10 +39,9 @@ pub(crate) fn the_last_session_that_ends_makes_offline(form: Form) {
     let world = World::with(form, at_once);
     let jiho = id_of(&world, &world.member);
     for codec in [Codec::Json, Codec::MessagePack] {
-        let (mut minji, _) = Client::sign_in_by(codec, &world.server.address(), &world.owner, None);
-        let (first, _) = Client::sign_in(&world.server.address(), &world.member, None);
-        let (second, _) =
-            Client::sign_in_by(Codec::MessagePack, &world.server.address(), &world.member, None);
+        let (mut minji, _) = Client::sign_in_by(codec, world.server.address(), &world.owner, None);
+        let (first, _) = Client::sign_in(world.server.address(), &world.member, None);
+        let (second, _) = Client::sign_in_by(Codec::MessagePack, world.server.address(), &world.member, None);
         until_seen(&mut minji, &jiho, "online");
         drop(first);
         // Two requests on two doors take longer than a moment, and the second session is still there.
@@ -57,8 +56,8 @@ pub(crate) fn the_last_session_that_ends_makes_offline(form: Form) {
 pub(crate) fn people_are_seen_as_they_chose(form: Form) {
     let world = World::with(form, at_once);
     let jiho = id_of(&world, &world.member);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let (mut own, _) = Client::sign_in_by(Codec::MessagePack, &world.server.address(), &world.member, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let (mut own, _) = Client::sign_in_by(Codec::MessagePack, world.server.address(), &world.member, None);
     until_seen(&mut minji, &jiho, "online");
     own.ask("set_status", json!({ "status": "do_not_disturb" }))
         .unwrap();
@@ -131,15 +130,15 @@ pub(crate) fn people_are_seen_as_they_chose(form: Form) {
 pub(crate) fn what_was_chosen_outlives_a_crash(form: Form) {
     let world = World::with(form, at_once);
     let jiho = id_of(&world, &world.member);
-    let (mut own, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut own, _) = Client::sign_in(world.server.address(), &world.member, None);
     own.ask("set_status", json!({ "status": "invisible" })).unwrap();
     own.ask("set_custom_status", json!({ "text": "back soon" }))
         .unwrap();
     own.ask("switch", json!({ "room": world.room, "on": false }))
         .unwrap();
     let world = world.crash_with(at_once);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let (mut own, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let (mut own, _) = Client::sign_in(world.server.address(), &world.member, None);
     assert_eq!(
         status_of(&world, &jiho, &world.owner),
         "offline",
@@ -166,7 +165,7 @@ pub(crate) fn what_was_chosen_can_be_read_back(form: Form) {
     let hide = json!({ "status": "invisible" });
     does(&world, &world.member, "PUT", "/me/presence", Some(hide));
     assert_eq!(own()["chosen"], "invisible", "without a socket, too");
-    let (mut client, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut client, _) = Client::sign_in(world.server.address(), &world.member, None);
     assert_eq!(own()["status"], "invisible");
     assert_eq!(status_of(&world, &jiho, &world.member), "invisible");
     let watch = json!({ "guild": world.guild, "users": [jiho] });
@@ -177,11 +176,11 @@ pub(crate) fn what_was_chosen_can_be_read_back(form: Form) {
 
 pub(crate) fn the_last_room_outlives_a_restart(form: Form) {
     let world = World::with(form, at_once);
-    let (mut own, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut own, _) = Client::sign_in(world.server.address(), &world.member, None);
     own.ask("look", json!({ "room": world.room })).unwrap();
     assert_eq!(own.ask("own_presence", json!({})).unwrap()["last"], Value::Null);
     let world = world.restart_with(at_once);
-    let (mut own, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut own, _) = Client::sign_in(world.server.address(), &world.member, None);
     let seen = own.ask("own_presence", json!({})).unwrap();
     assert_eq!(seen["last"]["room"], json!(world.room), "{seen}");
 }
@@ -189,8 +188,8 @@ pub(crate) fn the_last_room_outlives_a_restart(form: Form) {
 pub(crate) fn after_a_start_whoever_asks_is_answered_and_nobody_else_is_told(form: Form) {
     let world = World::on(form);
     let jiho = id_of(&world, &world.member);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let (mut own, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let (mut own, _) = Client::sign_in(world.server.address(), &world.member, None);
     let watched = minji
         .ask(
             "watch",
@@ -210,8 +209,8 @@ pub(crate) fn after_a_start_whoever_asks_is_answered_and_nobody_else_is_told(for
 pub(crate) fn a_room_knows_who_looks_and_who_is_on(form: Form) {
     let world = World::with(form, at_once);
     let (jiho, minji_id) = (id_of(&world, &world.member), id_of(&world, &world.owner));
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let (mut own, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let (mut own, _) = Client::sign_in(world.server.address(), &world.member, None);
     for client in [&mut minji, &mut own] {
         client.ask("look", json!({ "room": world.room })).unwrap();
     }
@@ -280,9 +279,9 @@ pub(crate) fn strangers_learn_nothing(form: Form) {
     let (status, session) = world.server.call("POST", &path, None, Some(accept));
     assert_eq!(status, 201, "{session}");
     let hana = session["token"].as_str().unwrap();
-    let (mut stranger, _) = Client::sign_in(&world.server.address(), hana, None);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let (own, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut stranger, _) = Client::sign_in(world.server.address(), hana, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let (own, _) = Client::sign_in(world.server.address(), &world.member, None);
     until_seen(&mut minji, &jiho, "online");
     assert_eq!(status_of(&world, &jiho, hana), Value::Null);
     let watch = json!({ "guild": guild["id"], "users": [jiho] });
@@ -302,8 +301,8 @@ pub(crate) fn dm_partners_hear_of_each_other_and_of_what_they_miss(form: Form) {
     // They share nothing but the conversation.
     let path = format!("/guilds/{}/members/me", world.guild);
     does(&world, &world.member, "DELETE", &path, None);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let (mut own, _) = Client::sign_in_by(Codec::MessagePack, &world.server.address(), &world.member, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let (mut own, _) = Client::sign_in_by(Codec::MessagePack, world.server.address(), &world.member, None);
     until_seen(&mut minji, &jiho, "online");
     own.ask("set_status", json!({ "status": "do_not_disturb" }))
         .unwrap();
@@ -354,7 +353,7 @@ pub(crate) fn dm_partners_hear_of_each_other_and_of_what_they_miss(form: Form) {
     until_figure(&world, "madang_presence_absent_total 3");
     drop((minji, own));
     let world = world.crash_with(at_once);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     minji.ask("post", anybody.clone()).unwrap();
     until_figure(&world, "madang_presence_absent_total 1");
     // Muted, or nothing in the room although everything in the guild: only who is called.
@@ -376,10 +375,11 @@ pub(crate) fn dm_partners_hear_of_each_other_and_of_what_they_miss(form: Form) {
     until_figure(&world, "madang_presence_absent_total 4");
 }
 
-/// Waits until the server tells this figure.
+/// Waits until the nodes together tell this figure.
 fn until_figure(world: &World, line: &str) {
     let end = std::time::Instant::now() + PATIENCE;
-    while !world.server.text("/metrics").lines().any(|told| told == line) {
+    let (name, value) = line.split_once(' ').unwrap();
+    while world.server.figure(name) != value.parse::<f64>().unwrap() {
         assert!(std::time::Instant::now() < end, "never {line}");
     }
 }
@@ -389,11 +389,11 @@ pub(crate) fn a_crowd_that_comes_and_goes_is_no_storm(form: Form) {
     const AT_ONCE: usize = 100;
     let world = World::with(form, at_once);
     let jiho = id_of(&world, &world.member);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     let began = std::time::Instant::now();
     for _ in 0..ROUNDS {
         let crowd: Vec<Client> = (0..AT_ONCE)
-            .map(|_| Client::sign_in(&world.server.address(), &world.member, None).0)
+            .map(|_| Client::sign_in(world.server.address(), &world.member, None).0)
             .collect();
         drop(crowd);
     }
@@ -412,6 +412,5 @@ pub(crate) fn a_crowd_that_comes_and_goes_is_no_storm(form: Form) {
     // One a second at most, and a coming and a going at least.
     let most = began.elapsed().as_secs() + 2;
     assert!((2..=most).contains(&(told as u64)), "{told} signals in {most} s");
-    let sessions = world.server.text("/metrics");
-    assert!(sessions.contains("madang_presence_sessions 1\n"), "{sessions}");
+    assert_eq!(world.server.figure("madang_presence_sessions"), 1.0);
 }

@@ -34,7 +34,7 @@ pub(crate) fn a_new_face_is_told_to_those_who_see_it(form: Form) {
     done(&world, member, "POST", &join, json!({}));
     let beside = token_of(&world, "지호", "battery staple");
     let mut clients: Vec<Client> = [owner, member, &beside, &stranger]
-        .map(|token| Client::sign_in(&world.server.address(), token, None).0)
+        .map(|token| Client::sign_in(world.server.address(), token, None).0)
         .into();
 
     let face = json!({ "display_name": "Jiho 🌱", "bio": "tea\r\nand books", "colour": "#0000FF" });
@@ -190,7 +190,7 @@ pub(crate) fn nobody_finds_out_who_blocked_them(form: Form) {
     let world = World::on(form);
     let (owner, member) = (&world.owner, &world.member);
     let (minji, jiho) = (id_of(&world, owner), id_of(&world, member));
-    let (mut client, _) = Client::sign_in(&world.server.address(), member, None);
+    let (mut client, _) = Client::sign_in(world.server.address(), member, None);
     done(&world, owner, "PUT", &format!("/me/follows/{jiho}"), json!({}));
     let looks = |world: &World| {
         [

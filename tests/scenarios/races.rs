@@ -164,7 +164,7 @@ pub(crate) fn whoever_is_banned_while_joining_stays_out(form: Form) {
 
 pub(crate) fn what_is_deleted_while_it_is_edited_stays_deleted(form: Form) {
     let world = World::on(form);
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
     owner.ask("open", json!({ "room": world.room })).unwrap();
     for round in 0..ROUNDS {
         let posts = format!("/rooms/{}/messages", world.room);
@@ -215,7 +215,7 @@ pub(crate) fn nobody_posts_after_being_sent_away(form: Form) {
     let post = || status(&world, &world.member, "POST", &posts, json!({ "text": "hello" }));
     let mut posted = 0;
     for round in 0..ROUNDS {
-        let (mut socket, _) = Client::sign_in(&world.server.address(), &world.member, None);
+        let (mut socket, _) = Client::sign_in(world.server.address(), &world.member, None);
         socket.ask("open", json!({ "room": world.room })).unwrap();
         let (token, path) = match round % 3 {
             0 => (&world.owner, format!("{guild}/members/{jiho}")),

@@ -45,8 +45,8 @@ pub(crate) fn who_is_blocked_sees_nobody_come_and_go(form: Form) {
     let world = World::with(form, at_once);
     let (minji, jiho) = (id_of(&world, &world.owner), id_of(&world, &world.member));
     let room = dm_with(&world, &world.owner, &jiho);
-    let (mut blocked, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let (mut blocker, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut blocked, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let (mut blocker, _) = Client::sign_in(world.server.address(), &world.member, None);
     until_seen(&mut blocked, &jiho, "online");
     let watch = json!({ "guild": world.guild, "users": [jiho] });
     blocked.ask("watch", watch.clone()).unwrap();
@@ -85,7 +85,7 @@ pub(crate) fn who_is_blocked_sees_nobody_come_and_go(form: Form) {
     // What somebody else is told in the same round comes, and nothing of the blocker before it.
     let sora = super::conversations::newcomer(&world, "sora");
     let sora_id = id_of(&world, &sora);
-    let (_client, _) = Client::sign_in(&world.server.address(), &sora, None);
+    let (_client, _) = Client::sign_in(world.server.address(), &sora, None);
     let told_of_jiho = std::cell::Cell::new(false);
     blocked.wait(|frame| {
         let users = frame["data"]["users"].as_array().cloned().unwrap_or_default();

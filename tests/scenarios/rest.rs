@@ -296,11 +296,11 @@ pub(crate) fn everything_is_there_after_a_crash(form: Form) {
 
 pub(crate) fn slow_clients_are_cut_off_and_disturb_nobody(form: Form) {
     let world = World::on(form);
-    let mut head = TcpStream::connect(&world.server.address()).unwrap();
+    let mut head = TcpStream::connect(world.server.address()).unwrap();
     head.set_read_timeout(Some(PATIENCE)).unwrap();
     head.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         .unwrap();
-    let mut body = TcpStream::connect(&world.server.address()).unwrap();
+    let mut body = TcpStream::connect(world.server.address()).unwrap();
     body.set_read_timeout(Some(PATIENCE)).unwrap();
     let request = format!(
         "POST /api/v1/rooms/{}/messages HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
@@ -310,7 +310,7 @@ pub(crate) fn slow_clients_are_cut_off_and_disturb_nobody(form: Form) {
         world.owner
     );
     body.write_all(request.as_bytes()).unwrap();
-    let (mut silent, _) = Client::connect(&world.server.address());
+    let (mut silent, _) = Client::connect(world.server.address());
 
     assert_eq!(
         world.server.call("GET", "/api/v1/me", Some(&world.owner), None).0,
@@ -358,7 +358,7 @@ pub(crate) fn guessing_passwords_is_slowed_and_the_owner_still_gets_in(form: For
     // Whoever is signed in already does not notice.
     let (status, _) = world.server.call("GET", "/api/v1/me", Some(&world.owner), None);
     assert_eq!(status, 200);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     minji
         .ask("post", json!({ "room": world.room, "text": "still here" }))
         .unwrap();
@@ -366,7 +366,7 @@ pub(crate) fn guessing_passwords_is_slowed_and_the_owner_still_gets_in(form: For
 
 pub(crate) fn the_figures_tell_what_happened(form: Form) {
     let world = World::on(form);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     minji.ask("open", json!({ "room": world.room })).unwrap();
     for _ in 0..3 {
         minji

@@ -191,7 +191,7 @@ pub(crate) fn a_ban_takes_back_only_what_its_maker_could_delete(form: Form) {
             json!({ "text": "spam" }),
         );
     }
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
     owner.ask("open", json!({ "room": other })).unwrap();
     let ban = format!("/guilds/{}/bans/{sora_id}", world.guild);
     done(&world, &world.member, "PUT", &ban, json!({ "purge_hours": 1 }));

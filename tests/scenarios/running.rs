@@ -173,8 +173,8 @@ fn texts(world: &World, room: &str) -> Vec<String> {
 
 pub(crate) fn moderators_delete_many_messages_at_once(form: Form) {
     let world = World::on(form);
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
     owner.ask("open", json!({ "room": world.room })).unwrap();
     for number in 1..=5 {
         member
@@ -242,8 +242,8 @@ pub(crate) fn a_ban_takes_back_what_was_written(form: Form) {
         Some(json!({ "name": "second" })),
     );
     let second = text(&second["id"]);
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
     for room in [&world.room, &second] {
         for number in 0..3 {
             member
@@ -267,7 +267,7 @@ pub(crate) fn a_ban_takes_back_what_was_written(form: Form) {
     owner_does(&world, "PUT", &ban, json!({ "purge_hours": 1, "reason": "spam" }));
     // Whatever was done by then, the rest is done after the crash.
     let world = world.crash();
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
     for room in [&world.room, &second] {
         owner.ask("open", json!({ "room": room })).unwrap();
     }
@@ -310,7 +310,7 @@ pub(crate) fn a_deleted_guild_is_as_if_it_had_never_been(form: Form) {
         .server
         .call("POST", "/api/v1/invites", Some(&world.owner), Some(body));
     let room = text(&owner_gets(&world, &format!("{path}/channels"))["channels"][0]["id"]);
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     member.ask("open", json!({ "room": room })).unwrap();
 
     assert_eq!(
@@ -409,7 +409,7 @@ pub(crate) fn a_deleted_guild_is_as_if_it_had_never_been(form: Form) {
     gone(&world);
     let world = world.crash();
     gone(&world);
-    let (_, ready) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (_, ready) = Client::sign_in(world.server.address(), &world.member, None);
     assert_eq!(ready["guilds"].as_array().unwrap().len(), 1);
 }
 
@@ -440,7 +440,7 @@ pub(crate) fn what_was_begun_ends_after_a_crash(form: Form) {
             world.owner,
             body.len()
         );
-        let mut stream = std::net::TcpStream::connect(&world.server.address()).unwrap();
+        let mut stream = std::net::TcpStream::connect(world.server.address()).unwrap();
         std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
         wait(&world);
         world = world.crash();
@@ -456,7 +456,7 @@ pub(crate) fn what_was_begun_ends_after_a_crash(form: Form) {
         owner_does(&world, "PUT", &ban, json!({ "purge_hours": 1 }));
         wait(&world);
         world = world.crash();
-        let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+        let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
         owner.ask("open", json!({ "room": world.room })).unwrap();
         let page = |seqs: &[u64]| {
             let page = owner_gets(&world, &format!("/api/v1{posts}?limit=200"));

@@ -34,7 +34,7 @@ pub(crate) fn silent_connections_lock_nobody_out(form: Form) {
     let world = World::on(form).crash_with(|command| {
         command.env("MADANG_SERVER__MAX_CONNECTIONS", "10");
     });
-    let address = &world.server.address();
+    let address = world.server.address();
     let http2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let kept = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
     let sent: [&[u8]; 7] = [b"", b"P", b"PRI * HT", http2, b"G", b"\r\n", kept];
@@ -66,16 +66,16 @@ pub(crate) fn one_address_does_not_take_all_connections(form: Form) {
     });
     // An open WebSocket counts.
     let sockets: Vec<Client> = (0..4)
-        .map(|_| Client::connect(&world.server.address()).0)
+        .map(|_| Client::connect(world.server.address()).0)
         .collect();
-    let said = rest_of(holding(&world.server.address(), b""));
+    let said = rest_of(holding(world.server.address(), b""));
     assert!(
         said.starts_with("HTTP/1.1 503 ") && said.contains("from your address"),
         "{said}"
     );
     drop(sockets);
     let began = Instant::now();
-    while rest_of(holding(&world.server.address(), b"GET /healthz HTTP/1.0\r\n\r\n"))
+    while rest_of(holding(world.server.address(), b"GET /healthz HTTP/1.0\r\n\r\n"))
         .starts_with("HTTP/1.1 503")
     {
         assert!(began.elapsed() < PATIENCE, "closed ones give their places back");
@@ -84,7 +84,7 @@ pub(crate) fn one_address_does_not_take_all_connections(form: Form) {
 
 pub(crate) fn what_a_closed_connection_asked_for_is_dropped(form: Form) {
     let world = World::on(form);
-    let (mut minji, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut minji, _) = Client::sign_in(world.server.address(), &world.owner, None);
     let text = "한".repeat(4_000);
     for _ in 0..200 {
         minji
@@ -93,7 +93,7 @@ pub(crate) fn what_a_closed_connection_asked_for_is_dropped(form: Form) {
     }
     let mut unread = Vec::new();
     for _ in 0..20 {
-        let (mut client, _) = Client::sign_in(&world.server.address(), &world.member, None);
+        let (mut client, _) = Client::sign_in(world.server.address(), &world.member, None);
         for id in 100..160 {
             let request = json!({ "id": id, "op": "history", "args": { "room": world.room, "limit": 200 } });
             client.socket.send(Message::text(request.to_string())).unwrap();
@@ -131,9 +131,9 @@ fn cpu_seconds(server: &Server) -> f64 {
 pub(crate) fn stopping_does_not_wait_for_sockets_that_stay_open(form: Form) {
     let mut world = World::on(form);
     // Neither one that says nothing, nor one that never closes.
-    let (idle, _) = Client::sign_in(&world.server.address(), &world.member, None);
-    let (mut polite, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let silent = holding(&world.server.address(), b"");
+    let (idle, _) = Client::sign_in(world.server.address(), &world.member, None);
+    let (mut polite, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let silent = holding(world.server.address(), b"");
     polite.socket.close(None).unwrap();
     polite.socket.flush().ok();
     let began = Instant::now();
@@ -159,7 +159,7 @@ pub(crate) fn broken_close_frames_are_answered_as_such(form: Form) {
         (&[3, 0xe7], 1002),
         (&[3, 0xe8, 0xff], 1007),
     ] {
-        let (mut client, _) = Client::connect(&world.server.address());
+        let (mut client, _) = Client::connect(world.server.address());
         let mut frame = vec![0x88, 0x80 | payload.len() as u8, 0, 0, 0, 0];
         frame.extend_from_slice(payload);
         client.socket.get_mut().write_all(&frame).unwrap();
@@ -182,10 +182,10 @@ pub(crate) fn strangers_who_never_sign_in_shut_nobody_out(form: Form) {
         command.env("MADANG_GATEWAY__MAX_UNAUTHENTICATED", "10");
     });
     let mut strangers: Vec<Client> = (0..40)
-        .map(|_| Client::connect(&world.server.address()).0)
+        .map(|_| Client::connect(world.server.address()).0)
         .collect();
     // Whoever means to sign in gets in among them.
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     member.ask("heartbeat", json!({})).unwrap();
     // Who has waited longest was told to go, and who came last was not.
     assert_eq!(strangers[0].read(), Err(4001));

@@ -10,7 +10,7 @@ use super::support::{Client, Form, World};
 pub(crate) fn threads_hang_on_messages(form: Form) {
     let world = World::on(form);
     let parent = post(&world, &world.owner, json!({ "text": "where to eat?" }));
-    let (mut looker, _) = Client::sign_in(&world.server.address(), &world.owner, None);
+    let (mut looker, _) = Client::sign_in(world.server.address(), &world.owner, None);
     looker.ask("open", json!({ "room": world.room })).unwrap();
     let path = format!("/rooms/{}/messages/{}/thread", world.room, parent["seq"]);
     let nonce = nonce();
@@ -114,7 +114,7 @@ pub(crate) fn a_thread_is_as_private_as_its_room(form: Form) {
         Some(json!({ "text": "tell me" })),
     );
     let thread = first["message"]["room"].as_str().unwrap().to_owned();
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     member.ask("open", json!({ "room": thread })).unwrap();
     // The channel becomes private: what hangs in it goes with it, on the open socket, too.
     let everybody = format!("/rooms/{}/overrides/roles/{}", world.room, world.guild);
@@ -158,7 +158,7 @@ pub(crate) fn pins_are_few_and_told(form: Form) {
         (403, "forbidden"),
         "members pin nothing in channels"
     );
-    let (mut member, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut member, _) = Client::sign_in(world.server.address(), &world.member, None);
     member.ask("open", json!({ "room": world.room })).unwrap();
     let before = channel(&world, &world.owner)["unread"].clone();
     does(&world, &world.owner, "PUT", &pin(&first["seq"]), Some(json!({})));
@@ -295,7 +295,7 @@ pub(crate) fn followers_hear_of_a_thread_wherever_they_are(form: Form) {
         answer["threads"].as_array().unwrap().clone()
     };
     // Nobody has the room open, and the thread does not exist yet.
-    let (mut asker, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut asker, _) = Client::sign_in(world.server.address(), &world.member, None);
     let thread = say(&world, &world.owner);
     let head = asker.wait(|frame| frame["signal"] == "head" && frame["data"]["room"] == json!(thread));
     assert_eq!(head["data"]["seq"], 1);
@@ -326,8 +326,8 @@ pub(crate) fn followers_hear_of_a_thread_wherever_they_are(form: Form) {
     assert!(list(&world, &world.member).is_empty());
     let world = world.crash();
     assert!(list(&world, &world.member).is_empty());
-    let (mut owner, _) = Client::sign_in(&world.server.address(), &world.owner, None);
-    let (mut asker, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut owner, _) = Client::sign_in(world.server.address(), &world.owner, None);
+    let (mut asker, _) = Client::sign_in(world.server.address(), &world.member, None);
     say(&world, &world.owner);
     // The head of the room comes in the same second to whoever watches the guild; that of the thread to nobody.
     post(&world, &world.owner, json!({ "text": "and now?" }));
@@ -365,7 +365,7 @@ pub(crate) fn an_open_thread_ends_with_its_channel(form: Form) {
         Some(json!({ "text": "there" })),
     );
     let thread = posted["message"]["room"].as_str().unwrap().to_owned();
-    let (mut looker, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut looker, _) = Client::sign_in(world.server.address(), &world.member, None);
     looker.ask("open", json!({ "room": thread })).unwrap();
     does(
         &world,

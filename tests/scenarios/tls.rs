@@ -46,16 +46,16 @@ pub(crate) fn all_is_said_over_tls(form: Form) {
     });
     let trust = authority.trusted();
     assert_eq!(server.listens, "https");
-    let client = trust.connect(&server.address()).unwrap();
+    let client = trust.connect(server.address()).unwrap();
     assert_eq!(client.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
     assert!(
         trust
-            .exchange(&server.address(), &get("/healthz"))
+            .exchange(server.address(), &get("/healthz"))
             .ends_with("\r\n\r\nok\n")
     );
 
     let answer = trust.exchange(
-        &server.address(),
+        server.address(),
         &post("/api/v1/setup", "", &set_up(&server, "cookie")),
     );
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
@@ -69,15 +69,15 @@ pub(crate) fn all_is_said_over_tls(form: Form) {
         "Connection",
         &format!("Origin: https://localhost:8443\r\n{session}Connection"),
     );
-    let guilds = body(&trust.exchange(&server.address(), &listed));
+    let guilds = body(&trust.exchange(server.address(), &listed));
     let invite = json!({ "guild": guilds["guilds"][0]["id"] });
-    let invite = body(&trust.exchange(&server.address(), &post("/api/v1/invites", &session, &invite)));
+    let invite = body(&trust.exchange(server.address(), &post("/api/v1/invites", &session, &invite)));
     let url = invite["url"].as_str().unwrap();
     assert!(url.starts_with("https://localhost:8443/invite/"), "{url}");
     // A page in the clear, whoever made it, does not speak for the one over TLS.
     let wish = json!({ "guild": guilds["guilds"][0]["id"] });
     let foreign = post("/api/v1/invites", &session, &wish).replace("Origin: https:", "Origin: http:");
-    let answer = trust.exchange(&server.address(), &foreign);
+    let answer = trust.exchange(server.address(), &foreign);
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 
     redirects_lead_there(&server, &redirect);
@@ -142,7 +142,7 @@ fn redirects_lead_there(server: &Server, redirect: &str) {
 
 fn owner_of(server: &Server, trust: &Trust) -> String {
     let answer = trust.exchange(
-        &server.address(),
+        server.address(),
         &post("/api/v1/setup", "", &set_up(server, "bearer")),
     );
     body(&answer)["token"].as_str().unwrap().to_owned()
@@ -150,7 +150,7 @@ fn owner_of(server: &Server, trust: &Trust) -> String {
 
 /// A client of the gateway over TLS that has signed in.
 fn sign_in(server: &Server, trust: &Trust, token: &str) -> WebSocket<Encrypted> {
-    let stream = trust.connect(&server.address()).unwrap();
+    let stream = trust.connect(server.address()).unwrap();
     let mut request = "ws://localhost:8443/gateway".into_client_request().unwrap();
     let protocol = "madang.v1.json".parse().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", protocol);
@@ -234,7 +234,7 @@ pub(crate) fn a_changed_certificate_needs_no_restart(form: Form) {
     let trust = authority.trusted();
     let token = owner_of(&server, &trust);
     let mut minji = sign_in(&server, &trust, &token);
-    let first = trust.shown("localhost", &server.address()).unwrap();
+    let first = trust.shown("localhost", server.address()).unwrap();
 
     // The certificate is there before its key: for as long the old one stays.
     let key = std::fs::read(&files.key).unwrap();
@@ -243,12 +243,12 @@ pub(crate) fn a_changed_certificate_needs_no_restart(form: Form) {
     std::fs::write(&files.key, key).unwrap();
     look_again(&server);
     for _ in 0..20 {
-        assert_eq!(trust.shown("localhost", &server.address()).unwrap(), first);
+        assert_eq!(trust.shown("localhost", server.address()).unwrap(), first);
     }
     std::fs::write(&files.key, new_key).unwrap();
     look_again(&server);
     let began = Instant::now();
-    while trust.shown("localhost", &server.address()).unwrap() == first {
+    while trust.shown("localhost", server.address()).unwrap() == first {
         assert!(began.elapsed() < PATIENCE, "the new one is not used");
     }
     // Who was there stays.
@@ -322,7 +322,7 @@ fn runs_out(form: Form, authority: &Authority) {
     assert_eq!(output.status.code(), Some(1));
     assert!(told.contains("has run out on 2020-04-01T00:00:00Z"), "{told}");
     let server = trust::server(form, folder.path(), &old, |_| {});
-    let error = authority.trusted().connect(&server.address()).unwrap_err();
+    let error = authority.trusted().connect(server.address()).unwrap_err();
     assert!(error.to_string().contains("xpired"), "{error}");
 }
 
@@ -343,21 +343,21 @@ pub(crate) fn handshakes_that_never_end_lock_nobody_out(form: Form) {
     let began = Instant::now();
     let dawdlers: Vec<TcpStream> = (0..300)
         .map(|number| {
-            let mut stream = TcpStream::connect(&server.address()).unwrap();
+            let mut stream = TcpStream::connect(server.address()).unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             stream.write_all(sent[number % sent.len()]).unwrap();
             stream
         })
         .collect();
-    let answer = trust.exchange(&server.address(), &get("/healthz"));
+    let answer = trust.exchange(server.address(), &get("/healthz"));
     assert!(answer.ends_with("ok\n"), "{answer}");
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     // They count: with some more the address has all that it may have.
     let more: Vec<TcpStream> = (0..250)
-        .map(|_| TcpStream::connect(&server.address()).unwrap())
+        .map(|_| TcpStream::connect(server.address()).unwrap())
         .collect();
     assert!(
-        trust.connect(&server.address()).is_err(),
+        trust.connect(server.address()).is_err(),
         "the limit of an address holds"
     );
     for mut stream in dawdlers {
@@ -368,12 +368,12 @@ pub(crate) fn handshakes_that_never_end_lock_nobody_out(form: Form) {
     }
     drop(more);
     assert!(began.elapsed() < Duration::from_secs(16), "{:?}", began.elapsed());
-    while trust.connect(&server.address()).is_err() {
+    while trust.connect(server.address()).is_err() {
         assert!(began.elapsed() < PATIENCE, "places are given back");
     }
     assert!(
         trust
-            .exchange(&server.address(), &get("/healthz"))
+            .exchange(server.address(), &get("/healthz"))
             .ends_with("ok\n")
     );
 }

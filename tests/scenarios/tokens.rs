@@ -56,14 +56,14 @@ pub(crate) fn a_token_does_what_its_scopes_say(form: Form) {
     );
 
     // The same over the gateway.
-    let (mut client, _) = Client::sign_in(&world.server.address(), &reader, None);
+    let (mut client, _) = Client::sign_in(world.server.address(), &reader, None);
     client.ask("history", json!({ "room": world.room })).unwrap();
     let problem = client
         .ask("post", json!({ "room": world.room, "text": "hello" }))
         .unwrap_err();
     assert_eq!(problem["code"], "forbidden", "{problem}");
     let (_, blind) = make(&world, &world.owner, &["write"]);
-    let (mut client, _) = Client::connect(&world.server.address());
+    let (mut client, _) = Client::connect(world.server.address());
     let problem = client.ask("authenticate", json!({ "token": blind })).unwrap_err();
     assert_eq!(problem["code"], "forbidden", "what is pushed is read");
 }
@@ -74,8 +74,8 @@ pub(crate) fn a_token_is_shown_once_and_ends_when_it_is_revoked(form: Form) {
     let (_, other) = make(&world, &world.member, &["read", "account"]);
     let list = |world: &World| done(world, &world.member, "GET", "/tokens", json!({}))["tokens"].clone();
     assert!(list(&world)[0]["last_used"].is_null());
-    let (mut socket, _) = Client::sign_in(&world.server.address(), &token, None);
-    let (mut beside, _) = Client::sign_in(&world.server.address(), &world.member, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), &token, None);
+    let (mut beside, _) = Client::sign_in(world.server.address(), &world.member, None);
     let tokens = list(&world);
     assert!(tokens[0]["last_used"].is_string(), "{tokens}");
     assert_eq!(
@@ -116,7 +116,7 @@ pub(crate) fn a_token_runs_out_on_open_sockets_too(form: Form) {
     let short = json!({ "name": "bot", "scopes": ["read"], "expires_in_seconds": 2 });
     let made = done(&world, &world.member, "POST", "/tokens", short);
     let token = made["token"].as_str().unwrap();
-    let (mut socket, _) = Client::sign_in(&world.server.address(), token, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), token, None);
     assert_eq!(socket.read_until_closed(), 4003);
     assert_eq!(call(&world, token, "GET", "/me", json!({})).0, 401);
     let list = done(&world, &world.member, "GET", "/tokens", json!({}));
@@ -201,7 +201,7 @@ pub(crate) fn a_token_ends_with_the_one_that_it_was_made_with(form: Form) {
     refused(&world, &text(&first, "token"), ("POST", "/tokens", long), problem);
     let beside = ask(&world.owner, json!({ "name": "beside", "scopes": ["read"] }));
 
-    let (mut socket, _) = Client::sign_in(&world.server.address(), &text(&third, "token"), None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), &text(&third, "token"), None);
     let path = format!("/tokens/{}", text(&first, "id"));
     done(&world, &world.owner, "DELETE", &path, json!({}));
     assert_eq!(socket.read_until_closed(), 4003);

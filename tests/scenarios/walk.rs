@@ -236,7 +236,7 @@ pub(crate) fn strangers_and_ended_sessions_are_let_in_nowhere(form: Form) {
     let places = Places::of(&world);
     let ended = newcomer(&world, "sora");
     does(&world, &ended, "DELETE", "/sessions/current", None);
-    let (mut stranger, _) = Client::connect(&world.server.address());
+    let (mut stranger, _) = Client::connect(world.server.address());
     for operation in described(&world) {
         for token in [None, Some(ended.as_str())] {
             let (status, problem) = operation.over_rest(&world, &places, token);
@@ -256,7 +256,7 @@ pub(crate) fn who_was_sent_away_finds_nothing(form: Form) {
     let world = World::on(form);
     let places = Places::of(&world);
     let former = newcomer(&world, "sora");
-    let (mut socket, _) = Client::sign_in(&world.server.address(), &former, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), &former, None);
     let kick = format!("/guilds/{}/members/{}", world.guild, id_of(&world, &former));
     does(&world, &world.owner, "DELETE", &kick, None);
     socket.wait(|frame| frame["signal"] == "guild_left");
@@ -297,7 +297,7 @@ pub(crate) fn what_needs_a_right_is_refused_without_it(form: Form) {
     // Somebody who stands no lower: what is asked is not even tried on oneself.
     places.user = id_of(&world, &world.owner);
     let plain = newcomer(&world, "sora");
-    let (mut socket, _) = Client::sign_in(&world.server.address(), &plain, None);
+    let (mut socket, _) = Client::sign_in(world.server.address(), &plain, None);
     let mut walked = 0;
     for operation in described(&world) {
         let is_for_some = matches!(&*operation.scope, "manage" | "admin");

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use madang::broker::{Backend, Broker, Error, Receiver, Signal, Status};
-use madang_storage::model::Commit;
+use madang_storage::model::{Commit, NodeId};
 use madang_storage::sim::Random;
+use tokio::time::Instant;
 
 /// How bad the days are: so many of 1,000.
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +102,14 @@ impl Backend for BadBroker {
         if !self.is_bad() || !self.random.chance(self.weather.lost) {
             self.inner.tell_signal(signal);
         }
+    }
+
+    fn expect(&self, nodes: &[NodeId]) {
+        self.inner.expect(nodes);
+    }
+
+    fn looked(&self, began: Instant) {
+        self.inner.looked(began);
     }
 
     fn status(&self) -> Status {

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use madang::app::delivery::{Delivery, Ear, follow};
+use madang::app::delivery::{Delivery, Ear};
+use madang::app::following::Following;
 use madang::broker::memory::Bus;
 use madang::chat::{Absent, Chat, Missed, Places, Presences, Rules};
 use madang::hub::{Encoder, FrameKey, Hub, Signal};
@@ -196,7 +197,7 @@ impl Nodes {
         *self.sinks[node].0.lock().unwrap() = Some(delivery.clone());
         let following = self
             .follows
-            .then(|| tokio::spawn(follow(store, delivery.clone())));
+            .then(|| tokio::spawn(Following::new(store, delivery.clone(), chat.clone()).run()));
         *self.present[node].lock().unwrap() = Some(Running {
             delivery,
             chat,

@@ -120,12 +120,21 @@ impl Server {
 
     /// The body of what lies under a path, as text.
     pub(crate) fn text(&self, path: &str) -> String {
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.address()
-        );
-        let answer = self.exchange(request.as_bytes());
-        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+        text_at(self.address(), path)
+    }
+
+    /// One of the figures of `/metrics`, of all nodes together.
+    pub(crate) fn figure(&self, name: &str) -> f64 {
+        let of_node = |node: &Node| -> f64 {
+            let text = text_at(&node.address, "/metrics");
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.unwrap_or_else(|| panic!("{name} is in no line of\n{text}"))
+                .parse()
+                .unwrap()
+        };
+        self.nodes.iter().map(of_node).sum()
     }
 
     /// Bytes as they are; answers status and body.
@@ -145,12 +154,7 @@ impl Server {
 
     /// Bytes as they are; answers the whole answer.
     pub(crate) fn exchange(&self, request: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.address()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer).into_owned()
+        exchange_at(self.address(), request)
     }
 }
 
@@ -204,6 +208,21 @@ impl Node {
             setup_token,
         }
     }
+}
+
+fn text_at(address: &str, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let answer = exchange_at(address, request.as_bytes());
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+fn exchange_at(address: &str, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Where a node keeps what is its own. The first one's is the world's.

@@ -101,8 +101,9 @@ pub(crate) fn leaked_engines(path: &str, text: &str) -> Vec<String> {
 
 /// Conditional compilation by feature, outside the places that put the program together.
 pub(crate) fn misplaced_cfg(path: &str, text: &str) -> Vec<String> {
-    const PLACES: [&str; 4] = [
+    const PLACES: [&str; 5] = [
         "src/app/data.rs",
+        "src/app/nodes.rs",
         "src/cli/version.rs",
         "src/http/ui.rs",
         "storage/src/lib.rs",

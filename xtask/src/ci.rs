@@ -6,18 +6,19 @@ use crate::features;
 use crate::steps::{Steps, run_within};
 use crate::terminal::say;
 use crate::workspace::cargo;
-use crate::{test, ui};
+use crate::{needs, test, ui};
 
 /// Formatting, lints, dependencies, the UI's checks, and every test, with everything that tests need required.
 pub(crate) fn run(steps: &mut Steps) {
     steps.require_all();
+    needs::provide(steps);
     steps.program("formatting", &mut cargo(["fmt", "--all", "--check"]));
     for set in features::SETS {
         steps.program(&set.name(), cargo([]).args(set.clippy()));
     }
     dependencies(steps);
     ui::checks(steps);
-    test::run(steps);
+    test::run_provided(steps);
 }
 
 fn dependencies(steps: &mut Steps) {

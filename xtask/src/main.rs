@@ -34,6 +34,8 @@ usage: cargo xtask <command>
   services up      start the outside services that tests need, fetching what is missing
   services down    end them and remove their data
   services status  say what runs where
+  cluster   start the services and three nodes over them, to play with, until Ctrl+C
+  cluster stop     end what an interrupted `cluster` has left running
   ui        build the web UI
   dist      build a release and lay it out in target/dist
 
@@ -68,6 +70,8 @@ fn chore(name: &str) -> Option<Chore> {
         "services" | "services status" => Some(services::status),
         "services up" => Some(services::up),
         "services down" => Some(services::down),
+        "cluster" => Some(services::cluster::run),
+        "cluster stop" => Some(services::cluster::stop),
         "ui" => Some(ui::run),
         "dist" => Some(dist::run),
         _ => None,

@@ -9,6 +9,8 @@ use crate::workspace::{has, on_path, output_of, target};
 pub(crate) enum Tool {
     /// Compiles the fault recorder.
     CCompiler,
+    /// What Kafka's library is built with.
+    KafkaLibraries,
     /// Runs the UI's scripts and the browser tests.
     Node,
     /// Runs the UI in browser tests.
@@ -43,6 +45,8 @@ const ACME: &str = "tests/scenarios/acme.rs";
 const PEBBLE: &str = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1";
 /// Where several nodes are tested on bad days.
 const CLUSTER: &str = "tests/cluster/restarts.rs";
+/// Where Kafka's library is used.
+const KAFKA: &str = "src/broker/kafka/mod.rs";
 /// Where the fault tests are.
 pub(crate) const FAULTS: &str = "tests/faults/Cargo.toml";
 
@@ -55,6 +59,13 @@ const NEEDS: &[Need] = &[
         present: || on_path(&["cc", "gcc", "clang"]).is_some(),
         packages: &["gcc", "libc6-dev"],
         advice: "no C compiler: install gcc or clang with the C library's headers",
+    },
+    Need {
+        tool: Tool::KafkaLibraries,
+        wanted_by: KAFKA,
+        present: has_kafka_libraries,
+        packages: &["g++", "libssl-dev", "make", "pkg-config", "zlib1g-dev"],
+        advice: "Kafka's library cannot be built: install a C++ compiler, make, and the headers of OpenSSL and zlib",
     },
     Need {
         tool: Tool::Node,
@@ -160,6 +171,18 @@ pub(crate) fn browser() -> Option<std::path::PathBuf> {
     ])
 }
 
+fn has_kafka_libraries() -> bool {
+    let has_library = |name: &str| {
+        let is_known = std::process::Command::new("pkg-config")
+            .args(["--exists", name])
+            .status();
+        is_known.is_ok_and(|status| status.success())
+    };
+    on_path(&["c++", "g++", "clang++"]).is_some()
+        && on_path(&["make"]).is_some()
+        && ["openssl", "zlib"].into_iter().all(has_library)
+}
+
 fn node_is_new_enough() -> bool {
     let version = output_of("node", &["--version"]);
     on_path(&["npm"]).is_some()
@@ -191,6 +214,7 @@ mod tests {
     fn every_tool_is_described_once() {
         for tool in [
             Tool::CCompiler,
+            Tool::KafkaLibraries,
             Tool::Node,
             Tool::Browser,
             Tool::Pebble,

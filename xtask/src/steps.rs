@@ -1,6 +1,6 @@
 //! Runs steps one after the other and sums them up.
 
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
@@ -23,6 +23,8 @@ struct Done {
     name: String,
     outcome: Outcome,
     took: Duration,
+    /// How many tests passed in it.
+    passed: Option<usize>,
 }
 
 /// The steps that were done so far.
@@ -56,6 +58,30 @@ impl Steps {
             say(&line);
             outcome_of(command.stdin(Stdio::null()).status())
         })
+    }
+
+    /// Runs Rust tests as a step; the summary says how many passed. Of none it is a failure: their names have changed.
+    pub(crate) fn tests(&mut self, name: &str, command: &mut Command) -> bool {
+        if self.require_all {
+            command.env("REQUIRE_SERVICES", "1");
+        }
+        let line = command_line(command);
+        let mut passed = 0;
+        let is_good = self.step(name, || {
+            say(&line);
+            let outcome = outcome_of(run_read(command, |line| {
+                passed += passed_of(line);
+                say(line);
+            }));
+            match outcome {
+                Outcome::Passed if passed == 0 => Outcome::Failed("no test ran".to_owned()),
+                other => other,
+            }
+        });
+        if let Some(done) = self.done.last_mut() {
+            done.passed = Some(passed);
+        }
+        is_good
     }
 
     /// Runs a program that fetches something tests need. Where not everything is required, it may fail.
@@ -101,6 +127,7 @@ impl Steps {
             name: name.to_owned(),
             outcome,
             took,
+            passed: None,
         });
     }
 
@@ -131,13 +158,23 @@ impl Steps {
             .max()
             .unwrap_or(0);
         let mut text = String::from("\n==> summary\n");
-        for Done { name, outcome, took } in &self.done {
+        for Done {
+            name,
+            outcome,
+            took,
+            passed,
+        } in &self.done
+        {
             let (word, why) = match outcome {
                 Outcome::Passed => ("ok", String::new()),
                 Outcome::Failed(why) => ("FAILED", format!("  {why}")),
                 Outcome::NotRun(why) => ("not run", format!("  {why}")),
             };
-            text += &format!("{word:<8}{:>7.1} s  {name:<width$}{why}", took.as_secs_f64());
+            let passed = passed.map_or(String::new(), |passed| format!("  {passed} tests passed"));
+            text += &format!(
+                "{word:<8}{:>7.1} s  {name:<width$}{passed}{why}",
+                took.as_secs_f64()
+            );
             text.truncate(text.trim_end().len());
             text.push('\n');
         }
@@ -171,6 +208,26 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> io::Result<E
         }
         thread::sleep(PAUSE);
     }
+}
+
+/// Runs a program without its input, and reads what it prints line by line.
+fn run_read(command: &mut Command, mut read: impl FnMut(&str)) -> io::Result<ExitStatus> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    if let Some(out) = child.stdout.take() {
+        for line in BufReader::new(out).split(b'\n') {
+            read(&String::from_utf8_lossy(&line?));
+        }
+    }
+    child.wait()
+}
+
+/// How many tests passed, if a line is the end of a test program's report.
+fn passed_of(line: &str) -> usize {
+    let report = line
+        .strip_prefix("test result: ")
+        .and_then(|rest| rest.split_once(". "));
+    let count = report.and_then(|(_, counts)| counts.split_once(" passed"));
+    count.and_then(|(count, _)| count.parse().ok()).unwrap_or(0)
 }
 
 fn outcome_of(status: io::Result<ExitStatus>) -> Outcome {
@@ -210,6 +267,27 @@ FAILED     61.0 s  tests       exit status: 101
 not run     0.0 s  advisories  the database cannot be reached
 1 ok, 1 failed, 1 not run";
         assert_eq!(steps.summary(), expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn tests_that_passed_are_counted() {
+        let report = |text: &str| {
+            let mut command = Command::new("printf");
+            command.arg(text);
+            command
+        };
+        let mut steps = Steps::new(false);
+        let two =
+            "test a ... ok\ntest result: ok. 2 passed; 0 failed\ntest result: ok. 40 passed; 0 failed\n";
+        assert!(steps.tests("many", &mut report(two)));
+        assert!(
+            steps.summary().contains("many  42 tests passed"),
+            "{}",
+            steps.summary()
+        );
+        assert!(!steps.tests("none", &mut report("test result: ok. 0 passed; 9 filtered out\n")));
+        assert!(steps.summary().contains("no test ran"), "{}", steps.summary());
     }
 
     #[test]

@@ -5,14 +5,22 @@ use crate::services;
 use crate::steps::Steps;
 use crate::workspace::{cargo, has, node_program, target};
 
+/// The scenarios' modules: the forms in which Madang runs.
+const CLUSTER: &str = "cluster::";
+const MONGODB: &str = "mongodb::";
+const REDB: &str = "redb::";
+
 /// Installs what tests need, then runs the Rust tests, then the browser tests.
 pub(crate) fn run(steps: &mut Steps) {
     needs::provide(steps);
+    run_provided(steps);
+}
+
+/// The same where what is needed has been seen to.
+pub(crate) fn run_provided(steps: &mut Steps) {
     let theirs = services::any_started();
     let environment = services::bring_up(steps);
     rust_tests(steps, &environment);
-    mongodb_tests(steps, &environment);
-    cluster_tests(steps, &environment);
     // Whoever had them running wants to go on with them.
     if !theirs {
         services::down(steps);
@@ -21,73 +29,62 @@ pub(crate) fn run(steps: &mut Steps) {
     browser_tests(steps);
 }
 
+/// All of them are of one build, with every backend in it, where that can be built here.
 fn rust_tests(steps: &mut Steps, environment: &services::Environment) {
-    let mut command = cargo(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    let has_backends = needs::is_present(Tool::KafkaLibraries);
+    let test = |arguments: &[&str]| {
+        let mut command = cargo(["test", "--locked", "--no-fail-fast"]);
+        command.args(backends());
+        if needs::is_present(Tool::Pebble) {
+            command.env("MADANG_TEST_PEBBLE", needs::pebble());
+        }
+        command.args(arguments).envs(environment.iter().cloned());
+        command
+    };
+    let skip = ["--", "--skip", CLUSTER, "--skip", MONGODB, "--skip", REDB];
+    let mut most = test(&["--workspace"]);
     if has(FAULTS) && !needs::is_present(Tool::CCompiler) {
         steps.missing("fault tests", needs::advice(Tool::CCompiler));
-        command.args(["--exclude", "madang-faults"]);
+        most.args(["--exclude", "madang-faults"]);
     }
-    if needs::is_present(Tool::Pebble) {
-        command.env("MADANG_TEST_PEBBLE", needs::pebble());
+    steps.tests(
+        "tests, scenarios: one node with its data in a folder",
+        most.args(skip),
+    );
+    let scenarios = ["--package", "madang", "--test", "scenarios", "--"];
+    // Engines and databases have suites of their own; through the whole of Madang goes what writes and reads in every way.
+    let of_each = ["redb::gateway", "redb::races", "redb::of_a_folder"];
+    steps.tests("scenarios: one node with redb", test(&scenarios).args(of_each));
+    if !has_backends {
+        steps.missing("tests of several nodes", needs::advice(Tool::KafkaLibraries));
+        return;
     }
-    steps.program("tests", command.envs(environment.iter().cloned()));
-}
-
-/// What only a binary with the MongoDB in it can do. The suite of the store runs whole; of the scenarios those that write
-/// and read in every way, since each of the others does the same things.
-fn mongodb_tests(steps: &mut Steps, environment: &services::Environment) {
-    const STORE: [&str; 8] = [
-        "test",
-        "--locked",
-        "--package",
-        "madang-storage",
-        "--features",
-        "mongodb",
-        "--no-fail-fast",
-        "mongo::",
-    ];
-    let environment = || environment.iter().cloned();
-    steps.program("tests: store on MongoDB", cargo(STORE).envs(environment()));
-    let mut scenarios = cargo([
-        "test",
-        "--locked",
+    let of_each = ["mongodb::gateway", "mongodb::races"];
+    steps.tests("scenarios: one node over MongoDB", test(&scenarios).args(of_each));
+    steps.tests(
+        "scenarios: two nodes over MongoDB, Kafka and Redis",
+        test(&scenarios).arg(CLUSTER),
+    );
+    // One after the other: some end the services that all use.
+    let bad_days = [
         "--package",
         "madang",
-        "--features",
-        "mongodb",
-        "--test",
-        "scenarios",
-        "--no-fail-fast",
-        "--",
-    ]);
-    scenarios.args([
-        "mongodb::gateway",
-        "mongodb::races",
-        "mongodb::people",
-        "mongodb::rest",
-        "mongodb::threads",
-    ]);
-    steps.program("tests: scenarios on MongoDB", scenarios.envs(environment()));
-}
-
-/// Several nodes on bad days. One test after the other: some end the services that all use.
-fn cluster_tests(steps: &mut Steps, environment: &services::Environment) {
-    let mut tests = cargo([
-        "test",
-        "--locked",
-        "--package",
-        "madang",
-        "--features",
-        "cluster",
         "--test",
         "cluster",
-        "--no-fail-fast",
         "--",
         "--test-threads",
         "1",
-    ]);
-    tests.envs(environment.iter().cloned());
-    steps.program("tests: several nodes on bad days", &mut tests);
+    ];
+    steps.tests("several nodes on bad days", &mut test(&bad_days));
+}
+
+/// Cargo's flags for every backend that can be built here.
+fn backends() -> &'static [&'static str] {
+    if needs::is_present(Tool::KafkaLibraries) {
+        &["--all-features"]
+    } else {
+        &[]
+    }
 }
 
 /// What takes a crowd: readers that stop among a thousand that go on, and a room of many messages. The load generator
@@ -112,7 +109,8 @@ fn load_tests(steps: &mut Steps) {
             "madang",
             "--package",
             "madang-bench",
-        ]),
+        ])
+        .args(backends()),
     ) {
         return;
     }

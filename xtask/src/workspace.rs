@@ -19,11 +19,24 @@ pub(crate) fn target() -> PathBuf {
 
 /// The cargo that runs this, started in the root.
 pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
-    program_in(
+    let mut command = program_in(
         &root(),
         env::var("CARGO").as_deref().unwrap_or("cargo"),
         arguments,
-    )
+    );
+    // What cargo has told this program about itself. Some crates' build scripts look at it, and would make cargo build
+    // them anew whenever it is called by this program and by hand in turns.
+    let told = env::vars_os().map(|(name, _)| name);
+    for name in told.filter(|name| is_about_this_crate(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn is_about_this_crate(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]
+        .iter()
+        .any(|start| variable.starts_with(start))
 }
 
 /// A program of the npm family, started in a folder of the repository.

@@ -122,6 +122,10 @@ pub(super) async fn provide(config: &ClientConfig, settings: &Settings) -> Resul
         match answer {
             Ok(name) => tracing::info!(name, "topic made"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            // Kafka says so of topics that are there, too. Whether they are is seen when their partitions are counted.
+            Err((name, RDKafkaErrorCode::TopicAuthorizationFailed)) => {
+                tracing::info!(name, "this node may make no topic: it must be there");
+            }
             Err((name, code)) => {
                 return Err(Error::Unavailable(format!(
                     "the topic {name} cannot be made: {code}"

@@ -239,6 +239,45 @@ impl Chat {
         Ok(kept)
     }
 
+    /// Brings this node's copies of a room and of what it hangs in up to what the store says now.
+    pub(super) async fn renew_room(&self, id: RoomId) -> Result<()> {
+        self.renew(&self.places().inner.rooms, id, StreamId::Room(id))
+            .await?;
+        let kind = self
+            .look_at_room(id, |copy| copy.room().map(|room| room.kind))
+            .await?;
+        match kind {
+            Some(RoomKind::Channel { guild }) => self.renew_guild(guild).await,
+            Some(RoomKind::Thread { parent, guild, .. }) => {
+                let parents = StreamId::Room(parent);
+                self.renew(&self.places().inner.rooms, parent, parents).await?;
+                match guild {
+                    Some(guild) => self.renew_guild(guild).await,
+                    None => Ok(()),
+                }
+            }
+            Some(RoomKind::Dm { .. } | RoomKind::Group { .. }) | None => Ok(()),
+        }
+    }
+
+    /// Brings this node's copy of a guild up to what the store says now.
+    pub(super) async fn renew_guild(&self, id: GuildId) -> Result<()> {
+        self.renew(&self.places().inner.guilds, id, StreamId::Guild(id))
+            .await
+    }
+
+    async fn renew<K: Hash + Eq + Copy, T: Copied>(
+        &self,
+        shelf: &Shelf<K, T>,
+        id: K,
+        stream: StreamId,
+    ) -> Result<()> {
+        if let Some(kept) = shelf.known(id) {
+            kept.hear_of(self.store().head(stream).await?.rev);
+        }
+        Ok(())
+    }
+
     /// The room whose exceptions count for a room: its own, or for a thread those of the room it hangs in.
     pub(super) fn deciding_room(id: RoomId, kind: &RoomKind) -> RoomId {
         match kind {

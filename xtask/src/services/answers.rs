@@ -50,6 +50,12 @@ pub(super) fn redis(port: u16) -> bool {
     ask(port, b"PING\r\n", 5).is_some_and(|answer| answer == b"+PONG")
 }
 
+/// Whether a node of Madang reads and writes.
+pub(super) fn madang(port: u16) -> bool {
+    let question = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    ask(port, question, 12).is_some_and(|answer| answer == b"HTTP/1.1 200")
+}
+
 fn length_first(question: &[u8], counts_itself: bool) -> Vec<u8> {
     let length = question.len() + if counts_itself { 4 } else { 0 };
     let mut message = i32::try_from(length).unwrap_or_default().to_be_bytes().to_vec();
@@ -78,11 +84,11 @@ mod tests {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = std::thread::spawn(move || {
-            for stream in listener.incoming().take(4) {
+            for stream in listener.incoming().take(5) {
                 stream.unwrap().write_all(&[b'x'; 64]).unwrap();
             }
         });
-        for answers in [postgresql, mongodb, kafka, redis] {
+        for answers in [postgresql, mongodb, kafka, redis, madang] {
             assert!(!answers(port));
         }
         server.join().unwrap();

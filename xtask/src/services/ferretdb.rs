@@ -21,6 +21,7 @@ pub(super) const ON_POSTGRESQL: Service = Service {
     provide,
     start: start_on_postgresql,
     stop: Place::stop,
+    remove: Place::remove,
     answers: answers::mongodb,
     address,
 };
@@ -33,6 +34,7 @@ pub(super) const ON_SQLITE: Service = Service {
     provide,
     start: start_on_sqlite,
     stop: Place::stop,
+    remove: Place::remove,
     answers: answers::mongodb,
     address,
 };

@@ -28,6 +28,7 @@ pub(super) const SERVICE: Service = Service {
     provide,
     start,
     stop: Place::stop,
+    remove: Place::remove,
     answers: answers::kafka,
     address: |port| format!("127.0.0.1:{port}"),
 };

@@ -6,9 +6,11 @@
 //! - Each service has a folder `target/services/<name>` with its log, its data, its process and its port. Ports are
 //!   chosen when the service is started, so that several clones can run theirs beside each other.
 //! - `up` answers once every service does. `down` ends them and removes their data; the programs stay.
+//! - [`cluster`] runs three nodes over them.
 //! - What tests must know stands in `target/services/environment`, one `NAME=value` a line.
 
 mod answers;
+pub(crate) mod cluster;
 mod ferretdb;
 mod kafka;
 mod mongod;
@@ -36,8 +38,10 @@ struct Service {
     provide: fn(&mut Steps),
     /// Starts it, and answers why it could not.
     start: fn(&Place) -> Result<(), String>,
-    /// Ends it.
+    /// Ends it. Its data stays.
     stop: fn(&Place) -> Result<(), String>,
+    /// Removes its data and everything else that it has.
+    remove: fn(&Place) -> Result<(), String>,
     /// Whether it answers at a port, as its clients would ask it.
     answers: fn(u16) -> bool,
     /// How tests are told of its port.
@@ -103,8 +107,8 @@ pub(crate) fn down(steps: &mut Steps) {
     let _ = fs::remove_file(folder().join("environment"));
     for service in SERVICES.iter().rev().filter(|service| service.place().exists()) {
         steps.step(&format!("services: end {}", service.name), || {
-            let ended = (service.stop)(&service.place());
-            match ended.and_then(|()| service.place().remove().map_err(|error| error.to_string())) {
+            let place = service.place();
+            match (service.stop)(&place).and_then(|()| (service.remove)(&place)) {
                 Ok(()) => Outcome::Passed,
                 Err(why) => Outcome::Failed(why),
             }

@@ -14,6 +14,7 @@ pub(super) const SERVICE: Service = Service {
     provide: |_| {},
     start,
     stop: Place::stop,
+    remove: Place::remove,
     answers: answers::mongodb,
     address: |port| format!("mongodb://127.0.0.1:{port}"),
 };

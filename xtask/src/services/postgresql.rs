@@ -21,6 +21,7 @@ pub(super) const SERVICE: Service = Service {
     provide,
     start,
     stop,
+    remove,
     answers: answers::postgresql,
     address: |port| format!("postgres://127.0.0.1:{port}"),
 };
@@ -70,11 +71,16 @@ fn stop(place: &Place) -> Result<(), String> {
     let data = data(place)?;
     if data.join("postmaster.pid").exists() {
         let mut stop = as_owner("pg_ctl")?;
-        stop.args(["stop", "--wait", "--mode", "immediate", "--pgdata"])
+        stop.args(["stop", "--wait", "--mode", "fast", "--pgdata"])
             .arg(&data);
         place.run(&mut stop)?;
     }
-    fs::remove_dir_all(&data).map_err(text)
+    Ok(())
+}
+
+fn remove(place: &Place) -> Result<(), String> {
+    fs::remove_dir_all(data(place)?).map_err(text)?;
+    place.remove()
 }
 
 /// Where the data lies: with the service, unless its owner is another user who cannot get there.
@@ -84,7 +90,9 @@ fn data(place: &Place) -> Result<PathBuf, String> {
     if !we_are_root() || reaches(&inside) {
         return own(inside);
     }
-    let outside = env::temp_dir().join(format!("madang-postgresql-{}", place.port().unwrap_or_default()));
+    // By the clone's path, and not by the port, which may be another one at the next start.
+    let name = inside.to_string_lossy().replace(['/', '.'], "-");
+    let outside = env::temp_dir().join(format!("madang-postgresql{name}"));
     fs::create_dir_all(&outside).map_err(text)?;
     own(outside)
 }

@@ -1,7 +1,6 @@
 //! A service's folder, and the process that runs in it.
 
 use std::fs::{self, File};
-use std::io;
 use std::net::TcpListener;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -151,8 +150,8 @@ impl Place {
         lines[lines.len().saturating_sub(LINES)..].join("\n")
     }
 
-    pub(super) fn remove(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.folder)
+    pub(super) fn remove(&self) -> Result<(), String> {
+        fs::remove_dir_all(&self.folder).map_err(text)
     }
 
     fn pid(&self) -> Option<String> {

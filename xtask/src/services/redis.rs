@@ -17,6 +17,7 @@ pub(super) const SERVICE: Service = Service {
     provide,
     start,
     stop: Place::stop,
+    remove: Place::remove,
     answers: answers::redis,
     address: |port| format!("redis://127.0.0.1:{port}"),
 };

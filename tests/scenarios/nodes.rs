@@ -1,0 +1,54 @@
+//! Whoever comes to another node with each request notices nothing of it.
+
+use serde_json::json;
+
+use super::accounts::done;
+use super::people::id_of;
+use super::support::{Client, Form, World};
+
+pub(crate) fn what_is_allowed_on_one_node_works_on_the_others_at_once(form: Form) {
+    let world = World::on(form);
+    let jiho = id_of(&world, &world.member);
+    let channels = format!("/guilds/{}/channels", world.guild);
+    for number in 0..10 {
+        // The next request comes to the next node.
+        let wanted = json!({ "name": format!("방-{number}"), "is_private": true });
+        let made = done(&world, &world.owner, "POST", &channels, wanted);
+        let room = made["id"].as_str().unwrap();
+        let posts = format!("/rooms/{room}/messages");
+        done(&world, &world.owner, "POST", &posts, json!({ "text": "하나" }));
+        let exception = format!("/rooms/{room}/overrides/users/{jiho}");
+        done(
+            &world,
+            &world.owner,
+            "PUT",
+            &exception,
+            json!({ "allow": ["view"] }),
+        );
+        let page = done(&world, &world.member, "GET", &posts, json!({}));
+        assert_eq!(page["messages"].as_array().unwrap().len(), 1);
+        done(&world, &world.member, "POST", &posts, json!({ "text": "둘" }));
+    }
+}
+
+pub(crate) fn what_is_said_on_one_node_is_heard_on_the_others(form: Form) {
+    let world = World::on(form);
+    let mut clients: Vec<Client> = Vec::new();
+    for index in 0..4 {
+        let token = if index < 2 { &world.owner } else { &world.member };
+        let (mut client, _) = Client::sign_in(world.server.address(), token, None);
+        client.ask("open", json!({ "room": world.room })).unwrap();
+        clients.push(client);
+    }
+    for number in 0..12 {
+        let sender = number % clients.len();
+        let text = format!("{number}");
+        clients[sender]
+            .ask("post", json!({ "room": world.room, "text": text }))
+            .unwrap();
+        for client in &mut clients {
+            let event = client.wait(|frame| frame["kind"] == "message.posted");
+            assert_eq!(event["data"]["text"], text.as_str(), "each once, in order");
+        }
+    }
+}
