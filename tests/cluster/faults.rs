@@ -80,9 +80,13 @@ impl Bustle {
     fn heal(&mut self, what: &str) {
         let since = self.phase("after");
         let healed = self.crowd.healed(since);
+        wait_until("every node hears the others", || {
+            (0..NODES).all(|node| self.nodes.is_sure(node))
+        });
+        let sure = since.elapsed();
         self.crowd.wait_for_posts(SOME);
         say(&format!(
-            "{what}: {healed:.1?} until the first message reached everybody again"
+            "{what}: {healed:.1?} until the first message reached everybody again, {sure:.1?} until all nodes were sure"
         ));
     }
 

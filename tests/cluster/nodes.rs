@@ -190,6 +190,14 @@ impl Nodes {
         found.and_then(|(_, value)| value.parse().ok()).expect(name)
     }
 
+    /// Whether a node knows that it hears of everything that the others tell.
+    pub(crate) fn is_sure(&self, number: usize) -> bool {
+        let answer = try_call(self.address(number), "GET", "/readyz", None, None);
+        answer.is_some_and(|(status, text)| {
+            status == 200 && !text.as_str().unwrap_or_default().contains("broker:")
+        })
+    }
+
     fn log(&self, number: usize) -> PathBuf {
         self.folder.join(format!("{number}.log"))
     }

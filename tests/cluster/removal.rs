@@ -82,6 +82,23 @@ fn kick(nodes: &Nodes, place: &Place) {
     call(nodes.address(0), "DELETE", &path, Some(&place.owner.token), None);
 }
 
+/// Ends the login at the other node, and waits until the node that cannot be told of it has seen so.
+fn sign_out(nodes: &Nodes, place: &Place) {
+    let token = &place.people[0].token;
+    call(
+        nodes.address(0),
+        "DELETE",
+        "/api/v1/sessions/current",
+        Some(token),
+        None,
+    );
+    let sockets = || nodes.figure(1, "madang_hub_connections");
+    let took = wait_until("the socket is closed", || sockets() == 1);
+    say(&format!(
+        "the socket there was closed {took:.1?} after the login had ended"
+    ));
+}
+
 #[test]
 fn somebody_kicked_hears_nothing_more_where_kafka_is_cut() {
     removed_while(Proxy::cut, kick, 404);
@@ -90,4 +107,14 @@ fn somebody_kicked_hears_nothing_more_where_kafka_is_cut() {
 #[test]
 fn somebody_kicked_hears_nothing_more_where_kafka_stalls() {
     removed_while(Proxy::stall, kick, 404);
+}
+
+#[test]
+fn a_login_that_ended_hears_nothing_more_where_kafka_is_cut() {
+    removed_while(Proxy::cut, sign_out, 401);
+}
+
+#[test]
+fn a_login_that_ended_hears_nothing_more_where_kafka_stalls() {
+    removed_while(Proxy::stall, sign_out, 401);
 }
