@@ -262,10 +262,11 @@ fn a_redis_has_one_address_that_nobody_sees() {
     let kind = ("MADANG_PRESENCE__KIND", "redis");
     let given = ("MADANG_PRESENCE__URL", URL);
     let file = ("MADANG_PRESENCE__URL_FILE", "/nowhere/url");
-    let config = from_variables(&[kind, given]).unwrap();
+    let beside = |more: &[(&str, &str)]| from_variables(&[&BESIDE_REDIS, more].concat());
+    let config = beside(&[kind, given]).unwrap();
     assert_eq!(config.presence.read_url().unwrap(), URL);
     assert!(!format!("{config:?}").contains("secret"));
-    let gone = from_variables(&[kind, file]).unwrap();
+    let gone = beside(&[kind, file]).unwrap();
     assert!(gone.presence.read_url().unwrap_err().contains("/nowhere/url"));
     for (variables, key) in [
         (&[kind][..], "presence.url:"),
@@ -276,8 +277,40 @@ fn a_redis_has_one_address_that_nobody_sees() {
             "presence.prefix:",
         ),
     ] {
-        let error = from_variables(variables).unwrap_err().to_string();
+        let error = beside(variables).unwrap_err().to_string();
         assert!(error.contains(key), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
 }
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let [mongodb, url, kafka, servers] = BESIDE_REDIS;
+    let redis = ("MADANG_PRESENCE__KIND", "redis");
+    let redis_url = ("MADANG_PRESENCE__URL", "redis://localhost");
+    for good in [
+        &[][..],
+        &[mongodb, url],
+        &[mongodb, url, kafka, servers, redis, redis_url],
+    ] {
+        assert!(from_variables(good).is_ok(), "{good:?}");
+    }
+    for (bad, key) in [
+        (&[kafka, servers, redis, redis_url][..], "broker.kind:"),
+        (&[mongodb, url, kafka, servers], "presence.kind:"),
+        (&[mongodb, url, redis, redis_url], "broker.kind:"),
+        (&[redis, redis_url], "broker.kind:"),
+        (&[mongodb, url, kafka, redis, redis_url], "broker.servers:"),
+    ] {
+        let error = from_variables(bad).unwrap_err().to_string();
+        assert!(error.contains(key), "{bad:?}: {error}");
+    }
+}
+
+/// What a Redis goes with.
+const BESIDE_REDIS: [(&str, &str); 4] = [
+    ("MADANG_STORAGE__KIND", "mongodb"),
+    ("MADANG_STORAGE__URL", "mongodb://localhost"),
+    ("MADANG_BROKER__KIND", "kafka"),
+    ("MADANG_BROKER__SERVERS", "[\"localhost:9092\"]"),
+];

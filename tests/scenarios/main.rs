@@ -46,12 +46,12 @@ mod wire;
 /// that is not listed is dead code, and does not pass the linter.
 macro_rules! scenarios {
     (everywhere { $($everywhere:tt)* } of_a_folder { $($of_a_folder:tt)* }) => {
-        scenarios! { @form sled Sled $($everywhere)* of_a_folder { $($of_a_folder)* } }
-        scenarios! { @form redb Redb $($everywhere)* of_a_folder { $($of_a_folder)* } }
+        scenarios! { @form on_sled Sled $($everywhere)* of_a_folder { $($of_a_folder)* } }
+        scenarios! { @form on_redb Redb $($everywhere)* of_a_folder { $($of_a_folder)* } }
         #[cfg(feature = "mongodb")]
-        scenarios! { @form mongodb Mongodb $($everywhere)* }
+        scenarios! { @form on_mongodb Mongodb $($everywhere)* }
         #[cfg(all(feature = "kafka", feature = "mongodb", feature = "redis"))]
-        scenarios! { @form cluster Cluster $($everywhere)* }
+        scenarios! { @form two_nodes Cluster $($everywhere)* }
     };
     (@form $name:ident $form:ident $($noun:ident { $($scenario:tt)* })*) => {
         mod $name {

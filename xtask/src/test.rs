@@ -6,16 +6,15 @@ use crate::steps::Steps;
 use crate::workspace::{cargo, has, node_program, target};
 
 /// The scenarios' modules: the forms in which Madang runs.
-const CLUSTER: &str = "cluster::";
-const MONGODB: &str = "mongodb::";
-const REDB: &str = "redb::";
+const TWO_NODES: &str = "two_nodes::";
+const ON_MONGODB: &str = "on_mongodb::";
+const ON_REDB: &str = "on_redb::";
 
-/// The store's suites, without the engine whose name stands above, and on MongoDB. That runs whole on the first server; on
+/// The store's suite on MongoDB. It runs whole on the first server; on
 /// FerretDB over SQLite, where a write takes 60 ms, what shows that nothing rests on one of the two: nonces, state rows,
 /// sweeping, the sink and the register of nodes. The rest there, and what kills a server of its own, runs by name only.
 const STORES: &str = "mongo::";
-const ON_STORES: [&str; 8] = [
-    REDB,
+const ON_STORES: [&str; 7] = [
     "mongo::tests::",
     "mongo::group::",
     "mongo::form::",
@@ -57,7 +56,7 @@ fn rust_tests(steps: &mut Steps, environment: &services::Environment) {
         command
     };
     let skip = [
-        "--", "--skip", CLUSTER, "--skip", MONGODB, "--skip", REDB, "--skip", STORES,
+        "--", "--skip", TWO_NODES, "--skip", ON_MONGODB, "--skip", ON_REDB, "--skip", STORES,
     ];
     let mut most = test(&["--workspace"]);
     if has(FAULTS) && !needs::is_present(Tool::CCompiler) {
@@ -70,7 +69,7 @@ fn rust_tests(steps: &mut Steps, environment: &services::Environment) {
     );
     // They wait for the servers, not for the processor; more at a time would only wait for each other.
     let stores = ["--package", "madang-storage", "--", "--test-threads", "8"];
-    steps.tests("stores: redb, MongoDB", test(&stores).args(ON_STORES));
+    steps.tests("store on MongoDB", test(&stores).args(ON_STORES));
     // Only where no MongoDB is named or installed a second server is started.
     if environment
         .iter()
@@ -83,17 +82,17 @@ fn rust_tests(steps: &mut Steps, environment: &services::Environment) {
     }
     let scenarios = ["--package", "madang", "--test", "scenarios", "--"];
     // Engines and databases have suites of their own; through the whole of Madang goes what writes and reads in every way.
-    let of_each = ["redb::gateway", "redb::races", "redb::of_a_folder"];
+    let of_each = ["on_redb::gateway", "on_redb::races", "on_redb::of_a_folder"];
     steps.tests("scenarios: one node with redb", test(&scenarios).args(of_each));
     if !has_backends {
         steps.missing("tests of several nodes", needs::advice(Tool::KafkaLibraries));
         return;
     }
-    let of_each = ["mongodb::gateway", "mongodb::races"];
+    let of_each = ["on_mongodb::gateway", "on_mongodb::races"];
     steps.tests("scenarios: one node over MongoDB", test(&scenarios).args(of_each));
     steps.tests(
         "scenarios: two nodes over MongoDB, Kafka and Redis",
-        test(&scenarios).arg(CLUSTER),
+        test(&scenarios).arg(TWO_NODES),
     );
     // One after the other: some end the services that all use.
     let bad_days = [
