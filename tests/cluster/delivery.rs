@@ -10,7 +10,7 @@ const NODES: usize = 3;
 const AT_ONCE: Duration = Duration::ZERO;
 
 /// So many senders, each at the next node, and one more listener at each node.
-fn senders<'a>(place: &'a Place, count: usize, posts: usize) -> Vec<(&'a Person, Habits)> {
+fn senders(place: &Place, count: usize, posts: usize) -> Vec<(&Person, Habits)> {
     let sender = |number: usize| {
         let habits = Habits {
             posts,

@@ -208,7 +208,7 @@ impl History {
             let fits = |found: &&Stored| {
                 (found.seq, found.rev, &found.text) == (answer.seq, answer.rev, &answer.text)
             };
-            if !found.iter().any(|found| fits(found)) {
+            if !found.iter().any(fits) {
                 faults.push(Fault::StoredDifferently { text });
             }
         }

@@ -27,8 +27,6 @@ pub(crate) struct Node {
     pub(crate) kafka: Proxy,
     pub(crate) mongo: Proxy,
     pub(crate) redis: Proxy,
-    /// By how much its clock is wrong, as `faketime` is told.
-    skew: Option<String>,
 }
 
 /// Nodes that share data which nobody else uses.
@@ -44,11 +42,6 @@ pub(crate) struct Nodes {
 impl Nodes {
     /// So many nodes, ready. `None` when the services are not here.
     pub(crate) fn start(count: usize) -> Option<Self> {
-        Self::start_with_clocks(&vec![None; count])
-    }
-
-    /// A node for each clock.
-    pub(crate) fn start_with_clocks(skews: &[Option<&str>]) -> Option<Self> {
         let services = Services::take()?;
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
         let name = format!("madang_cluster_{:x}", since.as_micros());
@@ -61,7 +54,7 @@ impl Nodes {
             folder,
             setup: None,
         };
-        for (number, skew) in skews.iter().enumerate() {
+        for number in 0..count {
             let services = &nodes.services;
             let door = services.doors[number];
             let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
@@ -71,7 +64,6 @@ impl Nodes {
                 kafka: Proxy::start(door.tells, local(door.listens)),
                 mongo: Proxy::start(0, services.mongo),
                 redis: Proxy::start(0, services.redis),
-                skew: skew.map(str::to_owned),
             };
             nodes.all.push(node);
             nodes.start_node(number);
@@ -82,18 +74,13 @@ impl Nodes {
     /// Starts a node, at the address that it had before, and waits until it is ready.
     pub(crate) fn start_node(&mut self, number: usize) {
         let node = &self.all[number];
-        let (program, arguments): (&str, &[&str]) = match &node.skew {
-            Some(skew) => ("faketime", &["-f", skew, env!("CARGO_BIN_EXE_madang")]),
-            None => (env!("CARGO_BIN_EXE_madang"), &[]),
-        };
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.log(number))
             .unwrap();
-        let mut command = Command::new(program);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
         command
-            .args(arguments)
             .args(["serve", "--listen", &node.address.to_string(), "--data"])
             .arg(self.folder.join(number.to_string()))
             .env("MADANG_STORAGE__KIND", "mongodb")
@@ -173,7 +160,6 @@ impl Nodes {
 
     fn signal(&self, number: usize, signal: &str) {
         let process = self.all[number].process.as_ref().expect("it runs");
-        // `faketime` runs the program in its own place.
         let status = Command::new("kill")
             .args([signal, &process.id().to_string()])
             .status();

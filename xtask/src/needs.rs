@@ -17,8 +17,6 @@ pub(crate) enum Tool {
     Browser,
     /// Gives certificates to a server that is tested.
     Pebble,
-    /// Makes the clock of a node wrong.
-    Faketime,
     /// Without it Korean is boxes in screenshots.
     CjkFont,
     /// Without it emoji are boxes in screenshots.
@@ -43,8 +41,6 @@ pub(crate) const E2E: &str = "tests/e2e/package.json";
 const ACME: &str = "tests/scenarios/acme.rs";
 /// The authority that the tests ask, as Go names it.
 const PEBBLE: &str = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1";
-/// Where several nodes are tested on bad days.
-const CLUSTER: &str = "tests/cluster/restarts.rs";
 /// Where Kafka's library is used.
 const KAFKA: &str = "src/broker/kafka/mod.rs";
 /// Where the fault tests are.
@@ -87,13 +83,6 @@ const NEEDS: &[Need] = &[
         present: || pebble().is_file(),
         packages: &[],
         advice: "no ACME server: install Go, with which pebble is built",
-    },
-    Need {
-        tool: Tool::Faketime,
-        wanted_by: CLUSTER,
-        present: || on_path(&["faketime"]).is_some(),
-        packages: &["faketime"],
-        advice: "no faketime: install it, or clocks that are apart are not tested",
     },
     Need {
         tool: Tool::CjkFont,
