@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use madang_storage::model::{StateTable, StreamId};
-use madang_storage::{Changed, Cursor, MAX_ROWS_PER_PAGE, Store};
+use madang_storage::{Changed, Changes, Cursor, MAX_ROWS_PER_PAGE, Store};
 use tokio::time::Instant;
 
 use super::delivery::Delivery;
@@ -21,13 +21,16 @@ const CURRENT_FOR: Duration = Duration::from_secs(1);
 /// How long a node that neither hears the others nor reads the store keeps its sockets: whoever was sent away meanwhile
 /// must not stay.
 const BLIND_FOR: Duration = Duration::from_secs(10);
+/// How long a page of changes may take: the store by itself tries for longer than this node may be blind.
+const PAGE_WITHIN: Duration = Duration::from_secs(4);
 
 /// Finds what nobody told, because whoever stored it died before, or because the broker lost it.
 pub struct Following {
     store: Store,
     delivery: Delivery,
     chat: Chat,
-    cursor: Cursor,
+    /// Nothing before the store was asked where to begin.
+    cursor: Option<Cursor>,
     is_first: bool,
     /// When this node last knew of everything, by the others' word or the store's.
     knew_at: Instant,
@@ -42,7 +45,7 @@ impl Following {
             store,
             delivery,
             chat,
-            cursor: Cursor::start(),
+            cursor: None,
             is_first: true,
             knew_at: Instant::now(),
             tables: BTreeSet::new(),
@@ -82,11 +85,17 @@ impl Following {
         Ok(())
     }
 
-    /// Everything that changed since the last round; answers the state tables among it.
+    /// Everything that changed since the last round, or of late before the first one; answers the state tables among it.
     async fn look(&mut self) -> madang_storage::Result<BTreeSet<StateTable>> {
         let mut tables = BTreeSet::new();
+        let mut cursor = match self.cursor.take() {
+            Some(cursor) => cursor,
+            None => self.store.late_cursor().await?,
+        };
         loop {
-            let page = self.store.changed_since(&self.cursor, MAX_ROWS_PER_PAGE).await?;
+            let page = self.page(&cursor).await;
+            // A page that cannot be read is read again.
+            let page = page.inspect_err(|_| self.cursor = Some(cursor.clone()))?;
             for change in &page.entries {
                 match change.what {
                     Changed::Stream(stream) => self.hear_of(stream, change.head).await,
@@ -95,12 +104,22 @@ impl Following {
                     }
                 }
             }
-            self.cursor = page.cursor;
+            cursor = page.cursor;
             if !page.more {
+                self.cursor = Some(cursor);
                 self.is_first = false;
                 return Ok(tables);
             }
         }
+    }
+
+    async fn page(&self, cursor: &Cursor) -> madang_storage::Result<Changes> {
+        let page = self.store.changed_since(cursor, MAX_ROWS_PER_PAGE);
+        let page = tokio::time::timeout(PAGE_WITHIN, page).await;
+        page.unwrap_or_else(|_| {
+            let text = format!("no changes within {} s", PAGE_WITHIN.as_secs());
+            Err(madang_storage::Error::Unavailable(text))
+        })
     }
 
     async fn hear_of(&self, stream: StreamId, head: u64) {

@@ -139,6 +139,18 @@ pub async fn changes_from_a_cursor_tell_what_came_after(fixture: &mut Fixture) {
     }
 }
 
+/// A late cursor stands before what came last, and whoever goes on from it misses nothing.
+pub async fn changes_from_a_late_cursor_tell_what_is_new(fixture: &mut Fixture) {
+    let room = fixture.make_room().await;
+    let late = fixture.store().late_cursor().await.expect("a cursor");
+    let mut heads = Heads::new();
+    let next = follow(fixture.store(), late, 2, &mut heads).await;
+    assert_told(fixture.store(), &heads, StreamId::Room(room)).await;
+    fixture.writer().post(room, "new").await.expect("posted");
+    let heads = changed(fixture.store(), &next, 2).await;
+    assert_told(fixture.store(), &heads, StreamId::Room(room)).await;
+}
+
 /// Writes of a state table are told like those of a stream, each kind of write, and the author's marker too.
 pub async fn changes_tell_state_tables(fixture: &mut Fixture) {
     let room = fixture.make_room().await;

@@ -212,6 +212,7 @@ macro_rules! store_conformance {
                 changes_from_the_start_tell_everything,
                 changes_page_to_their_end,
                 changes_from_a_cursor_tell_what_came_after,
+                changes_from_a_late_cursor_tell_what_is_new,
                 changes_tell_state_tables,
                 changes_tell_nothing_of_what_did_not_happen,
                 changes_skip_nothing_under_concurrent_writers,

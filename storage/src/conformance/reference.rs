@@ -380,6 +380,10 @@ impl Backend for Reference {
         })
     }
 
+    async fn late_cursor(&self) -> Result<Cursor> {
+        Ok(Cursor::start())
+    }
+
     async fn changed_since(&self, cursor: &Cursor, limit: usize) -> Result<Changes> {
         let data = self.data()?;
         let from = <[u8; 8]>::try_from(cursor.as_bytes()).map_or(0, u64::from_be_bytes) as usize;

@@ -93,6 +93,11 @@ impl Backend for DocumentStore {
         self.read_changes(cursor, limit).await
     }
 
+    async fn late_cursor(&self) -> Result<Cursor> {
+        let _work = self.turns.take_work()?;
+        self.read_late_cursor().await
+    }
+
     async fn consumer(&self, name: &str) -> Result<Option<Cursor>> {
         let _work = self.turns.take_work()?;
         self.read_consumer(name).await

@@ -17,6 +17,10 @@ use crate::store::record::{decode, encode};
 /// read again: something with an earlier time may still appear.
 const OVERLAP_MS: u64 = 60_000;
 
+/// How far before the newest a late cursor stands. Nodes look at least every ten seconds: whatever was left undone for so
+/// long was left by nobody.
+const LATE_MS: u64 = 10 * 60 * 1_000;
+
 /// What a cursor's bytes say: a place in each of the two indexes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Place {
@@ -65,6 +69,18 @@ impl Track {
 }
 
 impl DocumentStore {
+    pub(super) async fn read_late_cursor(&self) -> Result<Cursor> {
+        let mut place = Place::default();
+        for (collection, track) in [
+            (Collection::Events, &mut place.events),
+            (Collection::State, &mut place.state),
+        ] {
+            let newest = read!(self.documents.newest(collection)).unwrap_or_default();
+            track.from = Timestamp::from_millis(newest.as_millis().saturating_sub(LATE_MS));
+        }
+        Ok(Cursor::from_bytes(encode(&place)?))
+    }
+
     pub(super) async fn read_changes(&self, cursor: &Cursor, limit: usize) -> Result<Changes> {
         // Bytes that this store did not make say nothing: everything is answered.
         let mut place: Place = decode(cursor.as_bytes()).unwrap_or_default();

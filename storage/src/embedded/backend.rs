@@ -89,6 +89,10 @@ impl Backend for Embedded {
         self.read(|engine| changes::read(engine, cursor, limit))
     }
 
+    async fn late_cursor(&self) -> Result<Cursor> {
+        Ok(Cursor::start())
+    }
+
     async fn consumer(&self, name: &str) -> Result<Option<Cursor>> {
         let key = tables::consumer(name);
         let bytes = self.read(|engine| frame::read_as::<serde_bytes::ByteBuf>(engine, &key))?;

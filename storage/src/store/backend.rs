@@ -86,6 +86,11 @@ pub trait Backend: Send + Sync + 'static {
     /// A cursor that is too old answers everything there is, page by page.
     async fn changed_since(&self, cursor: &Cursor, limit: usize) -> Result<Changes>;
 
+    /// A cursor from which [`Self::changed_since`] tells at least what came in the ten minutes before the newest change,
+    /// and all that follows. It is where a node begins that has no copies yet: what is older was seen through to its end by
+    /// the nodes before it. A store whose changes are whole when they are there may answer its start.
+    async fn late_cursor(&self) -> Result<Cursor>;
+
     /// The cursor that a consumer last noted; `None` for an unknown one.
     async fn consumer(&self, name: &str) -> Result<Option<Cursor>>;
 

@@ -226,6 +226,11 @@ impl Store {
         self.0.changed_since(cursor, limit).await
     }
 
+    /// A cursor some time before the newest change. See [`Backend::late_cursor`].
+    pub async fn late_cursor(&self) -> Result<Cursor> {
+        self.0.late_cursor().await
+    }
+
     /// The cursor at which a named consumer stands. See [`Backend::consumer`].
     pub async fn consumer(&self, name: &str) -> Result<Option<Cursor>> {
         self.0.consumer(name).await
