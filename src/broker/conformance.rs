@@ -321,19 +321,22 @@ pub(crate) async fn a_node_alone_is_current(home: &impl Home) {
 pub(crate) async fn a_node_that_has_heard_everything_is_current(home: &impl Home) {
     let (teller, _ear) = started(home).await;
     let (hearer, ear) = started(home).await;
+    // Before the other one was heard of, a node is current by itself alone.
+    teller.tell_events(&[commit(1, 1)]);
+    ear.until(|heard| !heard.events.is_empty()).await;
     until_current_after_looks(&hearer).await;
     ear.set_stopped(true);
     let before = tokio::time::Instant::now();
-    teller.tell_events(&[commit(1, 1)]);
+    teller.tell_events(&[commit(1, 2)]);
     let still = hearer.status().current_at;
     assert!(
         still.is_none_or(|at| at <= before),
         "there is something to hear: {still:?}"
     );
     ear.set_stopped(false);
-    ear.until(|heard| !heard.events.is_empty()).await;
+    ear.until(|heard| heard.events.len() == 2).await;
     until_current(&hearer).await;
-    assert_eq!(hearer.status().events_heard, 1);
+    assert_eq!(hearer.status().events_heard, 2);
 }
 
 /// The same for a node that comes later: what the others told before stands in the store, where it looks while in doubt.

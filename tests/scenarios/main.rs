@@ -102,6 +102,7 @@ scenarios! {
         nodes {
             what_is_allowed_on_one_node_works_on_the_others_at_once,
             what_is_said_on_one_node_is_heard_on_the_others,
+            guesses_are_counted_together,
         }
         new_channels {
             a_new_channel_is_as_it_was_wanted_and_the_last,

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::accounts::done;
+use super::accounts::{done, sign_in};
 use super::people::id_of;
-use super::support::{Client, Form, World};
+use super::support::{Client, Form, PATIENCE, World};
 
 pub(crate) fn what_is_allowed_on_one_node_works_on_the_others_at_once(form: Form) {
     let world = World::on(form);
@@ -51,4 +51,26 @@ pub(crate) fn what_is_said_on_one_node_is_heard_on_the_others(form: Form) {
             assert_eq!(event["data"]["text"], text.as_str(), "each once, in order");
         }
     }
+}
+
+pub(crate) fn guesses_are_counted_together(form: Form) {
+    let world = World::on(form);
+    // Each node knows how many there are.
+    let nodes = world.server.addresses().len();
+    let end = std::time::Instant::now() + PATIENCE;
+    while world.server.figure("madang_nodes") != (nodes * nodes) as f64 {
+        assert!(
+            std::time::Instant::now() < end,
+            "the nodes do not know each other"
+        );
+    }
+    let (mut allowed, mut refused) = (0, 0);
+    while refused < nodes {
+        match sign_in(&world, "minji", "a wrong guess").1["code"].as_str() {
+            Some("rate_limited") => refused += 1,
+            _ => (allowed, refused) = (allowed + 1, 0),
+        }
+    }
+    // Ten at once and one in ten seconds, however many nodes there are.
+    assert!((8..=14).contains(&allowed), "{allowed}");
 }

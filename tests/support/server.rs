@@ -112,7 +112,7 @@ impl Server {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
              {authorization}Content-Length: {}\r\n\r\n{body}",
-            self.address(),
+            self.nodes[0].address,
             body.len()
         );
         self.raw(request.as_bytes())

@@ -39,6 +39,12 @@ struct Sum {
     rooms: Vec<RoomId>,
 }
 
+impl Sum {
+    fn is_more_than_one(&self) -> bool {
+        self.first != self.last
+    }
+}
+
 impl Noted {
     /// Adds a change. Nodes tell at the same time, so an older one may come later.
     pub(super) fn add(&mut self, change: &Change) {
@@ -136,12 +142,13 @@ impl Chat {
             if index % TOLD_PER_TURN == TOLD_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
-            if sum.before != sum.after {
+            if sum.before != sum.after || sum.is_more_than_one() {
                 let own = own_view(user, Some(&sum.after), now);
                 self.tell_seen(&self.hub().connections_of(user), &[own]);
             }
             let seen = view(user, Some(&sum.after), now);
-            if seen == view(user, Some(&sum.before), now) {
+            // Who went and came back may have been looked up in between.
+            if seen == view(user, Some(&sum.before), now) && !sum.is_more_than_one() {
                 continue;
             }
             round.seen.push(seen);
