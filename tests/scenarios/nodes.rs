@@ -1,6 +1,6 @@
 //! Whoever comes to another node with each request notices nothing of it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::accounts::{done, sign_in};
 use super::people::id_of;
@@ -10,13 +10,17 @@ pub(crate) fn what_is_allowed_on_one_node_works_on_the_others_at_once(form: Form
     let world = World::on(form);
     let jiho = id_of(&world, &world.member);
     let channels = format!("/guilds/{}/channels", world.guild);
+    let done_next = |world: &World, token: &str, method: &str, path: &str, body: Value| {
+        world.server.address();
+        done(world, token, method, path, body)
+    };
     for number in 0..10 {
-        // The next request comes to the next node.
+        // Each request comes to another node than the one before.
         let wanted = json!({ "name": format!("방-{number}"), "is_private": true });
-        let made = done(&world, &world.owner, "POST", &channels, wanted);
+        let made = done_next(&world, &world.owner, "POST", &channels, wanted);
         let room = made["id"].as_str().unwrap();
         let posts = format!("/rooms/{room}/messages");
-        done(&world, &world.owner, "POST", &posts, json!({ "text": "하나" }));
+        done_next(&world, &world.owner, "POST", &posts, json!({ "text": "하나" }));
         let exception = format!("/rooms/{room}/overrides/users/{jiho}");
         done(
             &world,
@@ -25,9 +29,9 @@ pub(crate) fn what_is_allowed_on_one_node_works_on_the_others_at_once(form: Form
             &exception,
             json!({ "allow": ["view"] }),
         );
-        let page = done(&world, &world.member, "GET", &posts, json!({}));
+        let page = done_next(&world, &world.member, "GET", &posts, json!({}));
         assert_eq!(page["messages"].as_array().unwrap().len(), 1);
-        done(&world, &world.member, "POST", &posts, json!({ "text": "둘" }));
+        done_next(&world, &world.member, "POST", &posts, json!({ "text": "둘" }));
     }
 }
 
@@ -66,6 +70,7 @@ pub(crate) fn guesses_are_counted_together(form: Form) {
     }
     let (mut allowed, mut refused) = (0, 0);
     while refused < nodes {
+        world.server.address();
         match sign_in(&world, "minji", "a wrong guess").1["code"].as_str() {
             Some("rate_limited") => refused += 1,
             _ => (allowed, refused) = (allowed + 1, 0),

@@ -13,7 +13,8 @@ pub(crate) enum Form {
     Redb,
     /// One node that keeps its data in a MongoDB.
     Mongodb,
-    /// Two nodes over MongoDB, Kafka and Redis; whoever connects comes to one after the other.
+    /// Two nodes over MongoDB, Kafka and Redis. Whoever connects comes to another one than who connected last, and requests
+    /// go there, too, until the next one connects.
     Cluster,
     /// One node over MongoDB, Kafka and Redis.
     ClusterOfOne,

@@ -61,9 +61,15 @@ impl Server {
         self.form
     }
 
-    /// `host:port` of the node whose turn it is: whoever asks again comes to another one.
+    /// `host:port` of the next node: whoever connects comes to another one than who connected last.
     pub(crate) fn address(&self) -> &str {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.turn.fetch_add(1, Ordering::Relaxed);
+        self.present()
+    }
+
+    /// `host:port` of the node that requests go to: the one of whoever connected last.
+    fn present(&self) -> &str {
+        let turn = self.turn.load(Ordering::Relaxed);
         &self.nodes[turn % self.nodes.len()].address
     }
 
@@ -112,7 +118,7 @@ impl Server {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
              {authorization}Content-Length: {}\r\n\r\n{body}",
-            self.nodes[0].address,
+            self.present(),
             body.len()
         );
         self.raw(request.as_bytes())
@@ -120,7 +126,7 @@ impl Server {
 
     /// The body of what lies under a path, as text.
     pub(crate) fn text(&self, path: &str) -> String {
-        text_at(self.address(), path)
+        text_at(self.present(), path)
     }
 
     /// One of the figures of `/metrics`, of all nodes together.
@@ -154,7 +160,7 @@ impl Server {
 
     /// Bytes as they are; answers the whole answer.
     pub(crate) fn exchange(&self, request: &[u8]) -> String {
-        exchange_at(self.address(), request)
+        exchange_at(self.present(), request)
     }
 }
 
