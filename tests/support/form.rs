@@ -28,7 +28,7 @@ const REDIS: &str = "MADANG_TEST_REDIS_URL";
 /// Scenarios about one process, or whole nouns of them: its certificates, its folder, its log, its figures, how many sockets
 /// it takes, how it ends.
 /// Also those that try as often as one node allows: of several each allows its part.
-const OF_ONE_PROCESS: [&str; 10] = [
+const OF_ONE_PROCESS: [&str; 12] = [
     "acme",
     "keeper",
     "operation",
@@ -37,6 +37,8 @@ const OF_ONE_PROCESS: [&str; 10] = [
     "the_figures_tell_what_happened",
     "a_name_that_looks_like_another_is_taken",
     "guessing_from_many_addresses_locks_nobody_out_at_home",
+    "guessing_passwords_is_slowed_and_the_owner_still_gets_in",
+    "of_two_who_use_a_link_one_does_and_guesses_are_slowed",
     "of_two_who_want_one_name_one_gets_it_and_floods_are_slowed",
     "whoever_has_the_link_chooses_a_password_once",
 ];
