@@ -88,6 +88,8 @@ fn rust_tests(steps: &mut Steps, environment: &services::Environment) {
         steps.missing("tests of several nodes", needs::advice(Tool::KafkaLibraries));
         return;
     }
+    // They wait for services more than they work.
+    let scenarios = [&scenarios[..], &["--test-threads", "6"]].concat();
     let of_each = ["on_mongodb::gateway", "on_mongodb::races"];
     steps.tests("scenarios: one node over MongoDB", test(&scenarios).args(of_each));
     steps.tests(
