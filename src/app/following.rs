@@ -22,7 +22,11 @@ const CURRENT_FOR: Duration = Duration::from_secs(1);
 /// must not stay.
 const BLIND_FOR: Duration = Duration::from_secs(10);
 /// How long a page of changes may take: the store by itself tries for longer than this node may be blind.
-const PAGE_WITHIN: Duration = Duration::from_secs(4);
+const PAGE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the ends of logins may take to be read before the store counts as away.
+const ENDS_WITHIN: Duration = Duration::from_secs(4);
+/// The longest pause after the store could not be looked through, as a power of two of the shortest.
+const MAX_DOUBLINGS: u32 = 4;
 
 /// Finds what nobody told, because whoever stored it died before, or because the broker lost it.
 pub struct Following {
@@ -32,6 +36,8 @@ pub struct Following {
     /// Nothing before the store was asked where to begin.
     cursor: Option<Cursor>,
     is_first: bool,
+    /// How many rounds failed one after the other.
+    failures: u32,
     /// When this node last knew of everything, by the others' word or the store's.
     knew_at: Instant,
     /// State tables that changed of late.
@@ -47,6 +53,7 @@ impl Following {
             chat,
             cursor: None,
             is_first: true,
+            failures: 0,
             knew_at: Instant::now(),
             tables: BTreeSet::new(),
         }
@@ -62,14 +69,29 @@ impl Following {
                 Ok(()) => self.delivery.broker.looked(began),
                 Err(error) => tracing::warn!(%error, "what changed cannot be read"),
             }
-            if was_sure || round.is_ok() {
-                self.knew_at = began;
-            } else if self.knew_at.elapsed() > BLIND_FOR {
-                tracing::warn!("neither the other nodes nor the store are heard: connections are closed");
-                self.delivery.hub.close_all(CloseReason::Lost);
-            }
+            self.judge_sight(began, was_sure || round.is_ok()).await;
+            self.failures = if round.is_ok() { 0 } else { self.failures + 1 };
+            // A store that has too much to do is not helped by being asked again at once.
+            tokio::time::sleep(pause_after(self.failures)).await;
             wait(&self.delivery.broker, began).await;
         }
+    }
+
+    /// Closes the sockets of a node that has been blind for too long. One whose store is slow is not blind: what others
+    /// say comes with what is needed to judge it, and which logins ended is quickly read.
+    async fn judge_sight(&mut self, began: Instant, knows: bool) {
+        if knows || self.reads_ends().await {
+            self.knew_at = began;
+        } else if self.knew_at.elapsed() > BLIND_FOR {
+            tracing::warn!("neither the other nodes nor the store are heard: connections are closed");
+            self.delivery.hub.close_all(CloseReason::Lost);
+            self.knew_at = Instant::now();
+        }
+    }
+
+    async fn reads_ends(&self) -> bool {
+        let ends = tokio::time::timeout(ENDS_WITHIN, self.chat.heed_ended_sessions()).await;
+        ends.is_ok_and(|read| read.is_ok())
     }
 
     async fn round(&mut self, was_sure: bool) -> Result<(), crate::chat::Error> {
@@ -133,6 +155,13 @@ impl Following {
                 self.delivery.hub.hear_of_conversation(room).await;
             }
         }
+    }
+}
+
+fn pause_after(failures: u32) -> Duration {
+    match failures.checked_sub(1) {
+        None => Duration::ZERO,
+        Some(more) => LOOK_EVERY_IN_DOUBT * 2_u32.pow(more.min(MAX_DOUBLINGS)),
     }
 }
 

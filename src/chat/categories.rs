@@ -33,6 +33,7 @@ impl Chat {
     /// A guild's headings, for its members.
     pub async fn categories(&self, identity: &Identity, guild: GuildId) -> Result<Categories> {
         self.guild_access(identity, guild).await?;
+        self.renew_guild(guild).await?;
         let look = |copy: &GuildCopy| -> Vec<CategoryView> {
             let view = |(id, category): (&CategoryId, &Category)| CategoryView::new(*id, category);
             copy.categories().iter().map(view).collect()

@@ -52,6 +52,8 @@ impl Chat {
         let why = why.into();
         check_reason(&why)?;
         let stream = StreamId::Guild(guild);
+        // What another node did a moment ago is no reason to refuse.
+        self.renew_guild(guild).await?;
         for _ in 0..MAX_TRIES {
             let look = |copy: &GuildCopy| {
                 let draft = |fact| {
@@ -112,6 +114,7 @@ impl Chat {
         judge: impl Fn(&RoomCopy) -> Result<Option<Fact>>,
     ) -> Result<bool> {
         check_reason(&why)?;
+        self.renew_room(room).await?;
         for _ in 0..MAX_TRIES {
             let look = |copy: &RoomCopy| {
                 // A conversation of a few people has no audit.

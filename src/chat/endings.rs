@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use madang_storage::model::{SessionId, StateKey, StateTable, Timestamp, UserId};
 use madang_storage::{MAX_ROWS_PER_PAGE, StateRecord, decode};
@@ -35,9 +36,19 @@ impl StateRecord for Ended {
     const TABLE: StateTable = StateTable::SessionsOf;
 }
 
-/// The ends that this node has heeded, by the keys of their rows: those that still lie about.
+/// How long this node knows which logins ended after it has read so.
+const KNOWN_FOR: Duration = Duration::from_secs(1);
+
+/// The ends that this node has heeded.
 #[derive(Debug, Default)]
-pub(super) struct Heeded(Mutex<BTreeSet<Vec<u8>>>);
+pub(super) struct Heeded {
+    /// By the keys of their rows: those that still lie about.
+    keys: Mutex<BTreeSet<Vec<u8>>>,
+    /// When the last reading of all of them began.
+    at: Mutex<Option<Instant>>,
+    /// Of many who want to know one reads.
+    reading: tokio::sync::Mutex<()>,
+}
 
 impl Chat {
     /// Leaves a row that a login ends. Comes before the login is removed: whoever reads the row closes a socket too early
@@ -53,8 +64,23 @@ impl Chat {
         Ok(())
     }
 
+    /// Comes before what somebody asks for over a socket: a node that may not have heard of everything, because it was
+    /// stopped or cut off, looks whether the login that the socket stands on has ended, and closes it if so.
+    pub async fn make_sure_of_sessions(&self) -> Result<()> {
+        let heeded = &self.inner.ends_heeded;
+        if self.hears_everything() || heeded.is_known() {
+            return Ok(());
+        }
+        let _one = heeded.reading.lock().await;
+        if heeded.is_known() {
+            return Ok(());
+        }
+        self.heed_ended_sessions().await
+    }
+
     /// Closes the sockets of logins that ended without this node having heard of it.
-    pub(super) async fn heed_ended_sessions(&self) -> Result<()> {
+    pub async fn heed_ended_sessions(&self) -> Result<()> {
+        let began = Instant::now();
         let mut present = BTreeSet::new();
         let mut after = None;
         loop {
@@ -73,7 +99,7 @@ impl Chat {
                 _ => break,
             }
         }
-        self.inner.ends_heeded.replace(present);
+        self.inner.ends_heeded.replace(present, began);
         Ok(())
     }
 
@@ -104,11 +130,17 @@ impl Chat {
 
 impl Heeded {
     fn contains(&self, key: &[u8]) -> bool {
-        let heeded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heeded.contains(key)
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.contains(key)
     }
 
-    fn replace(&self, present: BTreeSet<Vec<u8>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = present;
+    fn is_known(&self) -> bool {
+        let at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        at.is_some_and(|at| at.elapsed() < KNOWN_FOR)
+    }
+
+    fn replace(&self, present: BTreeSet<Vec<u8>>, began: Instant) {
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = present;
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
     }
 }

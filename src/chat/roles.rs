@@ -41,6 +41,7 @@ impl Chat {
     /// A guild's roles, for its members.
     pub async fn roles(&self, identity: &Identity, guild: GuildId) -> Result<Roles> {
         self.guild_access(identity, guild).await?;
+        self.renew_guild(guild).await?;
         let look = |copy: &GuildCopy| -> Vec<RoleView> {
             copy.roles()
                 .iter()

@@ -207,6 +207,14 @@ fn check_broker(broker: &Broker, storage: &Storage) -> Vec<ConfigError> {
             "broker.kind",
             "with broker.servers it must be \"kafka\"",
         ),
+        unless(
+            broker
+                .servers
+                .iter()
+                .any(|server| server.contains("://") || server.contains('@') || !server.contains(':')),
+            "broker.servers",
+            "expected names with ports, as \"kafka-1:9092\": user and password have settings of their own",
+        ),
         unless(broker.topics.is_empty(), "broker.topics", "a name is needed"),
         unless(
             !broker

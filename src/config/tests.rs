@@ -295,12 +295,17 @@ fn what_does_not_go_together_is_refused() {
     ] {
         assert!(from_variables(good).is_ok(), "{good:?}");
     }
+    let with_password = ("MADANG_BROKER__SERVERS", "[\"kafka://me:secret@localhost:9092\"]");
     for (bad, key) in [
         (&[kafka, servers, redis, redis_url][..], "broker.kind:"),
         (&[mongodb, url, kafka, servers], "presence.kind:"),
         (&[mongodb, url, redis, redis_url], "broker.kind:"),
         (&[redis, redis_url], "broker.kind:"),
         (&[mongodb, url, kafka, redis, redis_url], "broker.servers:"),
+        (
+            &[mongodb, url, kafka, with_password, redis, redis_url],
+            "broker.servers:",
+        ),
     ] {
         let error = from_variables(bad).unwrap_err().to_string();
         assert!(error.contains(key), "{bad:?}: {error}");

@@ -189,6 +189,10 @@ impl Session {
             return Ok(());
         }
         let signed_in = self.signed_in.clone().ok_or_else(Error::unauthenticated)?;
+        self.gateway.chat().make_sure_of_sessions().await?;
+        if self.connection.is_over() {
+            return Err(Error::unauthenticated());
+        }
         requests::handle(self, &signed_in, id, &op, args).await
     }
 

@@ -1,14 +1,16 @@
 //! Whoever is removed hears nothing more, also at a node that nobody can tell of it.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tungstenite::client::IntoClientRequest as _;
+use tungstenite::{Message, WebSocket};
 
 use super::crowd::{Crowd, Habits};
 use super::measure::say;
-use super::nodes::{Nodes, Place, wait_until};
+use super::nodes::{Nodes, PATIENCE, Place, wait_until};
 use super::proxy::Proxy;
 use super::rest::{call, try_call};
 
@@ -117,4 +119,46 @@ fn a_login_that_ended_hears_nothing_more_where_kafka_is_cut() {
 #[test]
 fn a_login_that_ended_hears_nothing_more_where_kafka_stalls() {
     removed_while(Proxy::stall, sign_out, 401);
+}
+
+/// A socket on which somebody has signed in.
+fn signed_in(node: SocketAddr, token: &str) -> WebSocket<TcpStream> {
+    let stream = TcpStream::connect(node).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut request = format!("ws://{node}/gateway").into_client_request().unwrap();
+    let protocol = "madang.v1.json".parse().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", protocol);
+    let (mut socket, _) = tungstenite::client(request, stream).expect("the handshake");
+    let authenticate = json!({ "id": 1, "op": "authenticate", "args": { "token": token } });
+    socket.send(Message::text(authenticate.to_string())).unwrap();
+    while !socket.read().unwrap().to_string().contains("\"id\":1") {}
+    socket
+}
+
+#[test]
+fn a_login_that_ended_while_its_node_stood_still_posts_nothing() {
+    const PAUSES: [Duration; 2] = [Duration::from_millis(1_500), Duration::from_secs(6)];
+    let Some(nodes) = Nodes::start(2) else { return };
+    let place = Place::make(&nodes, PAUSES.len(), 1);
+    let (here, there) = (nodes.address(0), nodes.address(1));
+    for (person, pause) in place.people.iter().zip(PAUSES) {
+        let mut socket = signed_in(there, &person.token);
+        nodes.pause(1);
+        call(
+            here,
+            "DELETE",
+            "/api/v1/sessions/current",
+            Some(&person.token),
+            None,
+        );
+        let args = json!({ "room": place.rooms[0], "text": "after the end" });
+        let frame = json!({ "id": 2, "op": "post", "args": args });
+        socket.send(Message::text(frame.to_string())).unwrap();
+        thread::sleep(pause);
+        nodes.go_on(1);
+        while socket.read().is_ok_and(|message| !message.is_close()) {}
+    }
+    let path = format!("/api/v1/rooms/{}/messages", place.rooms[0]);
+    let page = call(here, "GET", &path, Some(&place.owner.token), None);
+    assert_eq!(page["messages"], json!([]), "whoever has gone says nothing more");
 }

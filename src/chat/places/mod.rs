@@ -287,7 +287,7 @@ impl Chat {
     }
 
     /// Whether this node can be sure that it has heard of everything that others did.
-    fn hears_everything(&self) -> bool {
+    pub(super) fn hears_everything(&self) -> bool {
         let current_at = self.broker().status().current_at;
         current_at.is_some_and(|at| at.elapsed() < PROOF_LASTS)
     }
