@@ -3,8 +3,9 @@
 use madang_storage::engine::EngineKind;
 
 /// Every optional part, and whether this binary has it. `tests/tidy.rs` compares the names with `Cargo.toml`.
-/// An entry reads `("kafka", cfg!(feature = "kafka"))`.
+/// An entry reads `("name", cfg!(feature = "name"))`.
 const FEATURES: &[(&str, bool)] = &[
+    ("kafka", cfg!(feature = "kafka")),
     ("mongodb", cfg!(feature = "mongodb")),
     ("redis", cfg!(feature = "redis")),
     ("ui", cfg!(feature = "ui")),
