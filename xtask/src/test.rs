@@ -67,8 +67,25 @@ fn rust_tests(steps: &mut Steps, environment: &services::Environment) {
         "tests, scenarios: one node with its data in a folder",
         most.args(skip),
     );
+    let scenarios = ["--workspace", "--test", "scenarios", "--"];
+    // Engines and databases have suites of their own; through the whole of Madang goes what writes and reads in every way.
+    let of_each = ["on_redb::gateway", "on_redb::races", "on_redb::of_a_folder"];
+    steps.tests("scenarios: one node with redb", test(&scenarios).args(of_each));
+    if !has_backends {
+        steps.missing("tests of several nodes", needs::advice(Tool::KafkaLibraries));
+        return;
+    }
     // They wait for the servers, not for the processor; more at a time would only wait for each other.
-    let stores = ["--package", "madang-storage", "--", "--test-threads", "8"];
+    // Always of the whole workspace: another choice of packages has other features, and would be another build.
+    let stores = [
+        "--workspace",
+        "--lib",
+        "--test",
+        "conformance",
+        "--",
+        "--test-threads",
+        "8",
+    ];
     steps.tests("store on MongoDB", test(&stores).args(ON_STORES));
     // Only where no MongoDB is named or installed a second server is started.
     if environment
@@ -80,14 +97,6 @@ fn rust_tests(steps: &mut Steps, environment: &services::Environment) {
             "FerretDB has none: name a MongoDB in MADANG_TEST_MONGO_URL",
         );
     }
-    let scenarios = ["--package", "madang", "--test", "scenarios", "--"];
-    // Engines and databases have suites of their own; through the whole of Madang goes what writes and reads in every way.
-    let of_each = ["on_redb::gateway", "on_redb::races", "on_redb::of_a_folder"];
-    steps.tests("scenarios: one node with redb", test(&scenarios).args(of_each));
-    if !has_backends {
-        steps.missing("tests of several nodes", needs::advice(Tool::KafkaLibraries));
-        return;
-    }
     // They wait for services more than they work.
     let scenarios = [&scenarios[..], &["--test-threads", "6"]].concat();
     let of_each = ["on_mongodb::gateway", "on_mongodb::races"];
@@ -97,15 +106,7 @@ fn rust_tests(steps: &mut Steps, environment: &services::Environment) {
         test(&scenarios).arg(TWO_NODES),
     );
     // One after the other: some end the services that all use.
-    let bad_days = [
-        "--package",
-        "madang",
-        "--test",
-        "cluster",
-        "--",
-        "--test-threads",
-        "1",
-    ];
+    let bad_days = ["--workspace", "--test", "cluster", "--", "--test-threads", "1"];
     steps.tests("several nodes on bad days", &mut test(&bad_days));
 }
 
