@@ -31,10 +31,11 @@ fn both(one: impl FnOnce() -> u16 + Send, other: impl FnOnce() -> u16 + Send) ->
 fn until_refused(again: impl Fn() -> u16 + Sync, then: impl FnOnce(), refusal: u16) -> usize {
     let is_over = AtomicBool::new(false);
     let has_worked = AtomicBool::new(false);
+    let has_failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let doing = scope.spawn(|| {
             let mut worked = 0;
-            loop {
+            while !has_failed.load(Ordering::SeqCst) {
                 let is_late = is_over.load(Ordering::SeqCst);
                 match again() {
                     status if status == refusal => return worked,
@@ -44,14 +45,19 @@ fn until_refused(again: impl Fn() -> u16 + Sync, then: impl FnOnce(), refusal: u
                 }
                 has_worked.store(true, Ordering::SeqCst);
             }
+            worked
         });
         // Not before it works at all: else there is nothing to be interrupted.
         while !has_worked.load(Ordering::SeqCst) && !doing.is_finished() {
             std::thread::yield_now();
         }
-        then();
+        // Otherwise the other thread would go on for ever, and what failed be told to nobody.
+        let end = std::panic::catch_unwind(std::panic::AssertUnwindSafe(then));
+        has_failed.store(end.is_err(), Ordering::SeqCst);
         is_over.store(true, Ordering::SeqCst);
-        doing.join().unwrap()
+        let worked = doing.join().unwrap();
+        end.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        worked
     })
 }
 
