@@ -232,7 +232,8 @@ fn a_node_is_killed_between_storing_and_telling() {
     nodes.all[2].kafka.stall();
     let began = Instant::now();
     let poster = Crowd::gather(&nodes, &place, &[(&place.people[0], once)]);
-    poster.wait_for_posts(1);
+    // It may have been answered by now.
+    wait_until("it is stored", || poster.acknowledged() == 1);
     nodes.kill(2);
     // What the proxy held is gone, too.
     nodes.all[2].kafka.cut();
