@@ -8,7 +8,7 @@ use madang_storage::{Changed, Changes, Cursor, MAX_ROWS_PER_PAGE, Store};
 use tokio::time::Instant;
 
 use super::delivery::Delivery;
-use crate::broker::Broker;
+use crate::broker::{Broker, CURRENT_FOR};
 use crate::chat::Chat;
 use crate::hub::CloseReason;
 
@@ -16,8 +16,6 @@ use crate::hub::CloseReason;
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often it is asked while this node cannot be sure that it hears of everything.
 const LOOK_EVERY_IN_DOUBT: Duration = Duration::from_millis(500);
-/// How long ago this node must have heard of everything at least, not to be in doubt.
-const CURRENT_FOR: Duration = Duration::from_secs(1);
 /// How long a node that neither hears the others nor reads the store keeps its sockets: whoever was sent away meanwhile
 /// must not stay.
 const BLIND_FOR: Duration = Duration::from_secs(10);
@@ -26,7 +24,7 @@ const PAGE_WITHIN: Duration = Duration::from_secs(10);
 /// How long the ends of logins may take to be read before the store counts as away.
 const ENDS_WITHIN: Duration = Duration::from_secs(4);
 /// The longest pause after the store could not be looked through, as a power of two of the shortest.
-const MAX_DOUBLINGS: u32 = 4;
+const MAX_DOUBLINGS: u32 = 2;
 
 /// Finds what nobody told, because whoever stored it died before, or because the broker lost it.
 pub struct Following {
@@ -63,14 +61,18 @@ impl Following {
     pub async fn run(mut self) {
         loop {
             let began = Instant::now();
-            let was_sure = is_sure(&self.delivery.broker);
+            let was_sure = self.delivery.broker.status().is_current();
             let round = self.round(was_sure).await;
             match &round {
                 Ok(()) => self.delivery.broker.looked(began),
                 Err(error) => tracing::warn!(%error, "what changed cannot be read"),
             }
             self.judge_sight(began, was_sure || round.is_ok()).await;
-            self.failures = if round.is_ok() { 0 } else { self.failures + 1 };
+            self.failures = if round.is_ok() {
+                0
+            } else {
+                self.failures.saturating_add(1)
+            };
             // A store that has too much to do is not helped by being asked again at once.
             tokio::time::sleep(pause_after(self.failures)).await;
             wait(&self.delivery.broker, began).await;
@@ -165,12 +167,6 @@ fn pause_after(failures: u32) -> Duration {
     }
 }
 
-/// Whether this node knows that it has heard of everything.
-fn is_sure(broker: &Broker) -> bool {
-    let current_at = broker.status().current_at;
-    current_at.is_some_and(|at| at.elapsed() < CURRENT_FOR)
-}
-
 /// Waits until it is time to look again. Time that passed while nothing of this process ran counts as doubt: others
 /// may have given up on this node meanwhile.
 async fn wait(broker: &Broker, began: Instant) {
@@ -178,7 +174,7 @@ async fn wait(broker: &Broker, began: Instant) {
         let asleep = Instant::now();
         tokio::time::sleep(LOOK_EVERY_IN_DOUBT).await;
         let was_stopped = asleep.elapsed() > LOOK_EVERY_IN_DOUBT + CURRENT_FOR;
-        if was_stopped || !is_sure(broker) {
+        if was_stopped || !broker.status().is_current() {
             return;
         }
     }

@@ -11,6 +11,7 @@ pub mod memory;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use madang_storage::model::{Commit, GuildId, NodeId, RoomId, SessionId, StreamId, Timestamp, UserId};
@@ -127,6 +128,16 @@ pub struct Status {
     pub events_lost: u64,
     /// How many events of others this node heard.
     pub events_heard: u64,
+}
+
+/// How long what rests on having heard of everything is good after that was last known.
+pub const CURRENT_FOR: Duration = Duration::from_secs(1);
+
+impl Status {
+    /// Whether this node can be sure that it has heard of everything that others did.
+    pub fn is_current(&self) -> bool {
+        self.current_at.is_some_and(|at| at.elapsed() < CURRENT_FOR)
+    }
 }
 
 /// What a broker does. Held behind [`Broker`]; the conformance suite has a named test for each promise.

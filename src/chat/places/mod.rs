@@ -13,7 +13,6 @@ mod user;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use madang_storage::model::{
     Commit, GuildId, Override, Permissions, Room, RoomId, RoomKind, StreamId, UserId,
@@ -35,8 +34,6 @@ const MAX_ROOMS: usize = 50_000;
 const MAX_USERS: usize = 50_000;
 /// How often something that changes while it is looked at is looked at again.
 const MAX_LOOKS: usize = 8;
-/// How long what rests on having heard of everything is good after that was last known.
-const PROOF_LASTS: Duration = Duration::from_secs(1);
 
 /// This node's copies. Cheap to clone.
 #[derive(Clone, Default)]
@@ -288,7 +285,6 @@ impl Chat {
 
     /// Whether this node can be sure that it has heard of everything that others did.
     pub(super) fn hears_everything(&self) -> bool {
-        let current_at = self.broker().status().current_at;
-        current_at.is_some_and(|at| at.elapsed() < PROOF_LASTS)
+        self.broker().status().is_current()
     }
 }
