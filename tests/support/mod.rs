@@ -251,6 +251,23 @@ impl Client {
         }
     }
 
+    /// Waits for one frame of each kind, in whatever order they come: rooms are told apart from each other.
+    pub(crate) fn wait_for_each<const N: usize>(
+        &mut self,
+        wanted: [&dyn Fn(&Value) -> bool; N],
+    ) -> [Value; N] {
+        let mut found: [Option<Value>; N] = [const { None }; N];
+        while found.iter().any(Option::is_none) {
+            let frame = self.wait(|frame| wanted.iter().any(|wanted| wanted(frame)));
+            for (place, wanted) in found.iter_mut().zip(wanted) {
+                if place.is_none() && wanted(&frame) {
+                    *place = Some(frame.clone());
+                }
+            }
+        }
+        found.map(Option::unwrap)
+    }
+
     /// Whether such a frame arrived while answers were awaited.
     pub(crate) fn has_pushed(&self, wanted: impl Fn(&Value) -> bool) -> bool {
         self.pushed.iter().any(wanted)
