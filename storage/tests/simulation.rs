@@ -8,13 +8,16 @@
     reason = "helpers of tests are tests"
 )]
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use madang_storage::NoSink;
 use madang_storage::document::Defect;
-use madang_storage::model::{NodeBeat, NodeId, NodeLife, Timestamp};
+use madang_storage::model::{
+    Draft, EventId, Fact, GuildId, Head, NodeBeat, NodeId, NodeLife, RoomId, Rows, StreamId, Timestamp,
+};
 use madang_storage::sim::{Cluster, ClusterOptions, Faults, Random, Run, RunOptions, Trace, run};
+use madang_storage::{AppendError, Command, Error, NoSink};
 
 /// How many histories a plain run makes.
 const HISTORIES: u64 = 10_000;
@@ -204,4 +207,48 @@ async fn nodes_see_each_other_whatever_their_clocks_say() {
     cluster.kill(0);
     tokio::time::sleep(Duration::from_millis(NodeBeat::LIVES_MS)).await;
     assert_eq!(cluster.store(1).beat(&two).await, Ok(vec![two]));
+}
+
+/// A database that answers nothing: whoever waits behind others for a stream is told so no later than after another one's
+/// tries, however many wait. A server that stops waits for them.
+#[tokio::test(start_paused = true)]
+async fn a_queue_of_appends_fails_together_when_the_database_is_away() {
+    const WAITING: usize = 40;
+    let options = ClusterOptions {
+        faults: Faults {
+            lost: 1_000,
+            ..Faults::default()
+        },
+        defect: None,
+        local_reads: false,
+        sinks: vec![Arc::new(NoSink)],
+        trace: Trace::default(),
+    };
+    let cluster = Cluster::new(Random::new(1), options);
+    let store = cluster.store(0);
+    let began = tokio::time::Instant::now();
+    let appends = (0..WAITING).map(|_| {
+        let (store, env) = (store.clone(), cluster.env(0));
+        tokio::spawn(async move {
+            let guild = GuildId::from_u128(1);
+            let command = Command {
+                stream: StreamId::Room(RoomId::from_u128(2)),
+                event_id: EventId::from_u128(env.next_id()),
+                actor: None,
+                access_rev: 0,
+                nonce: None,
+                rows: Vec::new(),
+            };
+            let fact = Fact::channel_created(guild, "room".to_owned(), String::new());
+            let decide = move |_: &Head, _: &Rows| Ok::<_, Infallible>(Draft::from(fact.clone()));
+            store.append(command, decide).await
+        })
+    });
+    for append in appends.collect::<Vec<_>>() {
+        let outcome = append.await.expect("an outcome");
+        let is_told = matches!(outcome, Err(AppendError::Store(Error::Unavailable(_))));
+        assert!(is_told, "{outcome:?}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
+    store.close().await.expect("nothing is left to wait for");
 }

@@ -263,15 +263,16 @@ impl DocumentStore {
         found.map(stored_event).transpose()
     }
 
-    /// Looks for the own event behind the head of the first try.
+    /// Looks for the own event from where it may stand: a try in a group may have been planned behind others that were
+    /// not inserted, and the next one before it.
     async fn find_own(&self, command: &Command, tried: &[Planned]) -> Result<Option<StoredEvent>> {
-        let Some(first) = tried.first() else {
+        let Some(first) = tried.iter().map(|planned| planned.event.rev()).min() else {
             return Ok(None);
         };
         if self.has(Defect::SkipTailRead) {
             return Ok(None);
         }
-        let mut after = first.event.rev() - 1;
+        let mut after = first - 1;
         loop {
             let page = self.events_after(command.stream, after, EVENTS_AT_ONCE).await?;
             let Some(last) = page.last() else { return Ok(None) };

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::DocumentStore;
 use super::turns::Waiting;
@@ -31,6 +32,7 @@ impl Backend for DocumentStore {
             command,
             decide,
             answer,
+            since: Instant::now(),
             work,
         };
         if self.turns.queue(waiting) {

@@ -75,7 +75,7 @@ impl DocumentStore {
             (Collection::Events, &mut place.events),
             (Collection::State, &mut place.state),
         ] {
-            let newest = read!(self.documents.newest(collection)).unwrap_or_default();
+            let newest = read!(self.documents.newest(collection, Timestamp::default())).unwrap_or_default();
             track.from = Timestamp::from_millis(newest.as_millis().saturating_sub(LATE_MS));
         }
         Ok(Cursor::from_bytes(encode(&place)?))
@@ -130,7 +130,8 @@ impl DocumentStore {
                 } else {
                     OVERLAP_MS
                 };
-                let newest = read!(self.documents.newest(collection)).unwrap_or_default();
+                // What is older than this pass's start changes nothing about the next one's.
+                let newest = read!(self.documents.newest(collection, track.from)).unwrap_or_default();
                 let next_from = Timestamp::from_millis(newest.as_millis().saturating_sub(overlap));
                 Pass {
                     after: Position {

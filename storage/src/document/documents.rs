@@ -257,8 +257,8 @@ pub trait Documents: Send + Sync + 'static {
     /// Up to `limit` places after `after`, ascending. The index alone answers this.
     async fn stored(&self, collection: Collection, after: &Position, limit: usize) -> Answer<Vec<Position>>;
 
-    /// The highest `stored_at` in the collection.
-    async fn newest(&self, collection: Collection) -> Answer<Option<Timestamp>>;
+    /// The highest `stored_at` in the collection, of those not before `from`.
+    async fn newest(&self, collection: Collection, from: Timestamp) -> Answer<Option<Timestamp>>;
 
     /// The present time by the database's clock.
     async fn now(&self) -> Answer<Timestamp>;

@@ -1,12 +1,16 @@
 //! Appends that wait for one stream: posts among them go together.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::append::{Planned, event_document, stored_event};
 use super::documents::{Collection, Content, Document, Guard, Index, Inserted, StoredState, Update};
+use super::retry::PATIENCE;
 use super::turns::Waiting;
 use super::{Defect, DocumentStore, names};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Event, Fact, Marker, RoomId, Row, RowChange, RowKey, Rows, StateKey, StreamId, UserId};
 use crate::store::backend::{AppendOutcome, Decide};
 use crate::store::command::Command;
@@ -14,6 +18,10 @@ use crate::store::record::{decode, encode};
 
 /// How many posts go together.
 const MOST_TOGETHER: usize = 32;
+/// How long a node goes on appending to a stream without a pause, where there are other nodes.
+const LONGEST_HOLD: Duration = Duration::from_millis(100);
+/// The longest such pause. It is twice as long as the last group took: others must find out where the stream stands.
+const LONGEST_YIELD: Duration = Duration::from_millis(100);
 /// How many rows go together.
 const MOST_ROWS: usize = 100;
 
@@ -29,23 +37,36 @@ pub(super) struct Move {
 impl DocumentStore {
     /// Carries out what waits for a stream, until nothing does.
     pub(super) async fn work_on(self, stream: StreamId) {
+        let mut since = Instant::now();
         loop {
             let group = self.turns.next(stream, MOST_TOGETHER);
             if group.is_empty() {
                 return;
             }
             let store = self.clone();
+            let began = Instant::now();
             // A task of its own: a decision that panics must not keep those behind it from their turns.
             let _ = tokio::spawn(async move { store.append_group(stream, group.into()).await }).await;
+            // Whoever was first knows best where the stream stands, and would be first for ever. A node that is never
+            // second does not hear of the others who try, so it lets go of a busy stream now and then.
+            let lets_go = self.known.has_company() && since.elapsed() > LONGEST_HOLD;
+            if lets_go || self.known.is_shared(stream) {
+                tokio::time::sleep((2 * began.elapsed()).min(LONGEST_YIELD)).await;
+                since = Instant::now();
+            }
         }
     }
 
     async fn append_group(&self, stream: StreamId, mut group: VecDeque<Waiting>) {
-        while group.len() > 1 && !self.has(Defect::AnswerEarly) {
-            self.append_some(stream, &mut group).await;
-        }
-        for waiting in group {
-            self.append_one(waiting, Vec::new()).await;
+        loop {
+            refuse_overdue(&mut group);
+            if group.len() > 1 && !self.has(Defect::AnswerEarly) {
+                self.append_some(stream, &mut group).await;
+            } else if let Some(waiting) = group.pop_front() {
+                self.append_one(waiting, Vec::new()).await;
+            } else {
+                return;
+            }
         }
     }
 
@@ -55,6 +76,7 @@ impl DocumentStore {
             decide,
             answer,
             work,
+            ..
         } = waiting;
         let outcome = self.append_alone(&command, decide, tried).await;
         // Whoever asked may have gone.
@@ -322,5 +344,15 @@ impl DocumentStore {
             touch: true,
         };
         Ok(Some((after, Guard::StampIs(before.stamp), update)))
+    }
+}
+
+/// While the database is away each in the queue would otherwise try for as long as the one before it.
+fn refuse_overdue(group: &mut VecDeque<Waiting>) {
+    let is_overdue = |waiting: &mut Waiting| waiting.since.elapsed() > PATIENCE;
+    while let Some(waiting) = group.pop_front_if(is_overdue) {
+        let late = Error::Unavailable("others before it took too long".to_owned());
+        // Whoever asked may have gone.
+        let _ = waiting.answer.send(Err(late));
     }
 }

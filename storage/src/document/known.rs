@@ -1,6 +1,7 @@
 //! What this node wrote last. Nothing rests on it: it says what to try, and the database's guards say whether it holds.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::documents::Document;
@@ -15,6 +16,8 @@ const DOUBTS: u8 = 4;
 pub(super) struct Known {
     heads: Mutex<BTreeMap<StreamId, Last>>,
     markers: Mutex<BTreeMap<String, Document>>,
+    /// Whether another node lives, as far as this one's last beat told.
+    has_company: AtomicBool,
 }
 
 /// The head after the last event of this node that is projected.
@@ -29,6 +32,19 @@ impl Known {
     pub(super) fn head(&self, stream: StreamId) -> Option<Head> {
         let last = *lock(&self.heads).get(&stream)?;
         (last.doubts == 0).then_some(last.head)
+    }
+
+    pub(super) fn note_company(&self, has_company: bool) {
+        self.has_company.store(has_company, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_company(&self) -> bool {
+        self.has_company.load(Ordering::Relaxed)
+    }
+
+    /// Whether another node appended to a stream of late.
+    pub(super) fn is_shared(&self, stream: StreamId) -> bool {
+        lock(&self.heads).get(&stream).is_some_and(|last| last.doubts > 0)
     }
 
     /// This node's event is projected.

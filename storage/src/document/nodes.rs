@@ -51,6 +51,7 @@ impl DocumentStore {
             match written {
                 Ok(true) => {
                     if let Some(living) = self.living_nodes(beat).await? {
+                        self.known.note_company(living.len() > 1);
                         return Ok(living);
                     }
                     // Another life was faster after all: it is met at the next try.

@@ -1,7 +1,7 @@
 //! Projections: writing what follows from an event, whoever does it and however often.
 
 use super::append::EVENTS_AT_ONCE;
-use super::documents::{Collection, Content, Document, Guard, Index, StoredEvent, StoredState, Update};
+use super::documents::{Collection, Content, Document, Guard, Index, StoredState, Update};
 use super::group::Move;
 use super::retry::{Patience, read};
 use super::{Defect, DocumentStore, names};
@@ -39,17 +39,19 @@ impl DocumentStore {
             if behind.is_empty() {
                 return Ok(head);
             }
-            for stored in behind {
-                head = stored.event.head;
-                self.project_stored(stored).await?;
+            let events: Vec<Event> = behind.into_iter().map(|stored| stored.event).collect();
+            for run in events.chunk_by(|one, other| is_post(one) && is_post(other)) {
+                head = match run {
+                    [event] => self.project_stored(event).await?,
+                    posts => self.project_posts(posts, head.rev).await?,
+                };
             }
         }
     }
 
-    /// Projects an event whose predecessor is projected.
-    async fn project_stored(&self, stored: StoredEvent) -> Result<()> {
+    /// Projects an event whose predecessor is projected; answers the head after it.
+    async fn project_stored(&self, event: &Event) -> Result<Head> {
         // The event was read before its rows. Its text may be gone by now, but then the rows show its rev already.
-        let event = stored.event;
         let keys = rows_needed(event.stream, &event.fact);
         let mut rows = Rows::default();
         for (key, row) in keys.iter().zip(self.read_rows(&keys).await?) {
@@ -57,15 +59,34 @@ impl DocumentStore {
                 rows.insert(key.clone(), row);
             }
         }
-        let changes = project(&event, &rows).map_err(|error| Error::Damaged(error.to_string()))?;
-        self.carry_out(&event, changes).await
+        let changes = project(event, &rows).map_err(|error| Error::Damaged(error.to_string()))?;
+        self.carry_out(event, changes).await?;
+        Ok(event.head)
+    }
+
+    /// Projects the posts behind a rev; answers the head after them. Who loses a race finds as many of them as the winner
+    /// has inserted together: one by one they would take as long as the winner's next ones.
+    async fn project_posts(&self, posts: &[Event], from: u64) -> Result<Head> {
+        let mut changes = Vec::with_capacity(posts.len());
+        for post in posts {
+            // What follows from a post follows from nothing else.
+            let projected = project(post, &Rows::default());
+            changes.push(projected.map_err(|error| Error::Damaged(error.to_string()))?);
+        }
+        let changes: Vec<_> = posts.iter().zip(changes.iter().map(Vec::as_slice)).collect();
+        self.carry_out_posts(&changes).await?;
+        let last = posts
+            .last()
+            .ok_or_else(|| Error::Damaged("no posts to project".to_owned()))?;
+        self.move_head(last, from).await?;
+        Ok(last.head)
     }
 
     /// Writes an event's changes, and moves the head. But for a post they come one after the other and in their order: a
     /// message's record comes last, and is what tells a later projector that nothing is left to do.
     pub(super) async fn carry_out(&self, event: &Event, changes: Vec<RowChange>) -> Result<()> {
         let rev = event.rev();
-        if matches!(event.fact, Fact::MessagePosted { .. }) {
+        if is_post(event) {
             self.carry_out_posts(&[(event, changes.as_slice())]).await?;
             return self.move_head(event, rev - 1).await;
         }
@@ -301,6 +322,10 @@ impl DocumentStore {
             rev
         })
     }
+}
+
+fn is_post(event: &Event) -> bool {
+    matches!(event.fact, Fact::MessagePosted { .. })
 }
 
 /// The head behind a document of [`Collection::Streams`].

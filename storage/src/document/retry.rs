@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::documents::Unclear;
 use crate::error::{Error, Result};
 
-/// How long one piece of work may take before it is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one piece of work may take before it is given up, and how long one may wait before it is begun.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// The first pause; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause.

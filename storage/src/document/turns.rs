@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedRwLockReadGuard, RwLock, oneshot};
+use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::model::StreamId;
@@ -16,6 +17,8 @@ pub(super) struct Waiting {
     pub(super) command: Command,
     pub(super) decide: Decide,
     pub(super) answer: oneshot::Sender<Result<AppendOutcome>>,
+    /// When it joined the queue.
+    pub(super) since: Instant,
     /// Until it is answered.
     pub(super) work: Work,
 }

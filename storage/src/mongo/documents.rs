@@ -161,11 +161,11 @@ impl Documents for MongoDocuments {
         found.into_iter().map(form::position).collect()
     }
 
-    async fn newest(&self, collection: Collection) -> Answer<Option<Timestamp>> {
+    async fn newest(&self, collection: Collection, from: Timestamp) -> Answer<Option<Timestamp>> {
         self.check_lease()?;
         let found = self
             .connection
-            .find(name_of(collection), 1, newest_query())
+            .find(name_of(collection), 1, newest_query(from))
             .await?;
         let found = found.into_iter().next().map(form::position).transpose()?;
         Ok(found.map(|position| position.stored_at))
@@ -256,8 +256,9 @@ fn stored_query(after: &Position) -> Fields {
     }
 }
 
-fn newest_query() -> Fields {
+fn newest_query(from: Timestamp) -> Fields {
     doc! {
+        "filter": { "stored_at": { "$gte": date(from) } },
         "sort": { "stored_at": -1, "_id": -1 },
         "projection": { "stored_at": 1, "_id": 1 },
     }
@@ -309,7 +310,7 @@ pub(super) async fn slow_queries(connection: &Connection) -> crate::Result<Vec<S
     }
     for collection in [Collection::Events, Collection::State] {
         queries.push((collection, stored_query(&after)));
-        queries.push((collection, newest_query()));
+        queries.push((collection, newest_query(Timestamp::from_millis(1))));
     }
     for collection in [Collection::Events, Collection::State, Collection::Rows] {
         queries.push((collection, expired_query(Timestamp::from_millis(1))));

@@ -232,12 +232,10 @@ impl Database {
         found
     }
 
-    pub(super) fn newest(&self, local: bool, collection: Collection) -> Option<Timestamp> {
-        self.data(local)
-            .of(collection)
-            .values()
-            .map(|document| document.stored_at)
-            .max()
+    pub(super) fn newest(&self, local: bool, collection: Collection, from: Timestamp) -> Option<Timestamp> {
+        let documents = self.data(local).of(collection).values();
+        let times = documents.map(|document| document.stored_at);
+        times.filter(|stored_at| *stored_at >= from).max()
     }
 
     /// Everything that a majority has in a collection.

@@ -326,9 +326,9 @@ impl Documents for NodeDocuments {
         .await
     }
 
-    async fn newest(&self, collection: Collection) -> Answer<Option<Timestamp>> {
+    async fn newest(&self, collection: Collection, from: Timestamp) -> Answer<Option<Timestamp>> {
         let local = self.local_reads;
-        self.read("newest", |database| database.newest(local, collection))
+        self.read("newest", |database| database.newest(local, collection, from))
             .await
     }
 

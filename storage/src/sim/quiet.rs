@@ -88,8 +88,8 @@ impl Documents for QuietDocuments {
         Ok(self.database.lock().stored(false, collection, after, limit))
     }
 
-    async fn newest(&self, collection: Collection) -> Answer<Option<Timestamp>> {
-        Ok(self.database.lock().newest(false, collection))
+    async fn newest(&self, collection: Collection, from: Timestamp) -> Answer<Option<Timestamp>> {
+        Ok(self.database.lock().newest(false, collection, from))
     }
 
     async fn now(&self) -> Answer<Timestamp> {

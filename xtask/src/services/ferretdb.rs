@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::process::Place;
+use super::process::{Place, text};
 use super::{MONGO, Service, answers, folder, mongod, postgresql, programs};
 use crate::apt::Apt;
-use crate::steps::Steps;
+use crate::steps::{Outcome, Steps};
 use crate::workspace::{on_path, root};
 
 const ON_POSTGRESQL_NAME: &str = "ferretdb-postgresql";
@@ -49,7 +49,61 @@ fn address(port: u16) -> String {
 }
 
 /// What it is built from, and kept with it: another source is built anew.
-const SOURCE: &str = include_str!("../../services/ferretdb/main.go");
+const SOURCE: &str = concat!(
+    include_str!("../../services/ferretdb/main.go"),
+    include_str!("../../services/ferretdb/_postgresql/search.go"),
+    include_str!("../../services/ferretdb/_handler/sorted.go"),
+);
+
+/// What is put into FerretDB's packages.
+const ADDED: [(&str, &str); 2] = [
+    (
+        "backends/postgresql/search.go",
+        include_str!("../../services/ferretdb/_postgresql/search.go"),
+    ),
+    (
+        "handler/sorted.go",
+        include_str!("../../services/ferretdb/_handler/sorted.go"),
+    ),
+];
+
+/// Where it is called from: the file, a line that is there once, and what comes instead.
+const CALLED: [(&str, &str, &str); 6] = [
+    (
+        "backends/postgresql/query.go",
+        "switch k {\n\t\t\t\tcase \"$eq\":",
+        "if f, a := comparison(p, key, k, v, keyOperator); f != \"\" {\n\
+         filters = append(filters, f)\nargs = append(args, a...)\ncontinue\n}\n\
+         switch k {\ncase \"$eq\":",
+    ),
+    (
+        "backends/postgresql/query.go",
+        "sql := `%[1]s%[2]s%[3]s @> %[4]s`\n",
+        "if f, a := comparison(p, k, \"$eq\", v, operator); f != \"\" {\nreturn f, a\n}\n\
+         sql := `%[1]s%[2]s%[3]s @> %[4]s`\n",
+    ),
+    (
+        "backends/postgresql/query.go",
+        "if sort.Len() != 1 {",
+        "if by := order(sort); by != \"\" {\nreturn by, nil\n}\nif sort.Len() != 1 {",
+    ),
+    (
+        "backends/collection.go",
+        "QueryParams) (*QueryResult, error) {",
+        "QueryParams) (*QueryResult, error) {\nif params != nil && params.Sort.Len() > 0 && \
+         params.Sort.Keys()[0] != \"$natural\" {\nreturn cc.c.Query(ctx, params)\n}",
+    ),
+    (
+        "handler/msg_find.go",
+        "case params.Sort.Len() == 1:",
+        "case databaseSorts(params.Sort):\nqp.Sort = params.Sort\ncase params.Sort.Len() == 1:",
+    ),
+    (
+        "handler/msg_find.go",
+        "common.SortIterator(iter, closer, params.Sort)",
+        "sorted(iter, closer, params.Sort)",
+    ),
+];
 
 fn program() -> PathBuf {
     programs().join("ferretdb")
@@ -69,18 +123,62 @@ fn provide(steps: &mut Steps) {
     {
         apt.install(steps, &["golang-go"]);
     }
-    if on_path(&["go"]).is_some() {
-        let mut build = Command::new("go");
-        build
-            .args(["build", "-o"])
-            .arg(program())
-            .arg(".")
-            .current_dir(root().join("xtask/services/ferretdb"));
-        if steps.fetch("services: build ferretdb", &mut build) {
-            // Without it the program is built again, which does no harm.
-            let _ = fs::write(programs().join("ferretdb.go"), SOURCE);
-        }
+    if on_path(&["go"]).is_none()
+        || !steps.step("services: copy ferretdb's source", || outcome(copy_source()))
+    {
+        return;
     }
+    let built = steps.fetch("services: fetch ferretdb", &mut go(["mod", "vendor"]))
+        && steps.step("services: change ferretdb", || outcome(change()))
+        && steps.fetch(
+            "services: build ferretdb",
+            go(["build", "-o"]).arg(program()).arg("."),
+        );
+    if built {
+        // Without it the program is built again, which does no harm.
+        let _ = fs::write(programs().join("ferretdb.go"), SOURCE);
+    }
+}
+
+/// Where it is built: with its dependencies beside it, which can be changed there.
+fn workshop() -> PathBuf {
+    programs().join("ferretdb-source")
+}
+
+fn go<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = Command::new("go");
+    command.args(arguments).current_dir(workshop());
+    command
+}
+
+fn copy_source() -> Result<(), String> {
+    let ours = root().join("xtask/services/ferretdb");
+    fs::create_dir_all(workshop()).map_err(text)?;
+    for file in ["main.go", "go.mod", "go.sum"] {
+        fs::copy(ours.join(file), workshop().join(file)).map_err(text)?;
+    }
+    Ok(())
+}
+
+/// Lets PostgreSQL answer what FerretDB would look through everything for.
+fn change() -> Result<(), String> {
+    let packages = workshop().join("vendor/github.com/FerretDB/FerretDB/internal");
+    for (file, source) in ADDED {
+        fs::write(packages.join(file), source).map_err(text)?;
+    }
+    for (file, before, after) in CALLED {
+        let path = packages.join(file);
+        let source = fs::read_to_string(&path).map_err(|error| format!("{file}: {error}"))?;
+        if source.matches(before).count() != 1 {
+            return Err(format!("FerretDB's {file} is not as it was: {before}"));
+        }
+        fs::write(&path, source.replace(before, after)).map_err(text)?;
+    }
+    Ok(())
+}
+
+fn outcome(done: Result<(), String>) -> Outcome {
+    done.map_or_else(Outcome::Failed, |()| Outcome::Passed)
 }
 
 fn start_on_postgresql(place: &Place) -> Result<(), String> {

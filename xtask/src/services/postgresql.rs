@@ -53,9 +53,11 @@ fn start(place: &Place) -> Result<(), String> {
             .arg(&data);
         place.run(&mut initialise)?;
     }
-    // One connection for each of many tests; no socket in a folder that may not be ours.
+    // One connection for each of many tests; no socket in a folder that may not be ours. FerretDB passes the searched
+    // field's name as an argument: only a plan that is made for it knows that there is an index.
     let options = format!(
-        "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300",
+        "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 \
+         -c plan_cache_mode=force_custom_plan",
         place.port().unwrap_or_default()
     );
     let mut start = as_owner("pg_ctl")?;
