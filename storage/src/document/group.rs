@@ -90,11 +90,12 @@ impl DocumentStore {
         mut decide: Decide,
         mut tried: Vec<Planned>,
     ) -> Result<AppendOutcome> {
-        self.admit(command)?;
-        if tried.is_empty()
-            && let Some(outcome) = self.append_at_once(command, &mut decide, &mut tried).await?
-        {
-            return Ok(outcome);
+        // What was tried in a group was admitted there, and may have been done: by now its nonce may have expired.
+        if tried.is_empty() {
+            self.admit(command)?;
+            if let Some(outcome) = self.append_at_once(command, &mut decide, &mut tried).await? {
+                return Ok(outcome);
+            }
         }
         self.append_in_turn(command, decide, tried).await
     }
