@@ -37,11 +37,23 @@ pub(crate) struct Nodes {
     name: String,
     folder: PathBuf,
     setup: Option<String>,
+    /// What is started as a node.
+    pub(crate) program: PathBuf,
 }
 
 impl Nodes {
-    /// So many nodes, ready. `None` when the services are not here.
+    /// So many nodes of this build, ready. `None` when the services are not here.
     pub(crate) fn start(count: usize) -> Option<Self> {
+        Self::start_of(Self::this_build(), count)
+    }
+
+    /// The program that was built with the tests.
+    pub(crate) fn this_build() -> PathBuf {
+        env!("CARGO_BIN_EXE_madang").into()
+    }
+
+    /// So many nodes of another build.
+    pub(crate) fn start_of(program: PathBuf, count: usize) -> Option<Self> {
         let services = Services::take()?;
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
         let name = format!("madang_cluster_{:x}", since.as_micros());
@@ -53,6 +65,7 @@ impl Nodes {
             name,
             folder,
             setup: None,
+            program,
         };
         for number in 0..count {
             let services = &nodes.services;
@@ -79,7 +92,7 @@ impl Nodes {
             .append(true)
             .open(self.log(number))
             .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
+        let mut command = Command::new(&self.program);
         command
             .args(["serve", "--listen", &node.address.to_string(), "--data"])
             .arg(self.folder.join(number.to_string()))

@@ -18,15 +18,13 @@ fn at_all_nodes(place: &Place) -> Vec<(&Person, Habits)> {
     posters.chain((0..NODES).map(listener)).collect()
 }
 
-#[test]
-fn a_rolling_restart_is_noticed_by_nobody() {
-    let Some(mut nodes) = Nodes::start(NODES) else {
-        return;
-    };
+/// Restarts each node, with this build, while people talk at all of them.
+fn restart_all(mut nodes: Nodes) {
     let place = Place::make(&nodes, POSTERS, 2);
     let crowd = Crowd::gather(&nodes, &place, &at_all_nodes(&place));
     let began = Instant::now();
     crowd.wait_for_posts(SOME);
+    nodes.program = Nodes::this_build();
     for node in 0..NODES {
         let asked = Instant::now();
         assert!(nodes.stop(node), "the node ended well");
@@ -42,4 +40,19 @@ fn a_rolling_restart_is_noticed_by_nobody() {
         "nobody is answered with an error: {refusals:?}"
     );
     conclude(crowd, &nodes, &place, &[("restarting", began)]);
+}
+
+#[test]
+fn a_rolling_restart_is_noticed_by_nobody() {
+    if let Some(nodes) = Nodes::start(NODES) {
+        restart_all(nodes);
+    }
+}
+
+#[test]
+#[ignore = "needs the build before: MADANG_TEST_BUILD_BEFORE names its program, by its whole path"]
+fn an_update_node_by_node_is_noticed_by_nobody() {
+    let before = std::env::var_os("MADANG_TEST_BUILD_BEFORE").expect("MADANG_TEST_BUILD_BEFORE");
+    let nodes = Nodes::start_of(before.into(), NODES).expect("the services");
+    restart_all(nodes);
 }

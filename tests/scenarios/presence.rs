@@ -348,6 +348,8 @@ pub(crate) fn dm_partners_hear_of_each_other_and_of_what_they_miss(form: Form) {
     };
     let anybody = json!({ "room": channel, "text": "anybody?" });
     let calling = json!({ "room": channel, "text": format!("<@{jiho}>?") });
+    // Requests go to the node of whoever connected last: another than the one where she posts hears of a wish later.
+    let _elsewhere = Client::sign_in(world.server.address(), &world.owner, None);
     wish(&world, &of_room, json!({ "level": "all" }));
     minji.ask("post", anybody.clone()).unwrap();
     until_figure(&world, "madang_presence_absent_total 3");

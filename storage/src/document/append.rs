@@ -40,6 +40,14 @@ impl Planned {
     }
 }
 
+/// What a decision said.
+struct Decided {
+    event: Event,
+    rows: Rows,
+    /// Whether rows were read after those that it was made from.
+    has_read_on: bool,
+}
+
 enum Plan {
     /// Try to insert this.
     Insert(Box<Planned>),
@@ -114,20 +122,37 @@ impl DocumentStore {
         command: &Command,
         decide: &mut Decide,
         head: &Head,
-        mut rows: Rows,
+        rows: Rows,
     ) -> Result<Option<Planned>> {
+        let decided = self.decide_on(command, decide, head, rows).await?;
+        Ok(decided.and_then(|decided| Planned::of(decided.event, &decided.rows).ok()))
+    }
+
+    /// The event that follows from a decision, with the rows that its changes need; `None` when the decision says no.
+    async fn decide_on(
+        &self,
+        command: &Command,
+        decide: &mut Decide,
+        head: &Head,
+        mut rows: Rows,
+    ) -> Result<Option<Decided>> {
         let Some(draft) = decide(head, &rows) else {
             return Ok(None);
         };
         let event = self.event_of(command, head, draft);
         let mut missing = rows_needed(event.stream, &event.fact);
         missing.retain(|key| !command.rows.contains(key));
-        if !missing.is_empty() {
+        let has_read_on = !missing.is_empty();
+        if has_read_on {
             rows = self
                 .rows_for_decision(&[command.rows.as_slice(), &missing].concat())
                 .await?;
         }
-        Ok(Planned::of(event, &rows).ok())
+        Ok(Some(Decided {
+            event,
+            rows,
+            has_read_on,
+        }))
     }
 
     /// Carries out an append from what is read. `tried` are the tries whose events may be there already.
@@ -171,26 +196,18 @@ impl DocumentStore {
 
     /// Decides from the rows at exactly this head.
     async fn plan(&self, command: &Command, decide: &mut Decide, head: &Head) -> Result<Plan> {
-        let mut rows = self.rows_for_decision(&command.rows).await?;
+        let rows = self.rows_for_decision(&command.rows).await?;
         if !command.rows.is_empty() && !self.is_still_last(command.stream, head.rev).await? {
             return Ok(Plan::Again);
         }
-        let Some(draft) = decide(head, &rows) else {
+        let Some(decided) = self.decide_on(command, decide, head, rows).await? else {
             return Ok(Plan::Refuse);
         };
-
-        let event = self.event_of(command, head, draft);
-        let mut missing = rows_needed(event.stream, &event.fact);
-        missing.retain(|key| !command.rows.contains(key));
-        if !missing.is_empty() {
-            rows = self
-                .rows_for_decision(&[command.rows.as_slice(), &missing].concat())
-                .await?;
-            if !self.is_still_last(command.stream, head.rev).await? {
-                return Ok(Plan::Again);
-            }
+        if decided.has_read_on && !self.is_still_last(command.stream, head.rev).await? {
+            return Ok(Plan::Again);
         }
-        Ok(Plan::Insert(Box::new(Planned::of(event, &rows)?)))
+        let planned = Planned::of(decided.event, &decided.rows)?;
+        Ok(Plan::Insert(Box::new(planned)))
     }
 
     pub(super) fn event_of(&self, command: &Command, head: &Head, draft: Draft) -> Event {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::process::{Place, free_port, free_port_for_tests, text};
+use super::process::{Place, free_port, free_port_for_tests, is_free, text};
 use super::{Service, answers, programs};
 use crate::apt::Apt;
 use crate::steps::Steps;
@@ -113,7 +113,8 @@ fn doors_file(place: &Place) -> PathBuf {
     place.folder().join("doors")
 }
 
-/// Chooses the doors' ports, and keeps those that were chosen before: clients know them.
+/// Chooses the doors' ports, and keeps those that were chosen before, unless somebody else has one by now: clients know
+/// them.
 fn take_doors(place: &Place) -> Result<Vec<Door>, String> {
     if let Ok(known) = fs::read_to_string(doors_file(place)) {
         let door = |pair: &str| {
@@ -124,7 +125,10 @@ fn take_doors(place: &Place) -> Result<Vec<Door>, String> {
             })
         };
         let doors: Option<Vec<Door>> = known.trim().split(',').map(door).collect();
-        return doors.ok_or_else(|| format!("{} cannot be read", doors_file(place).display()));
+        let doors = doors.ok_or_else(|| format!("{} cannot be read", doors_file(place).display()))?;
+        if doors.iter().all(|door| is_free(door.listens)) {
+            return Ok(doors);
+        }
     }
     let mut taken: Vec<u16> = place.port().into_iter().collect();
     let mut doors = Vec::new();

@@ -196,7 +196,8 @@ fn free_port_among(ports: Range<u16>, taken: &[u16]) -> Result<u16, String> {
         .ok_or_else(|| "every port is taken".to_owned())
 }
 
-fn is_free(port: u16) -> bool {
+/// Whether nobody listens on a port.
+pub(super) fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
