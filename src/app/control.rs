@@ -60,9 +60,17 @@ pub fn path(data: &Path) -> PathBuf {
     data.join("control.sock")
 }
 
-/// Listens in a data folder that this process has locked: a socket that is there already belongs to nobody.
+/// Listens in a data folder. A socket at which nobody answers was left behind by a server that is gone. With a database of
+/// its own nothing else locks the folder, so a second server is refused here.
 pub(super) fn listen(data: &Path) -> io::Result<UnixListener> {
     let path = path(data);
+    if std::os::unix::net::UnixStream::connect(&path).is_ok() {
+        let why = format!(
+            "another server runs on {}: give each a folder of its own",
+            data.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
+    }
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

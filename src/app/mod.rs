@@ -13,6 +13,7 @@ mod logic;
 pub mod nodes;
 mod roster;
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const WORK_EVERY: Duration = Duration::from_secs(10);
 /// How many rounds of clearing away follow each other before others get a turn.
 const MAX_SWEEPS: usize = 20;
+/// How long each of the last things may take that a stopping server writes, and how long the store may take to end what is
+/// under way: with `drain_seconds` before them less than what supervisors wait for.
+const SAID_WITHIN: Duration = Duration::from_secs(5);
+const CLOSED_WITHIN: Duration = Duration::from_secs(20);
 /// How often markers are written, heads told, and overdue sockets closed.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -211,18 +216,22 @@ impl App {
             task.abort();
         }
         // How far somebody has read is no reason to leave the data open behind.
-        if let Err(error) = self.chat.write_markers(true).await {
-            tracing::warn!(%error, "the last read markers were not written");
-        }
+        said_in_time(
+            "the last read markers were not written",
+            self.chat.write_markers(true),
+        )
+        .await;
         self.presence.close().await;
-        if let Err(error) = self.chat.write_left().await {
-            tracing::warn!(%error, "where people were last was not written");
-        }
+        said_in_time("where people were last was not written", self.chat.write_left()).await;
         self.delivery.broker.close().await;
-        if let Err(error) = self.store.leave(&self.me).await {
-            tracing::warn!(%error, "the other nodes were not told that this one goes");
+        let leaving = self.store.leave(&self.me);
+        said_in_time("the other nodes were not told that this one goes", leaving).await;
+        if let Ok(closed) = tokio::time::timeout(CLOSED_WITHIN, self.store.close()).await {
+            closed?;
+        } else {
+            // Nobody was answered, so everybody asks again: what is done by then is found by its nonce.
+            tracing::warn!("the store is away: what was under way is left to it");
         }
-        self.store.close().await?;
         let socket = control::path(&self.config.storage.folder);
         if let Err(error) = std::fs::remove_file(&socket) {
             tracing::warn!(%error, "the control socket was not removed");
@@ -307,6 +316,15 @@ fn gateway_settings(config: &Config) -> gateway::Settings {
         heartbeat: Duration::from_secs(config.gateway.heartbeat_seconds),
         requests_per_second: config.gateway.requests_per_second,
         ..gateway::Settings::default()
+    }
+}
+
+/// One of the last things to be written. While the store is away that is given up soon: whoever stops a server waits.
+async fn said_in_time<T, E: Display>(what_if_not: &str, saying: impl Future<Output = Result<T, E>>) {
+    match tokio::time::timeout(SAID_WITHIN, saying).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "{what_if_not}"),
+        Err(_) => tracing::warn!("{what_if_not}: the store is away"),
     }
 }
 

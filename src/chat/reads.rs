@@ -37,7 +37,12 @@ struct Waiting {
     /// The newest marker; `None` when it is written and only the time of writing is remembered.
     marker: Option<Marker>,
     written: Instant,
+    /// What was written then. A stored marker before it was moved back since, by another node.
+    from: u64,
 }
+
+/// A marker that is to be written.
+type Due = ((UserId, RoomId), Waiting, Marker);
 
 /// How far somebody has read, and what is left.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +72,8 @@ impl Chat {
             .ok_or_else(Error::not_found)?;
         let marker = Marker { seq, n: record.n };
         if self.inner.reads.moved(identity.user, room, marker) {
-            write(self.store(), identity.user, room, marker).await?;
+            let written = write(self.store(), identity.user, room, marker, 0).await;
+            written.inspect_err(|_| self.inner.reads.forget(identity.user, room))?;
         }
         let read = self.read_of(room, &head, marker).await?;
         self.tell_marker(identity, room, &read, false);
@@ -115,7 +121,7 @@ impl Chat {
                     seq: head.seq,
                     n: head.n,
                 };
-                write(self.store(), identity.user, *room, marker).await?;
+                write(self.store(), identity.user, *room, marker, 0).await?;
                 let read = self.read_of(*room, &head, marker).await?;
                 self.tell_marker(identity, *room, &read, false);
                 moved += 1;
@@ -171,8 +177,16 @@ impl Chat {
 
     /// Writes the markers that have waited long enough; all of them when `all`. Called every second, and at the end.
     pub async fn write_markers(&self, all: bool) -> Result<()> {
-        for ((user, room), marker) in self.inner.reads.due(all) {
-            write(self.store(), user, room, marker).await?;
+        let mut due = self.inner.reads.due(all).into_iter();
+        while let Some((key, waiting, marker)) = due.next() {
+            let (user, room) = key;
+            if let Err(error) = write(self.store(), user, room, marker, waiting.from).await {
+                // They wait on: the store may be back before they are asked for.
+                self.inner
+                    .reads
+                    .wait_on(std::iter::once((key, waiting, marker)).chain(due));
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -243,6 +257,7 @@ impl Reads {
                     Waiting {
                         marker: None,
                         written: now,
+                        from: marker.seq,
                     },
                 );
                 true
@@ -251,7 +266,7 @@ impl Reads {
     }
 
     /// Forgets a marker that waits: another one is written instead.
-    fn forget(&self, user: UserId, room: RoomId) {
+    pub(super) fn forget(&self, user: UserId, room: RoomId) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.remove(&(user, room));
     }
@@ -262,7 +277,7 @@ impl Reads {
     }
 
     /// Takes out what is due. A marker stays visible until its write, which follows at once, is done by the caller.
-    fn due(&self, all: bool) -> Vec<((UserId, RoomId), Marker)> {
+    fn due(&self, all: bool) -> Vec<Due> {
         let now = Instant::now();
         let mut due = Vec::new();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,19 +285,27 @@ impl Reads {
             if !all && now.duration_since(entry.written) < WRITE_EVERY {
                 return true;
             }
-            due.extend(entry.marker.map(|marker| (*key, marker)));
+            due.extend(entry.marker.map(|marker| (*key, *entry, marker)));
             false
         });
         due
     }
+
+    /// Takes back what could not be written, unless something newer has come.
+    fn wait_on(&self, unwritten: impl Iterator<Item = Due>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, entry, _) in unwritten {
+            waiting.entry(key).or_insert(entry);
+        }
+    }
 }
 
-/// Writes a marker, unless the stored one is further.
-async fn write(store: &Store, user: UserId, room: RoomId, marker: Marker) -> Result<()> {
+/// Writes a marker, unless the stored one is further, or stands before `from` and was therefore moved back.
+async fn write(store: &Store, user: UserId, room: RoomId, marker: Marker, from: u64) -> Result<()> {
     let key = StateKey::marker(user, room);
     for _ in 0..MAX_TRIES {
         let outcome = match store.state::<Marker>(&key).await? {
-            Some(stored) if stored.record.seq >= marker.seq => return Ok(()),
+            Some(stored) if stored.record.seq >= marker.seq || stored.record.seq < from => return Ok(()),
             Some(stored) => {
                 store
                     .state_replace(key.clone(), stored.version, &marker, None)

@@ -33,6 +33,10 @@ impl Chat {
                     unread,
                     is_back,
                 };
+                if is_back {
+                    // A marker that waits here would be written over it.
+                    self.inner.reads.forget(user, room);
+                }
                 // To the connection that moved it as well: two tabs share one session.
                 self.hub().signal_user(user, marker);
             }

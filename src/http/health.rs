@@ -1,16 +1,20 @@
 //! Whether the server lives and works.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use madang_storage::Readiness;
+use madang_storage::{Readiness, Space, Status, Store};
 
 use super::metrics::Requests;
 use super::{Settings, metrics};
+
+/// How long the store has to say how it is. Load balancers wait for seconds only, and would be told nothing.
+const TOLD_WITHIN: Duration = Duration::from_secs(3);
 
 /// `/healthz`, `/readyz` and `/metrics`.
 pub(super) fn routes(settings: &Arc<Settings>, requests: &Arc<Requests>) -> Router<Arc<Settings>> {
@@ -33,7 +37,7 @@ pub struct Health {
 /// 200 when the store reads and writes, with a line for each doubt; else 503 with the reason.
 async fn ready(State(settings): State<Arc<Settings>>) -> Response {
     let Health { refusal, doubts } = (settings.health)();
-    let refusal = refusal.or(why_not_ready(&settings.store.status().await.readiness));
+    let refusal = refusal.or(why_not_ready(&status_of(&settings.store).await.readiness));
     match refusal {
         None => {
             let lines = ["ready".to_owned()].into_iter().chain(doubts);
@@ -42,6 +46,15 @@ async fn ready(State(settings): State<Arc<Settings>>) -> Response {
         }
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
+}
+
+/// The state of a store. One that does not tell it in time cannot be reached.
+pub(super) async fn status_of(store: &Store) -> Status {
+    let told = tokio::time::timeout(TOLD_WITHIN, store.status()).await;
+    told.unwrap_or_else(|_| Status {
+        readiness: Readiness::Unreachable(format!("it says nothing for {} s", TOLD_WITHIN.as_secs())),
+        space: Space::default(),
+    })
 }
 
 /// Why nothing can be posted, if that is so.

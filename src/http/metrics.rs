@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use madang_storage::Readiness;
 
 use super::Settings;
+use super::health::status_of;
 
 /// The classes of statuses that are counted.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -91,7 +92,7 @@ impl Requests {
 
 /// Everything that can be told in numbers.
 pub(super) async fn metrics(State((settings, requests)): State<(Arc<Settings>, Arc<Requests>)>) -> Response {
-    let status = settings.store.status().await;
+    let status = status_of(&settings.store).await;
     let gauge = |name, help, value| Figure {
         name,
         help,

@@ -25,6 +25,8 @@ const SHORT_PAUSE: Duration = Duration::from_secs(5);
 const LONG_PAUSE: Duration = Duration::from_secs(30);
 /// After how long those who do not wait go to another node.
 const HASTE: Duration = Duration::from_secs(2);
+/// For how long a load balancer waits for `/readyz`, and then sends nobody there.
+const A_BALANCERS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Nodes, with people at all of them who write and do not stop.
 struct Bustle {
@@ -163,11 +165,39 @@ fn the_database_is_killed_and_started_again() {
             answer.is_some_and(|(status, _)| status == 503)
         })
     });
+    let asked = Instant::now();
+    let (status, why) = try_call(bustle.nodes.address(0), "GET", "/readyz", None, None).expect("an answer");
+    assert_eq!(status, 503, "{why}");
+    assert!(
+        asked.elapsed() < A_BALANCERS_PATIENCE,
+        "after {:?}",
+        asked.elapsed()
+    );
     bustle.nodes.services.start_again();
     bustle.heal("the database killed and started again");
     for node in 0..NODES {
         bustle.nodes.wait_until_ready(node);
     }
+    bustle.end();
+}
+
+/// Supervisors kill what does not end within a minute.
+#[test]
+#[ignore = "takes most of a minute"]
+fn a_node_stops_while_its_way_to_the_database_is_cut() {
+    let Some(mut bustle) = Bustle::begin_with(|_| HASTE) else {
+        return;
+    };
+    bustle.phase("cut");
+    bustle.nodes.all[0].mongo.cut();
+    bustle.crowd.wait_for_posts(SOME);
+    let asked = Instant::now();
+    assert!(bustle.nodes.stop(0), "the node ended well");
+    say(&format!("stopped in {:.1?}", asked.elapsed()));
+    assert!(asked.elapsed() < Duration::from_secs(50));
+    bustle.nodes.all[0].mongo.heal();
+    bustle.nodes.start_node(0);
+    bustle.heal("its way to the database cut, and stopped");
     bustle.end();
 }
 

@@ -86,31 +86,13 @@ impl Nodes {
 
     /// Starts a node, at the address that it had before, and waits until it is ready.
     pub(crate) fn start_node(&mut self, number: usize) {
-        let node = &self.all[number];
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.log(number))
             .unwrap();
-        let mut command = Command::new(&self.program);
-        command
-            .args(["serve", "--listen", &node.address.to_string(), "--data"])
-            .arg(self.folder.join(number.to_string()))
-            .env("MADANG_STORAGE__KIND", "mongodb")
-            .env("MADANG_STORAGE__URL", format!("mongodb://{}", node.mongo.address))
-            .env("MADANG_STORAGE__DATABASE", &self.name)
-            .env("MADANG_BROKER__KIND", "kafka")
-            .env("MADANG_BROKER__SERVERS", node.kafka.address.to_string())
-            .env("MADANG_BROKER__TOPICS", &self.name)
-            .env("MADANG_BROKER__REPLICAS", "1")
-            .env("MADANG_PRESENCE__KIND", "redis")
-            .env("MADANG_PRESENCE__URL", format!("redis://{}", node.redis.address))
-            .env("MADANG_PRESENCE__PREFIX", format!("{}:", self.name))
-            .env("MADANG_PRESENCE__GRACE_SECONDS", "1")
-            .env("MADANG_PRESENCE__QUIET_SECONDS", "0")
-            .env("MADANG_SERVER__DRAIN_SECONDS", "2")
-            .stdout(Stdio::piped())
-            .stderr(log);
+        let mut command = self.command(number, self.address(number));
+        command.stdout(Stdio::piped()).stderr(log);
         let mut process = command.spawn().expect("the node starts");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let log = self.log(number);
@@ -129,6 +111,33 @@ impl Nodes {
             self.setup = setup;
         }
         self.wait_until_ready(number);
+    }
+
+    pub(crate) fn folder(&self, number: usize) -> PathBuf {
+        self.folder.join(number.to_string())
+    }
+
+    /// What starts a node with its folder and its ways to the services.
+    pub(crate) fn command(&self, number: usize, listen: SocketAddr) -> Command {
+        let node = &self.all[number];
+        let mut command = Command::new(&self.program);
+        command
+            .args(["serve", "--listen", &listen.to_string(), "--data"])
+            .arg(self.folder(number))
+            .env("MADANG_STORAGE__KIND", "mongodb")
+            .env("MADANG_STORAGE__URL", format!("mongodb://{}", node.mongo.address))
+            .env("MADANG_STORAGE__DATABASE", &self.name)
+            .env("MADANG_BROKER__KIND", "kafka")
+            .env("MADANG_BROKER__SERVERS", node.kafka.address.to_string())
+            .env("MADANG_BROKER__TOPICS", &self.name)
+            .env("MADANG_BROKER__REPLICAS", "1")
+            .env("MADANG_PRESENCE__KIND", "redis")
+            .env("MADANG_PRESENCE__URL", format!("redis://{}", node.redis.address))
+            .env("MADANG_PRESENCE__PREFIX", format!("{}:", self.name))
+            .env("MADANG_PRESENCE__GRACE_SECONDS", "1")
+            .env("MADANG_PRESENCE__QUIET_SECONDS", "0")
+            .env("MADANG_SERVER__DRAIN_SECONDS", "2");
+        command
     }
 
     pub(crate) fn address(&self, number: usize) -> SocketAddr {

@@ -1,5 +1,7 @@
 //! Nodes that are restarted one after the other.
 
+use std::net::SocketAddr;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Habits};
@@ -55,4 +57,20 @@ fn an_update_node_by_node_is_noticed_by_nobody() {
     let before = std::env::var_os("MADANG_TEST_BUILD_BEFORE").expect("MADANG_TEST_BUILD_BEFORE");
     let nodes = Nodes::start_of(before.into(), NODES).expect("the services");
     restart_all(nodes);
+}
+
+#[test]
+fn a_second_server_on_one_folder_is_refused_and_harms_nobody() {
+    let Some(nodes) = Nodes::start(1) else { return };
+    let elsewhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let second = nodes.command(0, elsewhere).output().expect("it starts");
+    let why = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success(), "{why}");
+    assert!(why.contains("another server runs on"), "{why}");
+    let health = Command::new(Nodes::this_build())
+        .args(["health", "--data"])
+        .arg(nodes.folder(0))
+        .output()
+        .expect("it starts");
+    assert!(health.status.success(), "{health:?}");
 }

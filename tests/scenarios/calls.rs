@@ -218,6 +218,28 @@ pub(crate) fn what_was_read_can_be_unread_again(form: Form) {
     );
 }
 
+pub(crate) fn what_is_unread_again_stays_so_wherever_it_was_read(form: Form) {
+    let world = World::on(form);
+    for number in 1..=9 {
+        let text = json!({ "text": format!("message {number}") });
+        post(&world, &world.owner, text);
+    }
+    let (mut here, _) = Client::sign_in(world.server.address(), &world.member, None);
+    let (mut there, _) = Client::sign_in(world.server.address(), &world.member, None);
+    // The first is written at once, the second one waits a while.
+    for seq in [4, 8] {
+        here.ask("mark", json!({ "room": world.room, "seq": seq }))
+            .unwrap();
+    }
+    there
+        .ask("mark_unread", json!({ "room": world.room, "seq": 7 }))
+        .unwrap();
+    here.wait(|frame| frame["signal"] == "marker" && frame["data"]["back"] == true);
+    // Whatever waits is written before a server ends.
+    let world = world.restart_with(|_| {});
+    assert_eq!(channel(&world, &world.member)["unread"], 3);
+}
+
 pub(crate) fn wishes_about_notifications_are_kept(form: Form) {
     let world = World::on(form);
     let room = format!("/me/notifications/rooms/{}", world.room);

@@ -144,6 +144,7 @@ scenarios! {
             mentions_and_replies_reach_the_inbox,
             many_are_called_only_by_those_who_may,
             what_was_read_can_be_unread_again,
+            what_is_unread_again_stays_so_wherever_it_was_read,
             wishes_about_notifications_are_kept,
             a_deleted_mention_calls_nobody,
             a_page_is_found_by_its_date,
