@@ -11,6 +11,7 @@
 //! - Nothing waits for Kafka but the start.
 //! - A record that is skipped, by Kafka or by this node, makes the node doubt until it has looked into the store.
 
+mod complaints;
 mod hearing;
 mod proof;
 mod telling;
@@ -29,6 +30,7 @@ use rdkafka::config::ClientConfig;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Backend, Broker, Error, Receiver, Signal, Status};
+use complaints::Complaints;
 use hearing::Hearing;
 use proof::Proof;
 use telling::Teller;
@@ -94,6 +96,7 @@ struct Shared {
     told: AtomicU64,
     lost: Arc<AtomicU64>,
     heard: AtomicU64,
+    complaints: Arc<Complaints>,
 }
 
 impl Shared {
@@ -115,7 +118,9 @@ struct KafkaBroker {
 /// A node's broker over Kafka. Talks to nobody before it starts, but fails for settings that can never work.
 pub fn broker(settings: Settings, me: NodeId) -> Result<Broker, Error> {
     let lost = Arc::new(AtomicU64::new(0));
-    let teller = Arc::new(Teller::new(&settings, me, Arc::clone(&lost))?);
+    let complaints = Arc::new(Complaints::default());
+    let teller = Teller::new(&settings, me, Arc::clone(&lost), Arc::clone(&complaints))?;
+    let teller = Arc::new(teller);
     let shared = Arc::new(Shared {
         me,
         settings,
@@ -124,6 +129,7 @@ pub fn broker(settings: Settings, me: NodeId) -> Result<Broker, Error> {
         told: AtomicU64::new(0),
         lost,
         heard: AtomicU64::new(0),
+        complaints,
     });
     Ok(Broker::new(Arc::new(KafkaBroker {
         shared,
@@ -143,7 +149,8 @@ impl Backend for KafkaBroker {
             return Err(Error::Unavailable("it was started before".to_owned()));
         }
         let (shared, teller) = (Arc::clone(&self.shared), Arc::clone(&self.teller));
-        topics::provide(&shared.settings.client(), &shared.settings).await?;
+        let provided = topics::provide(&shared.settings.client(), &shared.settings).await;
+        provided.map_err(|error| shared.complaints.explain(error))?;
         let opening = tokio::task::spawn_blocking(move || Hearing::open(shared, teller)).await;
         let hearing = opening.map_err(|error| Error::Unavailable(error.to_string()))??;
         hearing.run(receiver)?;

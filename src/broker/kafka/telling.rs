@@ -10,6 +10,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 
+use super::complaints::Complaints;
 use super::proof::Beat;
 use super::topics::{self, Class};
 use super::{Settings, wire};
@@ -40,9 +41,15 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(settings: &Settings, me: NodeId, lost: Arc<AtomicU64>) -> Result<Self, Error> {
+    pub(super) fn new(
+        settings: &Settings,
+        me: NodeId,
+        lost: Arc<AtomicU64>,
+        complaints: Arc<Complaints>,
+    ) -> Result<Self, Error> {
         let reports = Reports {
             lost: Arc::clone(&lost),
+            complaints,
         };
         let mut events = settings.client();
         events
@@ -192,6 +199,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Clone)]
 struct Reports {
     lost: Arc<AtomicU64>,
+    complaints: Arc<Complaints>,
 }
 
 impl ClientContext for Reports {
@@ -200,7 +208,7 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka");
+        self.complaints.hear(&error, reason);
     }
 }
 
@@ -214,11 +222,7 @@ impl ProducerContext for Reports {
     }
 }
 
-/// What librdkafka says of its connections: it says much while Kafka is away.
+/// What librdkafka says of its connections: it says much while Kafka is away, and [`Complaints`] say what matters of it.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    if level as i32 <= RDKafkaLogLevel::Error as i32 {
-        tracing::info!(facility, message, "kafka");
-    } else {
-        tracing::debug!(facility, message, "kafka");
-    }
+    tracing::debug!(?level, facility, message, "kafka");
 }
