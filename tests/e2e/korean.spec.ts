@@ -50,6 +50,7 @@ test('what is typed or pasted while nothing has the focus is written, from the f
   await page.keyboard.type('!');
   await expect(iseul.composer).toHaveValue('한go pasted!');
   await page.keyboard.press('Control+k');
+  await expect(page.getByRole('combobox')).toBeFocused();
   await page.keyboard.type('x');
   await expect(page.getByRole('combobox')).toHaveValue('x');
   await page.keyboard.press('Escape');
