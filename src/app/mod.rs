@@ -46,10 +46,12 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const WORK_EVERY: Duration = Duration::from_secs(10);
 /// How many rounds of clearing away follow each other before others get a turn.
 const MAX_SWEEPS: usize = 20;
-/// How long each of the last things may take that a stopping server writes, and how long the store may take to end what is
-/// under way: with `drain_seconds` before them less than what supervisors wait for.
+/// How long a stopping server writes read markers, each of the other last things, and how long the store may take to end
+/// what is under way: with `drain_seconds` before them less than what supervisors wait for. Thousands of markers may wait,
+/// and each is a write.
+const MARKED_WITHIN: Duration = Duration::from_secs(15);
 const SAID_WITHIN: Duration = Duration::from_secs(5);
-const CLOSED_WITHIN: Duration = Duration::from_secs(20);
+const CLOSED_WITHIN: Duration = Duration::from_secs(15);
 /// How often markers are written, heads told, and overdue sockets closed.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -216,16 +218,19 @@ impl App {
             task.abort();
         }
         // How far somebody has read is no reason to leave the data open behind.
-        said_in_time(
-            "the last read markers were not written",
-            self.chat.write_markers(true),
-        )
-        .await;
+        let marking = self.chat.write_markers(true);
+        done_within(MARKED_WITHIN, "the last read markers were not written", marking).await;
         self.presence.close().await;
-        said_in_time("where people were last was not written", self.chat.write_left()).await;
+        let noting = self.chat.write_left();
+        done_within(SAID_WITHIN, "where people were last was not written", noting).await;
         self.delivery.broker.close().await;
         let leaving = self.store.leave(&self.me);
-        said_in_time("the other nodes were not told that this one goes", leaving).await;
+        done_within(
+            SAID_WITHIN,
+            "the other nodes were not told that this one goes",
+            leaving,
+        )
+        .await;
         if let Ok(closed) = tokio::time::timeout(CLOSED_WITHIN, self.store.close()).await {
             closed?;
         } else {
@@ -319,12 +324,16 @@ fn gateway_settings(config: &Config) -> gateway::Settings {
     }
 }
 
-/// One of the last things to be written. While the store is away that is given up soon: whoever stops a server waits.
-async fn said_in_time<T, E: Display>(what_if_not: &str, saying: impl Future<Output = Result<T, E>>) {
-    match tokio::time::timeout(SAID_WITHIN, saying).await {
+/// One of the last things to be written. While the store is away that is given up: whoever stops a server waits.
+async fn done_within<T, E: Display>(
+    limit: Duration,
+    what_if_not: &str,
+    doing: impl Future<Output = Result<T, E>>,
+) {
+    match tokio::time::timeout(limit, doing).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::warn!(%error, "{what_if_not}"),
-        Err(_) => tracing::warn!("{what_if_not}: the store is away"),
+        Err(_) => tracing::warn!("{what_if_not} in time"),
     }
 }
 

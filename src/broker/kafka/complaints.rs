@@ -45,18 +45,13 @@ impl Complaints {
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             heard.last = Some(reason.to_owned());
         }
-        let now = Instant::now();
-        let said = heard.said.entry(error.to_string());
-        let mut is_new = false;
-        let at = said.or_insert_with(|| {
-            is_new = true;
-            now
-        });
-        if now.duration_since(*at) >= SAY_EVERY {
-            *at = now;
-            is_new = true;
+        let (kind, now) = (error.to_string(), Instant::now());
+        let said = heard.said.get(&kind);
+        let is_due = said.is_none_or(|at| now.duration_since(*at) >= SAY_EVERY);
+        if is_due {
+            heard.said.insert(kind, now);
         }
-        is_new
+        is_due
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
